@@ -34,7 +34,7 @@ public final class ConfigDocs {
     List<String> cells =
         List.of(
             "<a name=\"" + option.name() + "\"></a>" + code(option.confKey()),
-            cell(option.doc()) + " " + cell(capitalized(option.type().expected()) + "."),
+            cell(option.doc() + " " + capitalized(option.expectation()) + "."),
             cell(option.defaultText()),
             keys,
             code(option.flag()),

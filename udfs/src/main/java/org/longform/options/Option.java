@@ -121,6 +121,17 @@ public final class Option<T> {
     return doc;
   }
 
+  /** What a value must be, with every check: "a whole number that must be positive". */
+  public String expectation() {
+    StringBuilder text = new StringBuilder(type.expected());
+    String glue = " that ";
+    for (Check<T> check : checks) {
+      text.append(glue).append(check.demand);
+      glue = " and ";
+    }
+    return text.toString();
+  }
+
   public OptionType<T> type() {
     return type;
   }
