@@ -1,0 +1,20 @@
+package org.longform.kernels.context;
+
+import java.util.List;
+
+/** A way to read beyond the trained window, as users choose it. */
+public interface ContextFactory {
+  /** The word users write, for example {@code lm-infinite}. */
+  String name();
+
+  /** What it does and when to use it, in two or three sentences. */
+  String description();
+
+  /** Paper or specification. */
+  String source();
+
+  List<Parameter> parameters();
+
+  /** A strategy for one document. */
+  ContextStrategy create(ParameterValues values, ModelLimits limits);
+}
