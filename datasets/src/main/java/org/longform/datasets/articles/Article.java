@@ -7,18 +7,21 @@ import java.util.OptionalLong;
 /**
  * One whole synthetic article.
  *
+ * @param title the title, also in the first line of the text
  * @param text the article, ASCII, without line ends at its end
  * @param facts all facts in the order of their statement
  * @param finding the gold summary, absent if the article has no Conclusion
  * @param findingStart offset of the finding in the text, in UTF-16 code units
  */
 public record Article(
-    String text, List<Fact> facts, Optional<String> finding, OptionalLong findingStart) {
+    String title,
+    String text,
+    List<Fact> facts,
+    Optional<String> finding,
+    OptionalLong findingStart) {
 
   /** The suffix which asks the bundled model for the main finding. */
   public static final String SUMMARY_PROMPT = "\n\nSummary:";
-
-  private static final String TITLE_LINE = "Title: ";
 
   public Article {
     facts = List.copyOf(facts);
@@ -29,16 +32,7 @@ public record Article(
     ArticleStream stream = new ArticleStream(spec);
     StringBuilder text = new StringBuilder();
     stream.forEachRemaining(text::append);
-    return new Article(text.toString(), stream.facts(), stream.finding(), stream.findingStart());
-  }
-
-  /** The title, from the first line. */
-  public String title() {
-    return titleOf(text);
-  }
-
-  /** The title in the first piece of an article. */
-  static String titleOf(String firstPiece) {
-    return firstPiece.substring(TITLE_LINE.length(), firstPiece.indexOf('\n'));
+    return new Article(
+        stream.title(), text.toString(), stream.facts(), stream.finding(), stream.findingStart());
   }
 }

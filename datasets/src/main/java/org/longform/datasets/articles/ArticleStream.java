@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -39,7 +40,9 @@ public final class ArticleStream implements Iterator<String> {
   private boolean finished;
   private String finding;
   private long findingStart;
+  private String title;
   private long length;
+  private long returned;
   private double tokens;
 
   public ArticleStream(ArticleSpec spec) {
@@ -68,8 +71,10 @@ public final class ArticleStream implements Iterator<String> {
     if (ready.size() == 1 && !finished) {
       writeNextStudy();
     }
-    String piece = ready.removeFirst();
-    return ready.isEmpty() ? withoutLineEnds(piece) : piece;
+    String written = ready.removeFirst();
+    String piece = ready.isEmpty() ? withoutLineEnds(written) : written;
+    returned += piece.length();
+    return piece;
   }
 
   /**
@@ -90,10 +95,22 @@ public final class ArticleStream implements Iterator<String> {
     return finding == null ? OptionalLong.empty() : OptionalLong.of(findingStart);
   }
 
+  /** The title, known from the beginning. */
+  public String title() {
+    return title;
+  }
+
+  /**
+   * Characters of all pieces returned so far: the length of the article once the stream has ended.
+   */
+  public long length() {
+    return returned;
+  }
+
   private void writeHead() {
     subject = newSubject();
-    Template title = random.choice(vocabulary.templates("title"));
-    put("Title: " + sentences.write(title, subject) + "\n\n");
+    title = sentences.write(random.choice(vocabulary.templates("title")), subject);
+    put("Title: " + title + "\n\n");
     if (spec.targetTokens() >= 150) {
       put("Abstract\n" + String.join(" ", writeSome("introduction")) + "\n\n");
     }
@@ -178,7 +195,7 @@ public final class ArticleStream implements Iterator<String> {
    *     does
    */
   private void writeSection(String title, double budget, Iterator<FactDraft> source, double share) {
-    List<Template> templates = vocabulary.templates(title.toLowerCase(java.util.Locale.ROOT));
+    List<Template> templates = vocabulary.templates(title.toLowerCase(Locale.ROOT));
     Deque<Template> pool = new ArrayDeque<>();
     StringBuilder text = new StringBuilder(title).append('\n');
     double characters = budget * ArticleSpec.CHARS_PER_TOKEN;
