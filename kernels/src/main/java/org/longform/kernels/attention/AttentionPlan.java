@@ -1,0 +1,62 @@
+package org.longform.kernels.attention;
+
+import java.util.List;
+import org.longform.kernels.cache.KvView;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+
+/**
+ * What one block of queries attends to in one layer: segments, whose partial outputs are merged by
+ * their log-sum-exp to exactly one softmax over all keys that any segment lets a query see.
+ */
+public record AttentionPlan(List<Segment> segments) {
+  public AttentionPlan {
+    segments = List.copyOf(segments);
+  }
+
+  public static AttentionPlan of(Segment... segments) {
+    return new AttentionPlan(List.of(segments));
+  }
+
+  /**
+   * Checks the plan against the cache and the heads it will meet.
+   *
+   * @throws LongformException INVALID_PLAN naming the segment and what is wrong with it
+   */
+  public void validate(KvView cache, int queryHeads) {
+    if (segments.isEmpty()) {
+      throw invalid("it has no segment");
+    }
+    for (int i = 0; i < segments.size(); i++) {
+      Segment segment = segments.get(i);
+      int groups = segment.rows().groups();
+      if (groups != 1 && groups != cache.kvHeads() && groups != queryHeads) {
+        throw invalid(
+            "segment %d has %d row lists, expected 1, %d (key/value heads) or %d (query heads)"
+                .formatted(i, groups, cache.kvHeads(), queryHeads));
+      }
+      if (!segment.headScales().isNone() && segment.headScales().heads() != queryHeads) {
+        throw invalid(
+            "segment %d scales %d heads, the queries have %d"
+                .formatted(i, segment.headScales().heads(), queryHeads));
+      }
+      for (int g = 0; g < groups; g++) {
+        for (int r = 0; r < segment.rows().ranges(g); r++) {
+          if (!cache.holds(segment.rows().start(g, r), segment.rows().end(g, r))) {
+            throw invalid(
+                "segment %d selects tokens %d to %d, the cache holds %s"
+                    .formatted(
+                        i, segment.rows().start(g, r), segment.rows().end(g, r), cache.held()));
+          }
+        }
+      }
+    }
+  }
+
+  private static LongformException invalid(String why) {
+    return new LongformException(
+        ErrorClass.INVALID_PLAN,
+        "Cannot attend: the plan is wrong, %s. This is a bug in the context strategy."
+            .formatted(why));
+  }
+}

@@ -1,0 +1,2 @@
+/** Attention as plain data: segments of cached tokens, their positions and bands. */
+package org.longform.kernels.attention;

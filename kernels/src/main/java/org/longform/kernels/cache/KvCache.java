@@ -1,0 +1,180 @@
+package org.longform.kernels.cache;
+
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.Map;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Tensor;
+
+/**
+ * Un-rotated keys and values of one document. A block of tokens is added in three steps: {@link
+ * #reserve}, {@link #put} once for each layer, {@link #commit}. Not safe for use by several
+ * threads.
+ */
+public final class KvCache implements AutoCloseable {
+  private final KvShape shape;
+  private final Map<Long, Page> pages = new HashMap<>();
+  private Rows held = Rows.none();
+  private long length;
+  private int reserved;
+
+  public KvCache(KvShape shape) {
+    this.shape = shape;
+  }
+
+  public KvShape shape() {
+    return shape;
+  }
+
+  /** Tokens read so far, whether still held or not. */
+  public long length() {
+    return length;
+  }
+
+  /** Tokens whose keys and values are still here. */
+  public Rows held() {
+    return held;
+  }
+
+  /** Off-heap bytes of the pages this cache holds, shared ones included. */
+  public long bytes() {
+    return pages.size() * Page.bytes(shape);
+  }
+
+  /** Opens {@code tokens} rows behind the last one; they are visible in views at once. */
+  public void reserve(int tokens) {
+    if (reserved != 0 || tokens <= 0) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot reserve %d rows: %d are reserved already.".formatted(tokens, reserved));
+    }
+    for (long page = length / Page.ROWS; page <= (length + tokens - 1) / Page.ROWS; page++) {
+      Page present = pages.get(page);
+      if (present == null) {
+        pages.put(page, new Page(shape));
+      } else if (present.shared()) {
+        // a fork writes behind the common tokens only after it has its own last page
+        pages.put(page, present.copy());
+        present.release();
+      }
+    }
+    reserved = tokens;
+  }
+
+  /**
+   * Stores the reserved rows of one layer.
+   *
+   * @param keys (T, kvHeads*headDim) before rotation
+   * @param values (T, kvHeads*headDim)
+   */
+  public void put(int layer, Tensor keys, Tensor values) {
+    int headDim = shape.headDim();
+    long width = (long) shape.kvHeads() * headDim;
+    if (keys.rows() != reserved
+        || values.rows() != reserved
+        || keys.elements() != reserved * width) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot store keys %s and values %s: %d rows of %d are reserved."
+              .formatted(keys.shape(), values.shape(), reserved, width));
+    }
+    long headBytes = (long) headDim * Float.BYTES;
+    for (int t = 0; t < reserved; t++) {
+      Page page = pages.get((length + t) / Page.ROWS);
+      int row = (int) ((length + t) % Page.ROWS);
+      for (int g = 0; g < shape.kvHeads(); g++) {
+        long from = (t * width + (long) g * headDim) * Float.BYTES;
+        long to = page.keyOffset(layer, g, row);
+        page.memory().copyFrom(keys.memory(), keys.byteOffset() + from, to, headBytes);
+        page.memory()
+            .copyFrom(
+                values.memory(), values.byteOffset() + from, to + page.valueStride(), headBytes);
+      }
+    }
+  }
+
+  /** Makes the reserved rows part of the document. */
+  public void commit() {
+    held = append(held, length, length + reserved);
+    length += reserved;
+    reserved = 0;
+  }
+
+  /** Gives the reserved rows up, after a failure or a cancellation. */
+  public void rollback() {
+    reserved = 0;
+    dropPages((long page) -> page * Page.ROWS < length);
+  }
+
+  /** What one layer sees: the held rows and the reserved ones. */
+  public KvView view(int layer) {
+    Rows visible = reserved == 0 ? held : append(held, length, length + reserved);
+    return new KvView(this, layer, length + reserved, visible);
+  }
+
+  /** A second document with the same past. The rows are shared, not copied. */
+  public KvCache fork() {
+    KvCache fork = new KvCache(shape);
+    pages.forEach((index, page) -> fork.pages.put(index, page.hold()));
+    fork.held = held;
+    fork.length = length;
+    return fork;
+  }
+
+  /** Forgets the tokens from {@code newLength} on. */
+  public void truncate(long newLength) {
+    if (newLength < 0 || newLength > length || reserved != 0) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot truncate to %d tokens: the cache has %d.".formatted(newLength, length));
+    }
+    length = newLength;
+    held = held.clip(0, newLength);
+    dropPages((long page) -> page * Page.ROWS < newLength);
+  }
+
+  /** Keeps only the given tokens (one list for all heads); the memory of whole pages is freed. */
+  public void retain(Rows kept) {
+    if (kept.groups() != 1 || !kept.allRanges(this::holdsAll)) {
+      throw new LongformException(
+          ErrorClass.INVALID_PLAN, "Cannot retain %s: the cache holds %s.".formatted(kept, held));
+    }
+    held = kept;
+    dropPages((long page) -> !kept.clip(page * Page.ROWS, (page + 1) * Page.ROWS).isEmpty());
+  }
+
+  Page page(long row) {
+    return pages.get(row / Page.ROWS);
+  }
+
+  private boolean holdsAll(long from, long to) {
+    return held.clip(from, to).count(0) == to - from;
+  }
+
+  private void dropPages(java.util.function.LongPredicate keep) {
+    for (Iterator<Map.Entry<Long, Page>> it = pages.entrySet().iterator(); it.hasNext(); ) {
+      Map.Entry<Long, Page> entry = it.next();
+      if (!keep.test(entry.getKey())) {
+        entry.getValue().release();
+        it.remove();
+      }
+    }
+  }
+
+  private static Rows append(Rows rows, long from, long to) {
+    Rows.Builder builder = Rows.builder();
+    for (int i = 0; i < rows.ranges(0); i++) {
+      builder.range(rows.start(0, i), rows.end(0, i));
+    }
+    return builder.range(from, to).build();
+  }
+
+  @Override
+  public void close() {
+    reserved = 0;
+    dropPages(page -> false);
+    held = Rows.none();
+    length = 0;
+  }
+}

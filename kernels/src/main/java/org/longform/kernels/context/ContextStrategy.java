@@ -1,0 +1,42 @@
+package org.longform.kernels.context;
+
+import org.longform.kernels.attention.AttentionPlan;
+import org.longform.kernels.cache.Rows;
+
+/**
+ * Decides which cached tokens a block of queries sees, and at which positions. One instance serves
+ * one document; it knows nothing of the model or the device.
+ */
+public interface ContextStrategy {
+  /**
+   * How many of the document's tokens to read next as one block.
+   *
+   * @param read tokens read so far
+   * @param promptTokens tokens of the whole prompt if known in advance, else -1
+   */
+  int nextChunk(long read, long promptTokens);
+
+  /**
+   * How many tokens of the question (what follows the document) to read as one block. 1 lets each
+   * token select its own context, as generated tokens do.
+   */
+  int questionChunk();
+
+  /** What the block attends to in one layer. Called once for each layer of each block, in order. */
+  AttentionPlan plan(PlanRequest request);
+
+  /**
+   * Which tokens stay cached after a block was read.
+   *
+   * @param held what is cached now, the block included
+   * @param length tokens read so far, the block included
+   */
+  default Rows retain(Rows held, long length) {
+    return held;
+  }
+
+  /** An instance for a second document with the same past. */
+  default ContextStrategy fork() {
+    return this;
+  }
+}

@@ -1,0 +1,86 @@
+package org.longform.kernels.context;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+
+/** The checked values of a strategy's parameters: what the user gave, else the defaults. */
+public final class ParameterValues {
+  private final Map<String, Object> values;
+
+  private ParameterValues(Map<String, Object> values) {
+    this.values = values;
+  }
+
+  /**
+   * @param given values as users write them, by parameter name
+   * @throws LongformException INVALID_OPTION for an unknown name or a refused value
+   */
+  public static ParameterValues resolve(
+      String strategy, List<Parameter> parameters, Map<String, String> given, ModelLimits limits) {
+    Map<String, Object> values = new TreeMap<>();
+    for (Parameter parameter : parameters) {
+      String text = given.get(parameter.name());
+      values.put(
+          parameter.name(),
+          text == null ? parameter.defaultValue().apply(limits) : parse(strategy, parameter, text));
+    }
+    for (String name : given.keySet()) {
+      if (!values.containsKey(name)) {
+        throw new LongformException(
+            ErrorClass.INVALID_OPTION,
+            "Cannot use '%s' with context '%s': it has no such parameter (known: %s). Remove it or choose another context."
+                .formatted(
+                    name,
+                    strategy,
+                    parameters.isEmpty()
+                        ? "none"
+                        : parameters.stream()
+                            .map(Parameter::name)
+                            .collect(Collectors.joining(", "))));
+      }
+    }
+    return new ParameterValues(values);
+  }
+
+  private static Object parse(String strategy, Parameter parameter, String text) {
+    Optional<String> refusal = parameter.refusal(text);
+    if (refusal.isPresent()) {
+      throw new LongformException(
+          ErrorClass.INVALID_OPTION,
+          "Cannot use '%s' of context '%s': %s (value '%s'). %s"
+              .formatted(parameter.name(), strategy, refusal.get(), text, parameter.doc()));
+    }
+    return switch (parameter.type()) {
+      case INTEGER -> Long.valueOf(text.trim());
+      case DECIMAL -> Double.valueOf(text.trim());
+      case CHOICE -> text;
+    };
+  }
+
+  public long integer(String name) {
+    return (Long) values.get(name);
+  }
+
+  public double decimal(String name) {
+    return (Double) values.get(name);
+  }
+
+  public String choice(String name) {
+    return (String) values.get(name);
+  }
+
+  /** Name and value of every parameter, sorted by name: part of what makes a result repeatable. */
+  public Map<String, Object> asMap() {
+    return Map.copyOf(values);
+  }
+
+  @Override
+  public String toString() {
+    return values.toString();
+  }
+}

@@ -1,0 +1,5 @@
+/**
+ * Context strategies: one file each, listed in {@link
+ * org.longform.kernels.context.ContextStrategies}.
+ */
+package org.longform.kernels.context;

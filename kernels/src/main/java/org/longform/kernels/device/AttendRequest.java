@@ -1,0 +1,43 @@
+package org.longform.kernels.device;
+
+import org.longform.kernels.attention.AttentionPlan;
+import org.longform.kernels.attention.PositionEncoding;
+import org.longform.kernels.cache.KvView;
+import org.longform.kernels.tensor.Tensor;
+
+/**
+ * One layer's attention of a block of T queries with H heads of D dimensions. Row t of the block is
+ * token {@code cache.end() - T + t}.
+ *
+ * @param queries (T, H*D) before rotation
+ * @param cache keys and values, the block's own included
+ * @param plan what is attended to
+ * @param encoding how positions act
+ * @param scale factor on q·k, usually 1/sqrt(D)
+ * @param out (T, H*D), overwritten; a query that sees no key gets zeros
+ * @param taps what to report beside the output
+ */
+public record AttendRequest(
+    Tensor queries,
+    KvView cache,
+    AttentionPlan plan,
+    PositionEncoding encoding,
+    double scale,
+    Tensor out,
+    AttendTaps taps) {
+
+  /** T. */
+  public int tokens() {
+    return Math.toIntExact(queries.rows());
+  }
+
+  /** H. */
+  public int heads() {
+    return Math.toIntExact(queries.shape().rowElements() / cache.headDim());
+  }
+
+  /** Document index of the first row of the block. */
+  public long firstRow() {
+    return cache.end() - queries.rows();
+  }
+}

@@ -1,0 +1,36 @@
+package org.longform.kernels.device;
+
+import org.longform.kernels.tensor.Tensor;
+
+/**
+ * The numeric operations of one device. Thread-safe: sessions of several tasks call it at once.
+ * Activations are float32 tensors in host memory; T new tokens, I and O widths of a matrix.
+ */
+public interface Kernels {
+  /** Brings a stored weight (any dtype) into this device's form. The caller closes it. */
+  Weight weight(Tensor stored);
+
+  /** out[t] = table[ids[t]]; table (V, I), out (T, I). Ids are checked by the caller. */
+  void gather(Weight table, int[] ids, Tensor out);
+
+  /** out = x · wᵀ; x (T, I), w (O, I), out (T, O). */
+  void matmul(Tensor x, Weight w, Tensor out);
+
+  /** x[t] += bias; x (T, O), bias (O). */
+  void addBias(Tensor x, Weight bias);
+
+  /** x += y, elementwise. */
+  void add(Tensor x, Tensor y);
+
+  /** out[t] = x[t] / sqrt(mean(x[t]²) + epsilon) * gain; x, out (T, I), gain (I). */
+  void rmsNorm(Tensor x, Weight gain, double epsilon, Tensor out);
+
+  /** gate = silu(gate) * up, elementwise, silu(z) = z / (1 + exp(-z)). */
+  void swiGlu(Tensor gate, Tensor up);
+
+  /** Softmax attention over the plan's segments, see {@link AttendRequest}. */
+  void attend(AttendRequest request);
+
+  /** The best cached tokens for each head and query, see {@link TopKeysRequest}. */
+  TopKeys topKeys(TopKeysRequest request);
+}

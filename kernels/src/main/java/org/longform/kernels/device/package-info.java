@@ -1,0 +1,2 @@
+/** Devices and the numeric operations that each of them provides. */
+package org.longform.kernels.device;

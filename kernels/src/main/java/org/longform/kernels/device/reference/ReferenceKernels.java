@@ -1,0 +1,105 @@
+package org.longform.kernels.device.reference;
+
+import org.longform.kernels.device.AttendRequest;
+import org.longform.kernels.device.Kernels;
+import org.longform.kernels.device.TopKeys;
+import org.longform.kernels.device.TopKeysRequest;
+import org.longform.kernels.device.Weight;
+import org.longform.kernels.tensor.Tensor;
+
+/** Plain scalar Java with float64 sums: the oracle every other device is compared with. */
+final class ReferenceKernels implements Kernels {
+
+  @Override
+  public Weight weight(Tensor stored) {
+    return new StoredWeight(stored);
+  }
+
+  @Override
+  public void gather(Weight table, int[] ids, Tensor out) {
+    Tensor rows = StoredWeight.of(table);
+    int width = Math.toIntExact(rows.shape().rowElements());
+    float[] row = new float[width];
+    for (int t = 0; t < ids.length; t++) {
+      rows.read((long) ids[t] * width, row);
+      out.write((long) t * width, row);
+    }
+  }
+
+  @Override
+  public void matmul(Tensor x, Weight w, Tensor out) {
+    Tensor matrix = StoredWeight.of(w);
+    int inner = Math.toIntExact(x.shape().rowElements());
+    long outer = matrix.rows();
+    float[] row = new float[inner];
+    float[] column = new float[inner];
+    for (long o = 0; o < outer; o++) {
+      matrix.read(o * inner, column);
+      for (long t = 0; t < x.rows(); t++) {
+        x.read(t * inner, row);
+        double sum = 0;
+        for (int i = 0; i < inner; i++) {
+          sum += (double) row[i] * column[i];
+        }
+        out.set(t * outer + o, (float) sum);
+      }
+    }
+  }
+
+  @Override
+  public void addBias(Tensor x, Weight bias) {
+    Tensor values = StoredWeight.of(bias);
+    long width = values.elements();
+    for (long i = 0; i < x.elements(); i++) {
+      x.set(i, x.get(i) + values.get(i % width));
+    }
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y) {
+    for (long i = 0; i < x.elements(); i++) {
+      x.set(i, x.get(i) + y.get(i));
+    }
+  }
+
+  @Override
+  public void rmsNorm(Tensor x, Weight gain, double epsilon, Tensor out) {
+    float[] gains = StoredWeight.of(gain).toArray();
+    float[] row = new float[gains.length];
+    for (long t = 0; t < x.rows(); t++) {
+      x.read(t * row.length, row);
+      double squares = 0;
+      for (float value : row) {
+        squares += (double) value * value;
+      }
+      double inverse = 1 / Math.sqrt(squares / row.length + epsilon);
+      for (int i = 0; i < row.length; i++) {
+        row[i] = (float) (row[i] * inverse * gains[i]);
+      }
+      out.write(t * row.length, row);
+    }
+  }
+
+  @Override
+  public void swiGlu(Tensor gate, Tensor up) {
+    for (long i = 0; i < gate.elements(); i++) {
+      double z = gate.get(i);
+      gate.set(i, (float) (z / (1 + Math.exp(-z)) * up.get(i)));
+    }
+  }
+
+  @Override
+  public void attend(AttendRequest request) {
+    request.plan().validate(request.cache(), request.heads());
+    for (int head = 0; head < request.heads(); head++) {
+      for (int t = 0; t < request.tokens(); t++) {
+        new ReferenceAttention(request, head, t).run();
+      }
+    }
+  }
+
+  @Override
+  public TopKeys topKeys(TopKeysRequest request) {
+    return ReferenceTopKeys.find(request);
+  }
+}

@@ -1,0 +1,2 @@
+/** Plain scalar Java: the oracle. */
+package org.longform.kernels.device.reference;

@@ -1,0 +1,158 @@
+package org.longform.kernels.tensor;
+
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+
+/**
+ * A dense row-major array in off-heap memory. A tensor that was allocated owns its memory and must
+ * be closed; slices and tensors over mapped files own nothing and closing them does nothing.
+ */
+public final class Tensor implements AutoCloseable {
+  private final DType dtype;
+  private final Shape shape;
+  private final Memory memory;
+  private final long byteOffset;
+  private final boolean owner;
+
+  private Tensor(DType dtype, Shape shape, Memory memory, long byteOffset, boolean owner) {
+    this.dtype = dtype;
+    this.shape = shape;
+    this.memory = memory;
+    this.byteOffset = byteOffset;
+    this.owner = owner;
+    long bytes = Math.multiplyExact(shape.elements(), (long) dtype.bytes());
+    if (byteOffset < 0 || byteOffset > memory.size() - bytes) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot place a tensor %s %s at byte %d: the block has %d bytes."
+              .formatted(dtype, shape, byteOffset, memory.size()));
+    }
+  }
+
+  /** A zeroed float32 tensor that owns its memory. */
+  public static Tensor allocate(long... axes) {
+    Shape shape = Shape.of(axes);
+    Memory memory = Memory.allocate(Math.multiplyExact(shape.elements(), (long) Float.BYTES));
+    return new Tensor(DType.F32, shape, memory, 0, true);
+  }
+
+  /** A float32 tensor with a copy of {@code values}, which owns its memory. */
+  public static Tensor of(float[] values, long... axes) {
+    Tensor tensor = allocate(axes);
+    if (tensor.elements() != values.length) {
+      tensor.close();
+      throw new IllegalArgumentException(
+          "Cannot make a tensor %s of %d values.".formatted(Shape.of(axes), values.length));
+    }
+    tensor.write(0, values);
+    return tensor;
+  }
+
+  /** A view of {@code memory}, which stays with its owner. */
+  public static Tensor view(DType dtype, Shape shape, Memory memory, long byteOffset) {
+    return new Tensor(dtype, shape, memory, byteOffset, false);
+  }
+
+  public DType dtype() {
+    return dtype;
+  }
+
+  public Shape shape() {
+    return shape;
+  }
+
+  public long elements() {
+    return shape.elements();
+  }
+
+  public long rows() {
+    return shape.axis(0);
+  }
+
+  public Memory memory() {
+    return memory;
+  }
+
+  public long byteOffset() {
+    return byteOffset;
+  }
+
+  /** Machine address of the first element. */
+  public long address() {
+    return memory.address(byteOffset);
+  }
+
+  /** The element at the flat index, widened to float32. */
+  public float get(long index) {
+    long at = byteOffset + index * dtype.bytes();
+    return switch (dtype) {
+      case F32 -> memory.getFloat(at);
+      case F16 -> HalfFloats.fromF16(memory.getShort(at));
+      case BF16 -> HalfFloats.fromBf16(memory.getShort(at));
+    };
+  }
+
+  /** Sets a float32 element. */
+  public void set(long index, float value) {
+    requireF32();
+    memory.putFloat(byteOffset + index * Float.BYTES, value);
+  }
+
+  /** Copies elements from flat index {@code from} on, widened to float32. */
+  public void read(long from, float[] target) {
+    read(from, target, 0, target.length);
+  }
+
+  /** Copies {@code count} elements from flat index {@code from} on to {@code target[offset…]}. */
+  public void read(long from, float[] target, int offset, int count) {
+    if (dtype == DType.F32) {
+      memory.read(byteOffset + from * Float.BYTES, target, offset, count);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      target[offset + i] = get(from + i);
+    }
+  }
+
+  /** Copies {@code source} to flat index {@code from} on; float32 only. */
+  public void write(long from, float[] source) {
+    write(from, source, 0, source.length);
+  }
+
+  public void write(long from, float[] source, int offset, int count) {
+    requireF32();
+    memory.write(byteOffset + from * Float.BYTES, source, offset, count);
+  }
+
+  /** All elements as float32, on the heap. */
+  public float[] toArray() {
+    float[] copy = new float[Math.toIntExact(elements())];
+    read(0, copy);
+    return copy;
+  }
+
+  /** A view of {@code count} entries of the first axis; it owns nothing. */
+  public Tensor rows(long from, long count) {
+    if (from < 0 || count < 0 || from > rows() - count) {
+      throw new IndexOutOfBoundsException(
+          "Cannot take rows %d to %d of %s.".formatted(from, from + count, shape));
+    }
+    long offset = byteOffset + from * shape.rowElements() * dtype.bytes();
+    return new Tensor(dtype, shape.withRows(count), memory, offset, false);
+  }
+
+  private void requireF32() {
+    if (dtype != DType.F32) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot write to a %s tensor: only F32 is written.".formatted(dtype));
+    }
+  }
+
+  @Override
+  public void close() {
+    if (owner) {
+      memory.close();
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** Off-heap, explicitly owned arrays. Slices own nothing. */
+package org.longform.kernels.tensor;

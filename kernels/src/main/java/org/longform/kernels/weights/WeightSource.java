@@ -1,0 +1,24 @@
+package org.longform.kernels.weights;
+
+import java.util.Set;
+import org.longform.kernels.tensor.Shape;
+import org.longform.kernels.tensor.Tensor;
+
+/** Named tensors of a model on disk. The tensors are views and live until the source is closed. */
+public interface WeightSource extends AutoCloseable {
+  Set<String> names();
+
+  /**
+   * @throws org.longform.kernels.error.LongformException INVALID_MODEL naming file, tensor, found
+   *     and expected if it is missing or has another shape
+   */
+  Tensor tensor(String name, Shape expected);
+
+  boolean contains(String name);
+
+  /** Bytes of all tensors. */
+  long bytes();
+
+  @Override
+  void close();
+}

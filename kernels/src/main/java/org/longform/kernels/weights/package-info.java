@@ -1,0 +1,2 @@
+/** Model files: checked, memory-mapped, read as tensors. */
+package org.longform.kernels.weights;
