@@ -1,6 +1,7 @@
 package org.longform.kernels.tensor;
 
 import java.nio.ByteBuffer;
+import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -13,6 +14,8 @@ import org.longform.kernels.error.LongformException;
  * checked against its size. Values are little-endian, as in the model files.
  */
 public final class Memory implements AutoCloseable {
+  private static final AtomicLong ALLOCATED = new AtomicLong();
+
   private final BytePointer pointer;
   private final ByteIndexer bytes;
   private final long size;
@@ -41,7 +44,19 @@ public final class Memory implements AutoCloseable {
               .formatted(size));
     }
     BytePointer pointer = new BytePointer(block).capacity(size);
-    return new Memory(pointer, size, () -> Pointer.free(block));
+    ALLOCATED.addAndGet(size);
+    return new Memory(
+        pointer,
+        size,
+        () -> {
+          Pointer.free(block);
+          ALLOCATED.addAndGet(-size);
+        });
+  }
+
+  /** Bytes allocated by this process and not closed yet; wrapped buffers do not count. */
+  public static long allocatedBytes() {
+    return ALLOCATED.get();
   }
 
   /** Memory of a direct buffer (a mapped file); {@code release} runs once, on close. */
