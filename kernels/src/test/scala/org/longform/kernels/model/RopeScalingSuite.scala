@@ -65,6 +65,19 @@ class RopeScalingSuite extends AnyFunSuite {
     assert(spec(llama31, 128, 131072).trainedWindow() === 8192)
   }
 
+  test("llama3 frequencies of Llama 3.1 are the known ones") {
+    val found = new RopeScaling.Llama3(8, 1, 4, 8192).inverseFrequencies(500000, 128, 1)
+    val known = Map(
+      0 -> 1.0,
+      28 -> 0.003211445994752591,
+      29 -> 0.002166570763503359,
+      34 -> 0.0001785078127679964,
+      35 -> 9.556212353964683e-05,
+      63 -> 3.068925988914511e-07
+    )
+    known.foreach { case (pair, value) => assert(math.abs(found(pair) / value - 1) < 1e-12) }
+  }
+
   test("yarn frequencies with whole and exact borders, other betas") {
     def rope(more: String) =
       s""","rope_scaling":{"type":"yarn","factor":4.0,"original_max_position_embeddings":1024$more}"""
