@@ -164,6 +164,10 @@ class RopeScalingSuite extends AnyFunSuite {
         "rope_scaling.factor = Infinity"
       )
     )
+    assert(
+      invalid(""","rope_scaling":{"factor":2}""")
+        .contains("lacks rope_scaling.rope_type, expected a kind of scaling to go with factor")
+    )
     assert(invalid(""","rope_scaling":7""").contains("rope_scaling = 7, expected an object"))
     assert(invalid(""","rope_scaling":{"type":3}""").contains("rope_scaling.type = 3, expected a text"))
     assert(
