@@ -3,6 +3,7 @@ package org.longform.kernels.context;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.longform.kernels.device.TopKeysRequest;
 
 /** The parameters of {@link ReAttention}, their defaults and what does not go together. */
@@ -39,6 +40,10 @@ final class ReAttentionFactory implements ContextFactory {
 
   @Override
   public List<Parameter> parameters() {
+    return Stream.of(sizes(), recall(), program()).flatMap(List::stream).toList();
+  }
+
+  private static List<Parameter> sizes() {
     return List.of(
         Parameter.integer(
             "global-size",
@@ -61,6 +66,22 @@ final class ReAttentionFactory implements ContextFactory {
             "all; past for models trained on less than 8192 tokens",
             limits -> isLarge(limits) ? "all" : "past",
             0),
+        Parameter.integer(
+            "chunk-size",
+            "Tokens of the document read as one block; its tokens choose together.",
+            "512 (an eighth of the trained window, if that is less)",
+            ReAttentionFactory::defaultChunk,
+            1),
+        Parameter.integer(
+            "question-chunk",
+            "Tokens of the question read as one block; 1 lets each token choose for itself.",
+            "1",
+            limits -> 1L,
+            1));
+  }
+
+  private static List<Parameter> recall() {
+    return List.of(
         Parameter.integer(
             "top-k-middle",
             "Tokens between that each head of each query votes for; 0 to see nothing of the middle.",
@@ -93,19 +114,11 @@ final class ReAttentionFactory implements ContextFactory {
             "auto",
             "auto",
             "votes",
-            "rank"),
-        Parameter.integer(
-            "chunk-size",
-            "Tokens of the document read as one block; its tokens choose together.",
-            "512 (an eighth of the trained window, if that is less)",
-            ReAttentionFactory::defaultChunk,
-            1),
-        Parameter.integer(
-            "question-chunk",
-            "Tokens of the question read as one block; 1 lets each token choose for itself.",
-            "1",
-            limits -> 1L,
-            1),
+            "rank"));
+  }
+
+  private static List<Parameter> program() {
+    return List.of(
         Parameter.choice(
             "profile",
             "The method (clean), or the published program with its alignment to 128 and its approximate selection (faithful).",

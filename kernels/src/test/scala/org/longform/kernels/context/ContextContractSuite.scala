@@ -21,6 +21,9 @@ class ContextContractSuite extends AnyFunSuite {
     Devices.ALL.asScala.filterNot(_.whyUnavailable().isPresent).map(d => d.name() -> d.open(1))
   private val reference = devices.toMap.apply("reference")
 
+  /** Sums of float32 differ by more than those of the reference device. */
+  private def tolerance(device: String): Double = if (device == "reference") 2e-5 else 1e-4
+
   private def create(factory: ContextFactory, of: ModelLimits = limits): ContextStrategy =
     ContextStrategies.create(factory.name(), noParameters, of)
 
@@ -130,7 +133,7 @@ class ContextContractSuite extends AnyFunSuite {
         DenseOracle.attend(s, rope, 0 until 32, (_, i, j) => if (j > i) DenseOracle.Masked else i - j)
       for ((device, kernels) <- devices) {
         val actual = reading(factory, s, kernels)(_.whole((_, _) => ()))
-        assert(Reading.largestDifference(full, actual) < 2e-5, device)
+        assert(Reading.largestDifference(full, actual) < tolerance(device), device)
       }
     }
 
@@ -146,7 +149,10 @@ class ContextContractSuite extends AnyFunSuite {
           val actual = Reading.last(create(FullContext.FACTORY), s.withNaN(!seen(_)), rope, kernels, first) {
             (request, _) => Reading.attend(request, plan, s.scale)
           }
-          assert(Reading.largestDifference(expected, actual) < 2e-5, s"$device, block from $first")
+          assert(
+            Reading.largestDifference(expected, actual) < tolerance(device),
+            s"$device, block from $first"
+          )
         }
       }
     }
@@ -191,7 +197,7 @@ class ContextContractSuite extends AnyFunSuite {
           val random = new Random(seed)
           val ends = (1 until 160).filter(_ => random.nextInt(12 * seed.toInt) == 0) :+ 160
           val actual = reading(factory, s, kernels)(_.blocks(ends))
-          assert(Reading.largestDifference(byOne, actual) < 2e-5, s"$device, blocks $ends")
+          assert(Reading.largestDifference(byOne, actual) < tolerance(device), s"$device, blocks $ends")
         }
       }
 
