@@ -113,6 +113,11 @@ final class ReAttention implements ContextStrategy {
     return sizes.chunk - (int) (read % sizes.chunk);
   }
 
+  @Override
+  public boolean dependsOnPromptLength() {
+    return profile == Profile.FAITHFUL;
+  }
+
   /** A first block that makes all later ones multiples of 128; the last token comes alone. */
   private int publishedChunk(long read, long promptTokens) {
     long last = promptTokens - 1;
