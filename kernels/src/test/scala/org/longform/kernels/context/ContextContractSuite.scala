@@ -207,6 +207,7 @@ class ContextContractSuite extends AnyFunSuite {
         for (read <- 0L to 300L) {
           assert(Seq(-1L, read + 1, 1000L, 77777L).map(strategy.nextChunk(read, _)).distinct.size == 1)
         }
+        assert(!strategy.dependsOnPromptLength())
         val s = sequence(7, 160)
         val whole = reading(factory, s)(_.whole((_, _) => ()))
         val end = Iterator.iterate(0)(read => read + strategy.nextChunk(read, -1)).find(_ > 64).get

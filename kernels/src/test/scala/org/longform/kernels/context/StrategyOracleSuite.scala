@@ -167,6 +167,7 @@ class StrategyOracleSuite extends AnyFunSuite {
         "recall-clip" -> clip.getOrElse(-1),
         "chunk-size" -> 128
       )
+      assert(faithful.dependsOnPromptLength())
       val ends = schedule(faithful, 430) ++ (431 to 440)
       assert(
         ends.dropRight(10).takeRight(2) == Seq(429, 430),
