@@ -1,0 +1,45 @@
+package org.longform.read;
+
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * One answer and all that is to be known of how it came about. {@code value} is null exactly when
+ * {@code error} is not.
+ *
+ * @param value the text; for {@link Task#PERPLEXITY} the number as text
+ * @param error why there is no value
+ * @param finishReason stop, length, cancelled or error
+ * @param inputTokens tokens of the prompt, the document included
+ * @param outputTokens tokens written
+ * @param attendedTokens cached tokens the queries attended to, summed over blocks
+ * @param truncated whether a limit set by the user cut the document; false otherwise, always
+ * @param method the context strategy with its parameters
+ * @param model the model's name
+ * @param modelRevision what tells two versions of the model apart
+ * @param seed the seed of this row
+ * @param latencyMs milliseconds from the request to the answer
+ * @param evidence source spans, best first
+ */
+public record Answer(
+    String value,
+    AnswerError error,
+    String finishReason,
+    long inputTokens,
+    long outputTokens,
+    long attendedTokens,
+    boolean truncated,
+    String method,
+    String model,
+    String modelRevision,
+    long seed,
+    long latencyMs,
+    List<Evidence> evidence) {
+  public Answer {
+    evidence = List.copyOf(evidence);
+  }
+
+  public Optional<AnswerError> failure() {
+    return Optional.ofNullable(error);
+  }
+}

@@ -1,0 +1,20 @@
+package org.longform.read;
+
+import java.util.List;
+
+/**
+ * One document and what is asked of it.
+ *
+ * @param text the document; may be of any length
+ * @param task what to do
+ * @param questions the questions of {@link Task#ASK}, all answered from one reading; one empty
+ *     string for other tasks
+ * @param rowKey what tells this row from others, so that sampling is repeatable wherever it runs
+ * @param listener progress and cancellation
+ */
+public record ReadRequest(
+    String text, Task task, List<String> questions, String rowKey, ReadListener listener) {
+  public ReadRequest {
+    questions = List.copyOf(questions);
+  }
+}

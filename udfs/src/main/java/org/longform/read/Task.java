@@ -1,0 +1,14 @@
+package org.longform.read;
+
+/** What is done with a document. */
+public enum Task {
+  SUMMARIZE,
+  ASK,
+  GENERATE,
+  PERPLEXITY;
+
+  /** The word users write. */
+  public String word() {
+    return name().toLowerCase(java.util.Locale.ROOT);
+  }
+}
