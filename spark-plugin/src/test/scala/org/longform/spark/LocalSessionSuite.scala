@@ -1,6 +1,6 @@
 package org.longform.spark
 
-class LocalSessionTest extends SparkSuite {
+class LocalSessionSuite extends SparkSuite {
 
   test("suites that ask for the same settings share one session") {
     assert(LocalSession.of(sparkConf) eq spark)
