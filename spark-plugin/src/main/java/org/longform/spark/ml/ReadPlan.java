@@ -1,11 +1,10 @@
 package org.longform.spark.ml;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Collectors;
+import java.util.Optional;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
@@ -13,11 +12,13 @@ import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
 import org.longform.read.Task;
 import org.longform.runtime.LongformRuntime;
-import org.longform.spark.conf.SparkSettings;
+import org.longform.spark.task.StageTask;
 import org.longform.sql.AnswerSchema;
+import org.longform.sql.SessionConf;
 
 /**
  * What a stage will do to one table, checked.
@@ -50,29 +51,16 @@ record ReadPlan(
     Column question = question(values, task, columns);
     List<Added> added = added(values, task);
     StructType outputSchema = outputSchema(added, columns);
-    LongformRuntime.validate(options);
-    ReadRow reader = new ReadRow(task, options, onFailure(options));
+    Options all = SessionConf.options().and(Options.ofCall(options));
+    LongformRuntime.validate(all);
+    ReadRow reader = new ReadRow(task, all, onFailure(all));
     return new ReadPlan(task, document, question, reader, added, outputSchema);
   }
 
   private static Task task(StageParams.Values values) {
-    if (values.task().isEmpty()) {
-      return values.promptTemplate().isPresent()
-          ? Task.GENERATE
-          : values.question().isPresent() ? Task.ASK : Task.SUMMARIZE;
-    }
-    String word = values.task().get();
-    return Arrays.stream(Task.values())
-        .filter(each -> each.word().equalsIgnoreCase(word))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                invalid(
-                    "Cannot use task '%s': it is unknown. Choose one of %s.",
-                    word,
-                    Arrays.stream(Task.values())
-                        .map(Task::word)
-                        .collect(Collectors.joining(", "))));
+    boolean prompted = values.promptTemplate().isPresent() && values.task().isEmpty();
+    return StageTask.of(
+        prompted ? Optional.of(Task.GENERATE.word()) : values.task(), values.question());
   }
 
   private static Column document(StageParams.Values values, Task task, Columns columns) {
@@ -127,17 +115,9 @@ record ReadPlan(
 
   private static Column question(StageParams.Values values, Task task, Columns columns) {
     if (task != Task.ASK) {
-      if (values.question().isPresent()) {
-        throw invalid(
-            "Cannot use question '%s' with task %s: only task ask has a question. Leave it out or set task ask.",
-            values.question().get(), task.word());
-      }
       return functions.lit("");
     }
-    String source = values.question().orElse("");
-    if (source.isBlank()) {
-      throw invalid("Cannot use task ask: the question is empty ('%s'). Call setQuestion.", source);
-    }
+    String source = values.question().orElseThrow();
     ColumnTemplate template = ColumnTemplate.parse("question", source);
     template.check(columns);
     return template.fill(columns);
@@ -171,8 +151,8 @@ record ReadPlan(
     return grown.schema();
   }
 
-  private static ReadRow.OnFailure onFailure(Map<String, String> options) {
-    return SparkSettings.ofCall(options).get(RuntimeOptions.FAIL_ON_ERROR)
+  private static ReadRow.OnFailure onFailure(Options options) {
+    return options.get(RuntimeOptions.FAIL_ON_ERROR)
         ? ReadRow.OnFailure.FAIL_QUERY
         : ReadRow.OnFailure.NULL_VALUE;
   }

@@ -1,8 +1,6 @@
 package org.longform.spark.ml;
 
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -10,13 +8,13 @@ import org.apache.spark.sql.api.java.UDF2;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
-import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.options.Options;
 import org.longform.read.Answer;
 import org.longform.read.ReadRequest;
 import org.longform.read.Task;
 import org.longform.runtime.LongformRuntime;
-import org.longform.spark.task.RowKey;
+import org.longform.runtime.RowKey;
 import org.longform.spark.task.TaskListener;
 import org.longform.sql.AnswerSchema;
 
@@ -31,12 +29,12 @@ final class ReadRow implements UDF2<String, String, Row> {
   }
 
   private final Task task;
-  private final HashMap<String, String> options;
+  private final Options options;
   private final OnFailure onFailure;
 
-  ReadRow(Task task, Map<String, String> options, OnFailure onFailure) {
+  ReadRow(Task task, Options options, OnFailure onFailure) {
     this.task = task;
-    this.options = new HashMap<>(options);
+    this.options = options;
     this.onFailure = onFailure;
   }
 
@@ -57,27 +55,20 @@ final class ReadRow implements UDF2<String, String, Row> {
     if (document == null || question == null) {
       return RowFactory.create(null, null, null);
     }
+    TaskListener listener = new TaskListener(TaskContext.get());
     ReadRequest request =
         new ReadRequest(
-            document,
-            task,
-            List.of(question),
-            RowKey.of(document, question),
-            new TaskListener(TaskContext.get()));
+            document, task, List.of(question), RowKey.of(document, List.of(question)), listener);
     Answer answer = LongformRuntime.reader(options).read(request).get(0);
-    if (answer.failure().isPresent()) {
-      throwIfFatal(answer);
-      return RowFactory.create(
-          null, AnswerSchema.errorRow(answer.error()), AnswerSchema.toRow(answer));
+    if (answer.failure().isEmpty()) {
+      return RowFactory.create(value(answer), null, AnswerSchema.toRow(answer));
     }
-    return RowFactory.create(value(answer), null, AnswerSchema.toRow(answer));
-  }
-
-  // a cancelled task must end as killed: its rows would otherwise be kept as failed ones
-  private void throwIfFatal(Answer answer) {
-    if (onFailure == OnFailure.FAIL_QUERY || answer.error().errorClass() == ErrorClass.CANCELLED) {
+    listener.killIfCancelled(answer.error());
+    if (onFailure == OnFailure.FAIL_QUERY) {
       throw new LongformException(answer.error().errorClass(), answer.error().message());
     }
+    return RowFactory.create(
+        null, AnswerSchema.errorRow(answer.error()), AnswerSchema.toRow(answer));
   }
 
   private Object value(Answer answer) {
