@@ -2,6 +2,7 @@ package org.longform.spark;
 
 import java.util.Map;
 import org.apache.spark.sql.SparkSessionExtensions;
+import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
 import org.longform.spark.conf.SparkSettings;
 import org.longform.sql.SqlFunctions;
@@ -17,6 +18,7 @@ public final class LongformExtensions extends AbstractFunction1<SparkSessionExte
   @Override
   public BoxedUnit apply(SparkSessionExtensions extensions) {
     Map<String, String> settings = SparkSettings.ofThisProcess();
+    LongformRuntime.validate(Options.ofSparkConf(settings));
     LongformRuntime.configure(settings);
     SqlFunctions.inject(extensions, SparkSettings.sqlPrefix(settings));
     return BoxedUnit.UNIT;

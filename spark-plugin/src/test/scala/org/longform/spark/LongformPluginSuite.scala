@@ -1,5 +1,7 @@
 package org.longform.spark
 
+import java.nio.file.Path
+
 import scala.collection.JavaConverters._
 
 import com.codahale.metrics.{Gauge, MetricRegistry}
@@ -7,6 +9,7 @@ import org.apache.spark.SparkConf
 import org.apache.spark.api.plugin.PluginContext
 import org.apache.spark.resource.ResourceInformation
 import org.apache.spark.sql.SparkSession
+import org.longform.datasets.models.BundledModels
 import org.longform.kernels.error.LongformException
 import org.longform.runtime.LongformRuntime
 
@@ -76,6 +79,20 @@ class LongformPluginSuite extends SparkSuite {
     assert(startFails(Map("spark.longform.model" -> "/nowhere/model")).contains("/nowhere/model"))
   }
 
+  test("a relative model path becomes absolute, as executors have other working directories") {
+    val model = BundledModels.localDirectory("longform-tiny")
+    val relative = Path.of("").toAbsolutePath.relativize(model.toAbsolutePath).toString
+    val session = LocalSession.of(Plugin + ("spark.longform.model" -> relative))
+    assert(session.sparkContext.getConf.get("spark.longform.model") == model.toAbsolutePath.normalize.toString)
+    assert(session.sql("SELECT ai_count_tokens('Blue light')").head().getInt(0) > 0)
+  }
+
+  test("a stopped application leaves no settings behind") {
+    LocalSession.of(Plugin + ("spark.longform.maxNewTokens" -> "3"))
+    LocalSession.stop()
+    assert(!LongformRuntime.describe(Map.empty[String, String].asJava).contains("max_new_tokens"))
+  }
+
   test("the application can start again after a failed start") {
     startFails(Map("spark.longform.model" -> "/nowhere/model"))
     assert(LocalSession.of(Plugin).range(3).count() == 3L)
@@ -98,7 +115,7 @@ class LongformPluginSuite extends SparkSuite {
     )
     def value(name: String): Long = registry.getGauges.get(name).asInstanceOf[Gauge[Long]].getValue
     val before = value("documents")
-    spark.range(2).selectExpr("ai_summarize(concat('Finding ', id, ' is open.'))").collect()
+    LocalSession.of(Plugin).range(2).selectExpr("ai_summarize(concat('Finding ', id, ' is open.'))").collect()
     assert(value("documents") == before + 2)
     assert(value("documents") == LongformRuntime.stats().documents())
   }

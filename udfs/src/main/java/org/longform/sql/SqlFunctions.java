@@ -70,13 +70,12 @@ public final class SqlFunctions {
   private static void injectOne(
       SparkSessionExtensions extensions, SqlFunction function, FunctionForm form, String prefix) {
     String name = form.name(prefix, function);
-    ((SparkSessionExtensions) extensions)
-        .injectFunction(
-            (Tuple3)
-                new Tuple3<>(
-                    new FunctionIdentifier(name),
-                    info(function, form, name),
-                    builder(function, form, prefix)));
+    extensions.injectFunction(
+        (Tuple3)
+            new Tuple3<>(
+                new FunctionIdentifier(name),
+                info(function, form, name),
+                builder(function, form, prefix)));
   }
 
   /** Registers the functions in one session that was made without the extension. */
