@@ -83,7 +83,9 @@ class LongformPluginSuite extends SparkSuite {
     val model = BundledModels.localDirectory("longform-tiny")
     val relative = Path.of("").toAbsolutePath.relativize(model.toAbsolutePath).toString
     val session = LocalSession.of(Plugin + ("spark.longform.model" -> relative))
-    assert(session.sparkContext.getConf.get("spark.longform.model") == model.toAbsolutePath.normalize.toString)
+    assert(
+      session.sparkContext.getConf.get("spark.longform.model") == model.toAbsolutePath.normalize.toString
+    )
     assert(session.sql("SELECT ai_count_tokens('Blue light')").head().getInt(0) > 0)
   }
 
