@@ -46,8 +46,7 @@ final class EvidenceCollector implements ColumnMass {
     for (Map.Entry<Integer, Double> entry : ranked.subList(0, Math.min(count, ranked.size()))) {
       int start = entry.getKey();
       int end = sentences.endAfter(start);
-      best.add(
-          new Evidence("", start, end, text.substring(start, end), entry.getValue() / total));
+      best.add(new Evidence("", start, end, text.substring(start, end), entry.getValue() / total));
     }
     return best;
   }

@@ -9,8 +9,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The models of this process. Each is loaded once, by the first task that needs it, while the others
- * wait; it stays until the process ends or {@link #close} is called.
+ * The models of this process. Each is loaded once, by the first task that needs it, while the
+ * others wait; it stays until the process ends or {@link #close} is called.
  */
 final class LoadedModels implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LoadedModels.class);

@@ -4,7 +4,7 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import org.longform.datasets.BundledModels;
+import org.longform.datasets.models.BundledModels;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
@@ -38,7 +38,9 @@ public record ModelLocation(String name, Path directory) {
     }
     if (!Files.isRegularFile(directory.resolve("config.json"))) {
       throw invalid(
-          name, "the directory has no config.json (%s)".formatted(directory.toAbsolutePath()), bundled);
+          name,
+          "the directory has no config.json (%s)".formatted(directory.toAbsolutePath()),
+          bundled);
     }
     return new ModelLocation(name, directory);
   }

@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * What tells two versions of a model apart: the commit of a hub snapshot where the directory is one,
- * else a fingerprint of its files.
+ * What tells two versions of a model apart: the commit of a hub snapshot where the directory is
+ * one, else a fingerprint of its files.
  */
 final class ModelRevision {
   // of a large file the first and last part count, so that naming a model does not read all of it

@@ -6,7 +6,9 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 
-/** A name for a row that follows from its content alone, so that it is the same wherever it runs. */
+/**
+ * A name for a row that follows from its content alone, so that it is the same wherever it runs.
+ */
 public final class RowKey {
   private RowKey() {}
 

@@ -10,9 +10,9 @@ import org.longform.read.Task;
 import org.longform.runtime.RowKey;
 
 /**
- * The last few answers of this process. Spark may evaluate an expression twice for one row (a filter
- * on a column that is also selected, a function beside its detail form); the document is read once
- * all the same.
+ * The last few answers of this process. Spark may evaluate an expression twice for one row (a
+ * filter on a column that is also selected, a function beside its detail form); the document is
+ * read once all the same.
  */
 final class AnswerMemo {
   private static final int ENTRIES = 64;

@@ -61,11 +61,7 @@ final class AskFunction implements SqlFunction {
       List<String> questions = new ArrayList<>();
       several.forEach(each -> questions.add((String) each));
       return new FunctionCall(
-          (String) arguments.get(0),
-          Task.ASK,
-          questions,
-          Map.of(),
-          FunctionCall.Cardinality.ARRAY);
+          (String) arguments.get(0), Task.ASK, questions, Map.of(), FunctionCall.Cardinality.ARRAY);
     }
     return new FunctionCall(
         (String) arguments.get(0),

@@ -27,7 +27,8 @@ final class CountTokensFunction implements SqlFunction.Direct {
   @Override
   public List<Example> examples() {
     return List.of(
-        new Example("SELECT ai_count_tokens('The sample size of the Veldra cohort was 4821.')", "14"));
+        new Example(
+            "SELECT ai_count_tokens('The sample size of the Veldra cohort was 4821.')", "16"));
   }
 
   @Override

@@ -68,7 +68,17 @@ final class ReAttention implements ContextStrategy {
   }
 
   /** Sizes in tokens. */
-  record Sizes(long global, long local, LocalCounts localCounts, int chunk, int questionChunk) {}
+  record Sizes(long global, long local, LocalCounts localCounts, int chunk, int questionChunk) {
+
+    /** Most positions that are used when nothing is recalled. */
+    long positions() {
+      return global + local + (localCounts == LocalCounts.PAST ? largestBlock() : 0);
+    }
+
+    int largestBlock() {
+      return Math.max(chunk, questionChunk);
+    }
+  }
 
   /**
    * How the middle is searched.
@@ -101,6 +111,11 @@ final class ReAttention implements ContextStrategy {
     }
     // borders at multiples of the chunk size, so that equal beginnings have equal caches
     return sizes.chunk - (int) (read % sizes.chunk);
+  }
+
+  @Override
+  public boolean dependsOnPromptLength() {
+    return profile == Profile.FAITHFUL;
   }
 
   /** A first block that makes all later ones multiples of 128; the last token comes alone. */

@@ -4,7 +4,9 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.api.java.UDF2;
 import org.longform.sql.JavaUdfs;
 
-/** A summary, as a detail struct; for {@code spark.udf.register} and {@code registerJavaFunction}. */
+/**
+ * A summary, as a detail struct; for {@code spark.udf.register} and {@code registerJavaFunction}.
+ */
 public final class SummarizeDetail implements UDF2<String, Integer, Row> {
   private static final long serialVersionUID = 1L;
 
