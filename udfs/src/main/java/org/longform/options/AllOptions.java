@@ -1,0 +1,20 @@
+package org.longform.options;
+
+import java.util.List;
+
+/** The list of all options. An option that is not here does not exist. */
+public final class AllOptions {
+  public static final List<OptionGroup> GROUPS =
+      List.of(
+          ModelOptions.GROUP,
+          PromptOptions.GROUP,
+          GenerationOptions.GROUP,
+          ContextOptions.GROUP,
+          OutputOptions.GROUP,
+          RuntimeOptions.GROUP);
+
+  public static final List<Option<?>> ALL =
+      GROUPS.stream().<Option<?>>flatMap(group -> group.options().stream()).toList();
+
+  private AllOptions() {}
+}

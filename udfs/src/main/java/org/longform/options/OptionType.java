@@ -1,0 +1,104 @@
+package org.longform.options;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.Function;
+
+/**
+ * How the text of an option becomes a value and back. {@code parse(format(v))} equals {@code v}.
+ *
+ * @param expected what the text must be, as it reads in an error sentence: "a whole number"
+ * @param parse throws {@link IllegalArgumentException} where the text is not as expected
+ */
+public record OptionType<T>(
+    String expected, Function<String, T> parse, Function<T, String> format, Arity arity) {
+
+  /** How often a command line may give the option. */
+  public enum Arity {
+    ONCE,
+    /** Repeated flags add up to a list. */
+    REPEATED
+  }
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  static final OptionType<Integer> INTEGER =
+      scalar("a whole number", text -> Integer.parseInt(text.strip()));
+
+  static final OptionType<Long> LONG =
+      scalar("a whole number", text -> Long.parseLong(text.strip()));
+
+  static final OptionType<Double> DOUBLE = scalar("a decimal number", OptionType::parseDouble);
+
+  static final OptionType<Boolean> BOOLEAN = scalar("true or false", OptionType::parseBoolean);
+
+  static final OptionType<String> TEXT = scalar("a text", Function.identity());
+
+  static final OptionType<List<String>> TEXTS =
+      new OptionType<>(
+          "a text or a JSON array of texts",
+          OptionType::parseTexts,
+          OptionType::formatTexts,
+          Arity.REPEATED);
+
+  static OptionType<String> choice(List<String> choices) {
+    List<String> known = List.copyOf(choices);
+    return scalar(
+        "one of " + String.join(", ", known),
+        text ->
+            known.stream()
+                .filter(choice -> choice.equalsIgnoreCase(text.strip()))
+                .findFirst()
+                .orElseThrow(IllegalArgumentException::new));
+  }
+
+  private static <T> OptionType<T> scalar(String expected, Function<String, T> parse) {
+    return new OptionType<>(expected, parse, String::valueOf, Arity.ONCE);
+  }
+
+  private static double parseDouble(String text) {
+    double value = Double.parseDouble(text.strip());
+    // Java also reads "NaN", "Infinity" and "1d": no option means those
+    if (!Double.isFinite(value) || !text.strip().matches("[-+0-9.eE]+")) {
+      throw new IllegalArgumentException();
+    }
+    return value;
+  }
+
+  private static boolean parseBoolean(String text) {
+    return switch (text.strip().toLowerCase(Locale.ROOT)) {
+      case "true", "on", "yes", "1" -> true;
+      case "false", "off", "no", "0" -> false;
+      default -> throw new IllegalArgumentException();
+    };
+  }
+
+  private static List<String> parseTexts(String text) {
+    if (!text.stripLeading().startsWith("[")) {
+      return List.of(text);
+    }
+    try {
+      List<String> texts = new ArrayList<>();
+      for (Object each : JSON.readValue(text, Object[].class)) {
+        if (!(each instanceof String item)) {
+          throw new IllegalArgumentException();
+        }
+        texts.add(item);
+      }
+      return List.copyOf(texts);
+    } catch (JsonProcessingException e) {
+      throw new IllegalArgumentException(e);
+    }
+  }
+
+  static String formatTexts(List<String> texts) {
+    try {
+      return JSON.writeValueAsString(texts);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("a list of texts is always JSON", e);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+package org.longform.options;
+
+import java.util.List;
+
+/** How the functions behave inside Spark. */
+public final class RuntimeOptions {
+  public static final Option<Boolean> FAIL_ON_ERROR =
+      Option.flag("fail-on-error")
+          .doc(
+              "Whether a row that cannot be answered fails the query. Otherwise its value is NULL"
+                  + " and the `_detail` functions say why.")
+          .defaultValue(false);
+
+  public static final Option<String> SQL_PREFIX =
+      Option.text("sql-prefix")
+          .doc("What the names of the SQL functions begin with.")
+          .confKey("spark.longform.sql.prefix")
+          .applicable(Option.Applicable.STARTUP)
+          .check(
+              text -> text.matches("[A-Za-z_][A-Za-z0-9_]{0,63}"),
+              "must be letters, digits and underscores, and not begin with a digit")
+          .defaultValue("ai_");
+
+  static final OptionGroup GROUP =
+      new OptionGroup(
+          "Runtime", "How the functions behave inside Spark.", List.of(FAIL_ON_ERROR, SQL_PREFIX));
+
+  private RuntimeOptions() {}
+}

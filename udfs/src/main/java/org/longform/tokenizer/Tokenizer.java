@@ -1,0 +1,202 @@
+package org.longform.tokenizer;
+
+import java.io.Reader;
+import java.io.StringReader;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+
+/**
+ * The tokenizer of one model, from the files of its directory. Immutable and thread-safe; whoever
+ * loads it closes it.
+ *
+ * <p>Text of documents and questions is encoded as text, also where it spells a special token
+ * ({@link #encode}); only the text of prompt templates is read for special tokens ({@link
+ * #encodeTemplate}). No method adds tokens of its own accord. Unpaired surrogates in a text count
+ * as U+FFFD.
+ */
+public final class Tokenizer implements AutoCloseable {
+  private final TokenizerConfig config;
+  private final NativeTokenizer documents;
+  private final NativeTokenizer templates;
+  private final int vocabularySize;
+  private final Map<Integer, String> specialTokens;
+  private final OptionalInt bosId;
+  private final OptionalInt eosId;
+  private final boolean postProcessorAddsBos;
+
+  private Tokenizer(
+      TokenizerConfig config,
+      TokenizerJson json,
+      NativeTokenizer documents,
+      NativeTokenizer templates) {
+    this.config = config;
+    this.documents = documents;
+    this.templates = templates;
+    this.vocabularySize = json.vocabularySize();
+    this.specialTokens = json.specialTokens();
+    this.bosId = id(json, config.bosToken(), "bos_token");
+    this.eosId = id(json, config.eosToken(), "eos_token");
+    int[] added = templates.encodeWithSpecialTokens("");
+    this.postProcessorAddsBos =
+        bosId.isPresent() && added.length > 0 && added[0] == bosId.getAsInt();
+  }
+
+  /**
+   * Loads {@code tokenizer.json} and, where they exist, {@code tokenizer_config.json} or {@code
+   * special_tokens_map.json}. Never uses the network.
+   *
+   * @throws LongformException INVALID_MODEL naming the file and what is wrong with it
+   */
+  public static Tokenizer load(Path modelDirectory) {
+    TokenizerJson json = TokenizerJson.load(modelDirectory);
+    TokenizerConfig config = TokenizerConfig.load(modelDirectory);
+    List<NativeTokenizer> opened = new ArrayList<>();
+    try {
+      opened.add(NativeTokenizer.of(json.forDocuments(unguessable()), json.file()));
+      opened.add(NativeTokenizer.of(json.forTemplates(), json.file()));
+      return new Tokenizer(config, json, opened.get(0), opened.get(1));
+    } catch (RuntimeException e) {
+      opened.forEach(NativeTokenizer::close);
+      throw e;
+    }
+  }
+
+  /** The ids of a text; special tokens in it are ordinary text. */
+  public int[] encode(String text) {
+    return collect(stream(text));
+  }
+
+  /** The ids of a prompt template's text; special tokens in it are those tokens. */
+  public int[] encodeTemplate(String text) {
+    return templates.encode(TextWindow.wellFormed(text)).ids();
+  }
+
+  /** The tokens of a text of any size with their places in it. The caller closes the reader. */
+  public TokenStream stream(Reader text) {
+    return new TokenStream(documents, text, TokenStream.WINDOW);
+  }
+
+  /** The tokens of a text with their places in it, in chunks. */
+  public TokenStream stream(CharSequence text) {
+    return stream(new StringReader(text.toString()));
+  }
+
+  /** How many tokens {@link #encode} gives. */
+  public long count(CharSequence text) {
+    return count(new StringReader(text.toString()));
+  }
+
+  /** How many tokens the text has. The caller closes the reader. */
+  public long count(Reader text) {
+    long count = 0;
+    for (TokenStream chunks = stream(text); chunks.hasNext(); ) {
+      count += chunks.next().size();
+    }
+    return count;
+  }
+
+  /**
+   * The text of tokens without that of special ones. For well-formed text {@code decode(encode(x))}
+   * is {@code x} where the model's tokenizer keeps all characters.
+   *
+   * @throws LongformException INVALID_INPUT for an id outside the vocabulary
+   */
+  public String decode(int[] ids) {
+    for (int id : ids) {
+      if (id < 0 || id >= vocabularySize) {
+        throw new LongformException(
+            ErrorClass.INVALID_INPUT,
+            "Cannot decode token %d: the vocabulary has %d tokens. Use the tokenizer of the model that wrote it."
+                .formatted(id, vocabularySize));
+      }
+    }
+    return templates.decode(ids);
+  }
+
+  /** Decodes the tokens of one answer as they come. */
+  public Detokenizer detokenizer() {
+    return new Detokenizer(templates);
+  }
+
+  /** The token that begins a sequence, where the model has one. */
+  public OptionalInt bosId() {
+    return bosId;
+  }
+
+  public Optional<String> bosToken() {
+    return config.bosToken();
+  }
+
+  public Optional<String> eosToken() {
+    return config.eosToken();
+  }
+
+  /**
+   * Tokens that end an answer according to the tokenizer's files; generation_config may add some.
+   */
+  public List<Integer> eosIds() {
+    return eosId.isPresent() ? List.of(eosId.getAsInt()) : List.of();
+  }
+
+  /** Whether a sequence of this model begins with {@link #bosId}. */
+  public boolean addsBos() {
+    return bosId.isPresent() && config.addsBos().orElse(postProcessorAddsBos);
+  }
+
+  /** One more than the largest id; a model needs at least as many embeddings. */
+  public int vocabSize() {
+    return vocabularySize;
+  }
+
+  /** The special tokens by id, for instance to show a prompt. */
+  public Map<Integer, String> specialTokens() {
+    return Map.copyOf(specialTokens);
+  }
+
+  @Override
+  public void close() {
+    documents.close();
+    templates.close();
+  }
+
+  static int[] collect(TokenStream stream) {
+    IntStream.Builder ids = IntStream.builder();
+    while (stream.hasNext()) {
+      for (int id : stream.next().ids()) {
+        ids.add(id);
+      }
+    }
+    return ids.build().toArray();
+  }
+
+  private static OptionalInt id(TokenizerJson json, Optional<String> token, String field) {
+    if (token.isEmpty()) {
+      return OptionalInt.empty();
+    }
+    OptionalInt id = json.idOf(token.get());
+    if (id.isEmpty()) {
+      throw json.file()
+          .invalid(
+              "it has no token '%s', which tokenizer_config.json names as %s"
+                  .formatted(token.get(), field));
+    }
+    return id;
+  }
+
+  private static String unguessable() {
+    StringBuilder text = new StringBuilder("\uE0F1\uE0F2");
+    SecureRandom random = new SecureRandom();
+    for (int i = 0; i < 16; i++) {
+      text.append((char) ('\uE100' + random.nextInt(0x1000)));
+    }
+    return text.toString();
+  }
+}

@@ -1,0 +1,180 @@
+package org.longform.tokenizer;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/** The checked content of {@code tokenizer.json}: vocabulary and added tokens. */
+final class TokenizerJson {
+  private record AddedToken(int id, String content, Kind kind) {}
+
+  private enum Kind {
+    ORDINARY,
+    SPECIAL
+  }
+
+  private final ModelFile file;
+  private final ObjectNode json;
+  private final JsonNode vocabulary;
+  private final List<AddedToken> addedTokens;
+  private final int vocabularySize;
+
+  private TokenizerJson(ModelFile file) {
+    this.file = file;
+    this.json = (ObjectNode) file.jsonObject();
+    JsonNode model = json.path("model");
+    if (!model.isObject()) {
+      throw file.invalid("it has no object 'model'");
+    }
+    this.vocabulary = model.path("vocab");
+    this.addedTokens = readAddedTokens();
+    int largest = largestVocabularyId();
+    for (AddedToken token : addedTokens) {
+      largest = Math.max(largest, token.id());
+    }
+    this.vocabularySize = largest + 1;
+  }
+
+  static TokenizerJson load(Path modelDirectory) {
+    return new TokenizerJson(ModelFile.require(modelDirectory, "tokenizer.json"));
+  }
+
+  ModelFile file() {
+    return file;
+  }
+
+  /** One more than the largest token id. */
+  int vocabularySize() {
+    return vocabularySize;
+  }
+
+  OptionalInt idOf(String content) {
+    for (AddedToken token : addedTokens) {
+      if (token.content().equals(content)) {
+        return OptionalInt.of(token.id());
+      }
+    }
+    JsonNode id = vocabulary.isObject() ? vocabulary.path(content) : vocabulary.path(-1);
+    if (id.isInt()) {
+      return OptionalInt.of(id.intValue());
+    }
+    for (int i = 0; vocabulary.isArray() && i < vocabulary.size(); i++) {
+      if (vocabulary.get(i).path(0).asText().equals(content)) {
+        return OptionalInt.of(i);
+      }
+    }
+    return OptionalInt.empty();
+  }
+
+  /** Special tokens by id. */
+  Map<Integer, String> specialTokens() {
+    Map<Integer, String> special = new LinkedHashMap<>();
+    for (AddedToken token : addedTokens) {
+      if (token.kind() == Kind.SPECIAL) {
+        special.put(token.id(), token.content());
+      }
+    }
+    return special;
+  }
+
+  /** For prompt templates: the text of a special token is read as that token. */
+  String forTemplates() {
+    return plain().toString();
+  }
+
+  /**
+   * For documents: the text of a special token is ordinary text, so that a document cannot end its
+   * own turn or begin another. Nothing is added around the text, and offsets are not trimmed.
+   *
+   * @param neverInText a text no document contains, to keep the ids of the tokens it hides
+   */
+  String forDocuments(String neverInText) {
+    ObjectNode copy = plain();
+    copy.putNull("post_processor");
+    ArrayNode kept = copy.putArray("added_tokens");
+    for (JsonNode token : json.path("added_tokens")) {
+      if (!token.path("special").booleanValue()) {
+        kept.add(token);
+      } else if (!inVocabulary(token.path("content").textValue())) {
+        // ids of added tokens follow from their order, so a hidden one must keep its place
+        kept.add(((ObjectNode) token.deepCopy()).put("content", neverInText + token.path("id")));
+      }
+    }
+    return copy.toString();
+  }
+
+  // documents are cut by us, never by the tokenizer; dropout would make ids random
+  private ObjectNode plain() {
+    ObjectNode copy = json.objectNode();
+    copy.setAll(json);
+    copy.putNull("truncation").putNull("padding");
+    ObjectNode model = json.objectNode();
+    model.setAll((ObjectNode) json.path("model"));
+    if (model.has("dropout")) {
+      model.putNull("dropout");
+    }
+    copy.set("model", model);
+    return copy;
+  }
+
+  private boolean inVocabulary(String content) {
+    if (vocabulary.isObject()) {
+      return vocabulary.has(content);
+    }
+    for (JsonNode entry : vocabulary) {
+      if (entry.path(0).asText().equals(content)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private List<AddedToken> readAddedTokens() {
+    JsonNode array = json.path("added_tokens");
+    if (array.isMissingNode() || array.isNull()) {
+      return List.of();
+    }
+    if (!array.isArray()) {
+      throw file.invalid("its 'added_tokens' must be a list");
+    }
+    List<AddedToken> tokens = new ArrayList<>();
+    for (JsonNode each : array) {
+      JsonNode id = each.path("id");
+      JsonNode content = each.path("content");
+      if (!id.isInt() || id.intValue() < 0 || !content.isTextual() || content.asText().isEmpty()) {
+        throw file.invalid(
+            "entry %d of its 'added_tokens' needs an id of at least 0 and a content"
+                .formatted(tokens.size()));
+      }
+      Kind kind = each.path("special").asBoolean(false) ? Kind.SPECIAL : Kind.ORDINARY;
+      tokens.add(new AddedToken(id.intValue(), content.textValue(), kind));
+    }
+    return tokens;
+  }
+
+  private int largestVocabularyId() {
+    if (vocabulary.isArray()) {
+      return vocabulary.size() - 1;
+    }
+    if (!vocabulary.isObject() || vocabulary.isEmpty()) {
+      throw file.invalid("its model has no vocabulary");
+    }
+    int largest = -1;
+    for (Iterator<Map.Entry<String, JsonNode>> it = vocabulary.fields(); it.hasNext(); ) {
+      Map.Entry<String, JsonNode> entry = it.next();
+      JsonNode id = entry.getValue();
+      if (!id.isInt() || id.intValue() < 0 || id.intValue() == Integer.MAX_VALUE) {
+        throw file.invalid("the id of token '%s' is not one (%s)".formatted(entry.getKey(), id));
+      }
+      largest = Math.max(largest, id.intValue());
+    }
+    return largest;
+  }
+}

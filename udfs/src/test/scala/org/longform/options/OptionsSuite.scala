@@ -1,0 +1,132 @@
+package org.longform.options
+
+import org.longform.kernels.error.{ErrorClass, LongformException}
+import org.scalatest.funsuite.AnyFunSuite
+
+import java.io.{ByteArrayInputStream, ByteArrayOutputStream, ObjectInputStream, ObjectOutputStream}
+import scala.collection.JavaConverters._
+
+class OptionsSuite extends AnyFunSuite {
+  import GenerationOptions._
+
+  private def call(pairs: (String, String)*): Options = Options.ofCall(pairs.toMap.asJava)
+
+  private def conf(pairs: (String, String)*): Options = Options.ofSparkConf(pairs.toMap.asJava)
+
+  private def message(body: => Any): String = {
+    val error = intercept[LongformException](body)
+    assert(error.errorClass == ErrorClass.INVALID_OPTION)
+    error.getMessage
+  }
+
+  test("what is not set has its default") {
+    assert(Options.defaults().get(MAX_NEW_TOKENS) == 256)
+    assert(Options.defaults().sourceOf(MAX_NEW_TOKENS) == OptionSource.DEFAULT)
+    assert(!Options.defaults().find(PromptOptions.SYSTEM_PROMPT).isPresent)
+    intercept[NoSuchElementException](Options.defaults().get(PromptOptions.SYSTEM_PROMPT))
+  }
+
+  test("names of other products and other spellings mean the same option") {
+    Seq(
+      "max_tokens",
+      "max_completion_tokens",
+      "max_output_tokens",
+      "n_predict",
+      "maxNewTokens",
+      "max-new-tokens",
+      "MAX_NEW_TOKENS",
+      "--max-new-tokens"
+    ).foreach(name => assert(call(name -> "7").get(MAX_NEW_TOKENS) == 7, name))
+    assert(call("repeat_penalty" -> "1.2").get(REPETITION_PENALTY) == 1.2)
+  }
+
+  test("the call wins over the Spark configuration, that over the model, that over the default") {
+    val model = Options.defaults().`with`(TEMPERATURE, Double.box(0.1), OptionSource.MODEL)
+    val session = conf("spark.longform.temperature" -> "0.2")
+    val row = call("temperature" -> "0.3")
+    val sets = Seq(model, session, row)
+    sets.permutations.foreach { order =>
+      assert(order.reduce((a, b) => a.and(b)).get(TEMPERATURE) == 0.3)
+    }
+    assert(session.and(model).get(TEMPERATURE) == 0.2)
+    assert(session.and(model).sourceOf(TEMPERATURE) == OptionSource.SPARK_CONF)
+    assert(Options.defaults().and(model).get(TEMPERATURE) == 0.1)
+  }
+
+  test("a value that does not parse gives key, value and what was expected") {
+    assert(
+      message(call("max_tokens" -> "many")) ==
+        "Cannot use option 'max_tokens': its value is not a whole number ('many'). Give a whole number."
+    )
+    assert(message(call("temperature" -> "NaN")).contains("is not a decimal number ('NaN')"))
+    assert(message(call("temperature" -> "1d")).contains("is not a decimal number ('1d')"))
+    assert(message(call("chat_template" -> "maybe")).contains("is not one of auto, on, off"))
+    assert(message(call("max_tokens" -> "9999999999")).contains("('9999999999')"))
+    assert(message(call("max_tokens" -> null)).contains("it has no value"))
+    assert(
+      message(conf("spark.longform.failOnError" -> "perhaps")).contains(
+        "'spark.longform.failOnError': its value is not true or false ('perhaps')"
+      )
+    )
+    assert(message(call("stop" -> "[1]")).contains("a JSON array of texts ('[1]')"))
+    assert(message(call("stop" -> "[\"a\"")).contains("a JSON array of texts"))
+  }
+
+  test("an unknown name gives the nearest known ones, or all of them") {
+    assert(
+      message(call("temprature" -> "1")) ==
+        "Cannot use option 'temprature': no option has this name. Did you mean temperature?"
+    )
+    assert(message(call("max_new_token" -> "1")).contains("Did you mean max_new_tokens"))
+    assert(message(call("zzzzzzzzz" -> "1")).contains("Known options are model, "))
+    assert(message(conf("spark.longform.maxNewToken" -> "1")).contains("spark.longform.maxNewTokens"))
+  }
+
+  test("keys of other products in the Spark configuration are left alone") {
+    assert(conf("spark.sql.shuffle.partitions" -> "3", "x" -> "y") == Options.defaults())
+  }
+
+  test("two spellings of one option must agree") {
+    assert(call("max_tokens" -> "5", "max_new_tokens" -> "5").get(MAX_NEW_TOKENS) == 5)
+    assert(
+      message(call("max_tokens" -> "5", "max_new_tokens" -> "6")) ==
+        "Cannot use option 'max_tokens': 'max_new_tokens' means the same and has another value (5, 6). Keep one of the two."
+    )
+  }
+
+  test("a list is one text, a JSON array or a repeated flag") {
+    assert(call("stop" -> "END").get(STOP).asScala == Seq("END"))
+    assert(call("stop" -> "[\"a\", \"\\n\"]").get(STOP).asScala == Seq("a", "\n"))
+    val flags = Options.ofFlags(Map("--stop" -> List("a,b", "[c").asJava).asJava)
+    assert(flags.get(STOP).asScala == Seq("a,b", "[c"))
+    val twice = Map("--seed" -> List("1", "2").asJava).asJava
+    assert(
+      message(Options.ofFlags(twice)) ==
+        "Cannot use option '--seed': it is given 2 times. Keep one."
+    )
+  }
+
+  test("the map of what was set reads back as the same set") {
+    val options =
+      call("stop" -> "[\"a\",\"\\n\"]", "seed" -> "-3", "temp" -> "1e-3", "context" -> "FULL")
+    assert(Options.ofCall(options.toMap) == options)
+    assert(options.toMap.asScala("context") == "full")
+    assert(options.toMap.keySet.asScala.toSeq == Seq("context", "seed", "stop", "temperature"))
+  }
+
+  test("serialization keeps values and their sources") {
+    val options = conf("spark.longform.seed" -> "11").and(call("stop" -> "x", "top_k" -> "4"))
+    val bytes = new ByteArrayOutputStream
+    new ObjectOutputStream(bytes).writeObject(options)
+    val copy = new ObjectInputStream(new ByteArrayInputStream(bytes.toByteArray)).readObject()
+    assert(copy == options)
+    assert(copy.asInstanceOf[Options].sourceOf(SEED) == OptionSource.SPARK_CONF)
+  }
+
+  test("the text of a set says who set what") {
+    assert(
+      conf("spark.longform.seed" -> "11").and(call("top_k" -> "4")).toString ==
+        "seed=11 (the Spark configuration), top-k=4 (the call)"
+    )
+  }
+}
