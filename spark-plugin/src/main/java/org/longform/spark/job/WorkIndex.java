@@ -57,18 +57,11 @@ final class WorkIndex implements AutoCloseable {
    * @param existing rows of the table that have the configuration and the task
    */
   static WorkIndex of(JobRequest request, Corpus corpus, Dataset<Row> existing) {
-    Dataset<Row> asked = asked(request, corpus);
-    Dataset<Row> done =
-        request.failedRows() == JobRequest.FailedRows.RETRY
-            ? existing.filter("error IS NULL")
-            : existing;
-    Dataset<Row> failed =
-        existing.filter("error IS NOT NULL").select(col(KEY[0]), col(KEY[1]), col("attempt"));
-    Dataset<Row> open =
-        asked
-            .join(done.select(KEY[0], KEY[1]), KEY, "left_anti")
-            .join(failed, KEY, "left_outer")
-            .withColumn("attempt", coalesce(col("attempt"), lit(0)).plus(1));
+    Dataset<Row> open = asked(request, corpus).withColumn("attempt", lit(1));
+    open =
+        request.failedRows() == JobRequest.FailedRows.KEEP
+            ? open.join(existing.select(KEY[0], KEY[1]), KEY, "left_anti")
+            : openForRetry(open, existing);
     Dataset<Row> byDocument =
         open.groupBy(KEY[0])
             .agg(
@@ -83,6 +76,18 @@ final class WorkIndex implements AutoCloseable {
                 col("questions"))
             .orderBy("source_path", "doc_id", KEY[0]);
     return new WorkIndex(byDocument.persist(StorageLevel.DISK_ONLY()));
+  }
+
+  private static Dataset<Row> openForRetry(Dataset<Row> asked, Dataset<Row> existing) {
+    Dataset<Row> failed =
+        existing
+            .filter("error IS NOT NULL")
+            .select(col(KEY[0]), col(KEY[1]), col("attempt").plus(1).as("next_attempt"));
+    return asked
+        .join(existing.filter("error IS NULL").select(KEY[0], KEY[1]), KEY, "left_anti")
+        .join(failed, KEY, "left_outer")
+        .withColumn("attempt", coalesce(col("next_attempt"), col("attempt")))
+        .drop("next_attempt");
   }
 
   private static Dataset<Row> asked(JobRequest request, Corpus corpus) {

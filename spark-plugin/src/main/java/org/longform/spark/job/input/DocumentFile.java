@@ -1,15 +1,14 @@
 package org.longform.spark.job.input;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.io.IOException;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
+import java.util.List;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.fs.FSDataInputStream;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
@@ -20,38 +19,20 @@ final class DocumentFile {
   private DocumentFile() {}
 
   static Row read(String path, InputFormat format, Configuration conf) {
-    byte[] bytes;
+    byte[] bytes = path.getBytes(UTF_8); // stands for a content that cannot be had
     try {
       bytes = bytes(new Path(path), conf);
-    } catch (IOException e) {
-      return failed(path, path.getBytes(java.nio.charset.StandardCharsets.UTF_8), reading(path, e));
-    } catch (LongformException e) {
-      return failed(path, path.getBytes(java.nio.charset.StandardCharsets.UTF_8), e);
-    }
-    try {
       String text =
           format == InputFormat.JATS ? JatsText.of(path, bytes) : DocumentText.decode(path, bytes);
-      byte[] utf8 = text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
-      return text.isBlank()
-          ? failed(path, path.getBytes(java.nio.charset.StandardCharsets.UTF_8), empty(path))
-          : RowFactory.create(path, path, text, null, null, sha256(utf8), null);
+      return DocumentRow.of(path, path, text, List.of());
     } catch (LongformException e) {
-      return failed(path, bytes, e);
+      return DocumentRow.failed(path, path, bytes, e);
+    } catch (IOException e) {
+      return DocumentRow.failed(path, path, bytes, unreadable(path, e));
     }
   }
 
-  private static Row failed(String path, byte[] identity, LongformException why) {
-    return RowFactory.create(
-        path, path, null, why.errorClass().name(), why.getMessage(), sha256(identity), null);
-  }
-
-  private static LongformException empty(String path) {
-    return new LongformException(
-        ErrorClass.EMPTY_DOCUMENT,
-        "Cannot read '%s': it has no text. Leave the file out.".formatted(path));
-  }
-
-  private static LongformException reading(String path, IOException cause) {
+  private static LongformException unreadable(String path, IOException cause) {
     return new LongformException(
         ErrorClass.INVALID_INPUT,
         "Cannot read '%s': %s. Check that the file is there and may be read."
@@ -73,13 +54,5 @@ final class DocumentFile {
       in.readFully(bytes);
     }
     return bytes;
-  }
-
-  static String sha256(byte[] bytes) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java runtime has SHA-256", e);
-    }
   }
 }

@@ -24,7 +24,7 @@ import org.longform.kernels.error.LongformException;
 
 /** Rows of a table, one document each. */
 final class TableCorpus implements Corpus {
-  private static final String DEFAULT_ID_COLUMN = "doc_id";
+  static final String DEFAULT_ID_COLUMN = "doc_id";
 
   // beyond this a list of files in a filter costs more than it saves
   private static final int FILTERED_FILES = 1000;
@@ -58,73 +58,35 @@ final class TableCorpus implements Corpus {
       requireColumn(where, schema, spec.questionsColumn(), "--questions-column");
       questions = questions(where, schema, spec.questionsColumn());
     }
-    return new TableCorpus(
-        documents(
-            table,
-            new Columns(
-                quoted(spec.textColumn()),
-                id(spec, schema),
-                questions,
-                lit(null).cast(DataTypes.StringType))));
+    return new TableCorpus(documents(table, spec, questions));
   }
 
-  /**
-   * The columns of documents in a table.
-   *
-   * @param text the text
-   * @param id the name, may be NULL
-   * @param questions array of texts, may be NULL
-   * @param malformed what could not be read as a document, else NULL
-   */
-  record Columns(Column text, Column id, Column questions, Column malformed) {}
-
-  static Corpus of(Dataset<Row> table, Columns columns) {
-    return new TableCorpus(documents(table, columns));
-  }
-
-  private static Dataset<Row> documents(Dataset<Row> table, Columns columns) {
+  private static Dataset<Row> documents(Dataset<Row> table, InputSpec spec, Column questions) {
     Dataset<Row> named =
         table.select(
-            columns.text().as("given_text"),
-            columns.id().cast(DataTypes.StringType).as("given_id"),
-            columns.questions().as("questions"),
-            columns.malformed().as("malformed"),
+            quoted(spec.textColumn()).as("given_text"),
+            id(spec, table.schema()).cast(DataTypes.StringType).as("given_id"),
+            questions.as("questions"),
             col("_metadata.file_path").as("source_path"));
     Column blank = col("given_text").isNull().or(trim(col("given_text"), " \t\r\n").equalTo(""));
-    Column broken = col("malformed").isNotNull();
     Column name = coalesce(col("given_id"), col("source_path"));
     Column identity =
-        when(broken, col("malformed"))
-            .when(blank, concat(lit("document without text "), name))
-            .otherwise(col("given_text"));
-    Column problem =
-        when(broken, lit(ErrorClass.MALFORMED_DOCUMENT.name()))
-            .when(blank, lit(ErrorClass.EMPTY_DOCUMENT.name()));
+        when(blank, concat(lit("document without text "), name)).otherwise(col("given_text"));
     Column sentence =
-        when(
-                broken,
-                concat(
-                    lit("Cannot read a line of '"),
-                    col("source_path"),
-                    lit("': it is not a JSON object ("),
-                    col("malformed").substr(0, 40),
-                    lit("). Correct the line or leave it out.")))
-            .when(
-                blank,
-                concat(
-                    lit("Cannot read document '"),
-                    name,
-                    when(col("given_text").isNull(), lit("': its text is NULL"))
-                        .otherwise(lit("': its text is empty")),
-                    lit(". Leave it out or name the column with the text.")));
+        concat(
+            lit("Cannot read document '"),
+            name,
+            lit("': its text is "),
+            when(col("given_text").isNull(), lit("NULL")).otherwise(lit("empty")),
+            lit(". Leave it out or name the column with the text."));
     return named
         .withColumn("content_hash", sha2(identity.cast(DataTypes.BinaryType), 256))
         .select(
             coalesce(col("given_id"), col("content_hash")).as("doc_id"),
             col("source_path"),
-            when(blank.or(broken), lit(null)).otherwise(col("given_text")).as("text"),
-            problem.as("error_class"),
-            sentence.as("error_message"),
+            when(blank, lit(null)).otherwise(col("given_text")).as("text"),
+            when(blank, lit(ErrorClass.EMPTY_DOCUMENT.name())).as("error_class"),
+            when(blank, sentence).as("error_message"),
             col("content_hash"),
             col("questions"));
   }
