@@ -24,6 +24,10 @@ public record AttentionPlan(List<Segment> segments) {
    * @throws LongformException INVALID_PLAN naming the segment and what is wrong with it
    */
   public void validate(KvView cache, int queryHeads) {
+    if (queryHeads % cache.kvHeads() != 0) {
+      throw invalid(
+          "%d query heads cannot share %d key/value heads".formatted(queryHeads, cache.kvHeads()));
+    }
     if (segments.isEmpty()) {
       throw invalid("it has no segment");
     }

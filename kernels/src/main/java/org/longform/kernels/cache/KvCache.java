@@ -16,6 +16,7 @@ public final class KvCache implements AutoCloseable {
   private final KvShape shape;
   private final Map<Long, Page> pages = new HashMap<>();
   private Rows held = Rows.none();
+  private Rows visible = Rows.none();
   private long length;
   private int reserved;
 
@@ -60,6 +61,7 @@ public final class KvCache implements AutoCloseable {
       }
     }
     reserved = tokens;
+    visible = append(held, length, length + tokens);
   }
 
   /**
@@ -96,7 +98,7 @@ public final class KvCache implements AutoCloseable {
 
   /** Makes the reserved rows part of the document. */
   public void commit() {
-    held = append(held, length, length + reserved);
+    held = visible;
     length += reserved;
     reserved = 0;
   }
@@ -104,12 +106,12 @@ public final class KvCache implements AutoCloseable {
   /** Gives the reserved rows up, after a failure or a cancellation. */
   public void rollback() {
     reserved = 0;
+    visible = held;
     dropPages((long page) -> page * Page.ROWS < length);
   }
 
   /** What one layer sees: the held rows and the reserved ones. */
   public KvView view(int layer) {
-    Rows visible = reserved == 0 ? held : append(held, length, length + reserved);
     return new KvView(this, layer, length + reserved, visible);
   }
 
@@ -118,6 +120,7 @@ public final class KvCache implements AutoCloseable {
     KvCache fork = new KvCache(shape);
     pages.forEach((index, page) -> fork.pages.put(index, page.hold()));
     fork.held = held;
+    fork.visible = held;
     fork.length = length;
     return fork;
   }
@@ -131,17 +134,21 @@ public final class KvCache implements AutoCloseable {
     }
     length = newLength;
     held = held.clip(0, newLength);
+    visible = held;
     dropPages((long page) -> page * Page.ROWS < newLength);
   }
 
   /** Keeps only the given tokens (one list for all heads); the memory of whole pages is freed. */
   public void retain(Rows kept) {
-    if (kept.groups() != 1 || !kept.allRanges(this::holdsAll)) {
+    if (reserved != 0 || kept.groups() != 1 || !kept.allRanges(this::holdsAll)) {
       throw new LongformException(
-          ErrorClass.INVALID_PLAN, "Cannot retain %s: the cache holds %s.".formatted(kept, held));
+          ErrorClass.INVALID_PLAN,
+          "Cannot retain %s: the cache holds %s and has %d reserved rows. Retain a part of one list after a commit."
+              .formatted(kept, held, reserved));
     }
     held = kept;
-    dropPages((long page) -> !kept.clip(page * Page.ROWS, (page + 1) * Page.ROWS).isEmpty());
+    visible = kept;
+    dropPages((long page) -> kept.overlaps(page * Page.ROWS, (page + 1) * Page.ROWS));
   }
 
   Page page(long row) {
@@ -149,7 +156,7 @@ public final class KvCache implements AutoCloseable {
   }
 
   private boolean holdsAll(long from, long to) {
-    return held.clip(from, to).count(0) == to - from;
+    return held.containsRange(0, from, to);
   }
 
   private void dropPages(java.util.function.LongPredicate keep) {
@@ -175,6 +182,7 @@ public final class KvCache implements AutoCloseable {
     reserved = 0;
     dropPages(page -> false);
     held = Rows.none();
+    visible = held;
     length = 0;
   }
 }

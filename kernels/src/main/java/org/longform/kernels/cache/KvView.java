@@ -42,7 +42,7 @@ public final class KvView {
   }
 
   public boolean holds(long from, long to) {
-    return held.clip(from, to).count(0) == to - from;
+    return held.containsRange(0, from, to);
   }
 
   /** Rows from {@code row} on, and before {@code to}, that lie side by side in memory. */

@@ -101,9 +101,32 @@ public final class Rows {
   }
 
   public boolean contains(int group, long row) {
-    int at = Arrays.binarySearch(starts, indptr[group], indptr[group + 1], row);
+    return containsRange(group, row, row + 1);
+  }
+
+  /** Whether a group has every token of {@code [from, to)}. */
+  public boolean containsRange(int group, long from, long to) {
+    if (from >= to) {
+      return true;
+    }
+    // neighbouring ranges are joined when built, so one range has all of them or none has
+    int at = Arrays.binarySearch(starts, indptr[group], indptr[group + 1], from);
     int range = at >= 0 ? at : -at - 2;
-    return range >= indptr[group] && row < ends[range];
+    return range >= indptr[group] && to <= ends[range];
+  }
+
+  /** Whether a shared list has any token of {@code [from, to)}. */
+  boolean overlaps(long from, long to) {
+    if (from >= to) {
+      return false;
+    }
+    int at = Arrays.binarySearch(starts, from);
+    if (at >= 0) {
+      return true;
+    }
+    int before = -at - 2;
+    return (before >= 0 && ends[before] > from)
+        || (before + 1 < starts.length && starts[before + 1] < to);
   }
 
   /** Whether every token of this list satisfies {@code predicate} for whole ranges' ends. */

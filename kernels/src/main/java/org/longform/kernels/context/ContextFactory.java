@@ -1,6 +1,7 @@
 package org.longform.kernels.context;
 
 import java.util.List;
+import java.util.Set;
 
 /** A way to read beyond the trained window, as users choose it. */
 public interface ContextFactory {
@@ -14,6 +15,9 @@ public interface ContextFactory {
   String source();
 
   List<Parameter> parameters();
+
+  /** What holds with the default parameters. */
+  Set<Promise> promises();
 
   /** A strategy for one document. */
   ContextStrategy create(ParameterValues values, ModelLimits limits);

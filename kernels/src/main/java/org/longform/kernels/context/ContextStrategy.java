@@ -16,6 +16,11 @@ public interface ContextStrategy {
    */
   int nextChunk(long read, long promptTokens);
 
+  /** Whether the borders of the blocks depend on the length of the whole prompt. */
+  default boolean dependsOnPromptLength() {
+    return false;
+  }
+
   /**
    * How many tokens of the question (what follows the document) to read as one block. 1 lets each
    * token select its own context, as generated tokens do.

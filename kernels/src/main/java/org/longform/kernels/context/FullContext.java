@@ -1,6 +1,7 @@
 package org.longform.kernels.context;
 
 import java.util.List;
+import java.util.Set;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.Band;
 import org.longform.kernels.attention.KeyPositions;
@@ -61,6 +62,11 @@ final class FullContext implements ContextStrategy {
     @Override
     public List<Parameter> parameters() {
       return List.of(CHUNK_SIZE);
+    }
+
+    @Override
+    public Set<Promise> promises() {
+      return Set.of(Promise.CHUNK_INVARIANT, Promise.PREFIX_STABLE);
     }
 
     @Override

@@ -25,6 +25,9 @@ public record Parameter(
     Function<ModelLimits, Object> defaultValue,
     long minimum) {
 
+  /** Largest whole number a user may write: lengths and counts of one block stay ints. */
+  private static final long LARGEST = Integer.MAX_VALUE;
+
   /** Kind of value: whole number, one of some words, or decimal number. */
   public enum Type {
     INTEGER,
@@ -56,9 +59,11 @@ public record Parameter(
             : Optional.of("expected one of " + String.join(", ", choices));
       case INTEGER:
         try {
-          return Long.parseLong(text.trim()) >= minimum
-              ? Optional.empty()
-              : Optional.of("must be at least " + minimum);
+          long number = Long.parseLong(text.trim());
+          if (number < minimum) {
+            return Optional.of("must be at least " + minimum);
+          }
+          return number <= LARGEST ? Optional.empty() : Optional.of("must be at most " + LARGEST);
         } catch (NumberFormatException e) {
           return Optional.of("expected a whole number");
         }

@@ -3,6 +3,8 @@ package org.longform.kernels.device;
 import org.longform.kernels.attention.PositionEncoding;
 import org.longform.kernels.attention.QueryRange;
 import org.longform.kernels.cache.KvView;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Tensor;
 
 /**
@@ -60,6 +62,34 @@ public record TopKeysRequest(
     NONE,
     VALUE_L1,
     VALUE_L2
+  }
+
+  /**
+   * Checks the request against the cache.
+   *
+   * @throws LongformException INVALID_PLAN naming what is wrong
+   */
+  public void validate() {
+    if (from < 0 || !cache.holds(from, to)) {
+      throw invalid(
+          "tokens %d to %d are asked for, the cache holds %s".formatted(from, to, cache.held()));
+    }
+    if (k < 0 || scoring.blockRows() < 1) {
+      throw invalid(
+          "%d tokens of blocks of %d rows are asked for".formatted(k, scoring.blockRows()));
+    }
+  }
+
+  private static LongformException invalid(String why) {
+    return new LongformException(
+        ErrorClass.INVALID_PLAN,
+        "Cannot find the best keys: %s. This is a bug in the context strategy.".formatted(why));
+  }
+
+  /** Entries of each answer: k, or the number of candidates if that is smaller. */
+  public int answers() {
+    long candidates = (Math.max(0, to - from) + scoring.blockRows() - 1) / scoring.blockRows();
+    return (int) Math.min(k, candidates);
   }
 
   /** H. */

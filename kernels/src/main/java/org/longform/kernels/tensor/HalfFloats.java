@@ -4,6 +4,18 @@ package org.longform.kernels.tensor;
 final class HalfFloats {
   private HalfFloats() {}
 
+  static void widen(DType dtype, short[] bits, int count, float[] target, int offset) {
+    if (dtype == DType.BF16) {
+      for (int i = 0; i < count; i++) {
+        target[offset + i] = fromBf16(bits[i]);
+      }
+    } else {
+      for (int i = 0; i < count; i++) {
+        target[offset + i] = fromF16(bits[i]);
+      }
+    }
+  }
+
   /** bfloat16: the upper half of a float32. */
   static float fromBf16(short bits) {
     return Float.intBitsToFloat(bits << 16);

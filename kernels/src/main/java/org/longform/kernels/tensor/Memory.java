@@ -1,28 +1,48 @@
 package org.longform.kernels.tensor;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.indexer.ByteIndexer;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
 /**
  * A block of off-heap bytes with 64-bit offsets. Whoever allocates it closes it; every access is
- * checked against its size. Values are little-endian, as in the model files.
+ * checked against its size and fails after {@link #close}. Values are little-endian, as in the
+ * model files.
  */
 public final class Memory implements AutoCloseable {
-  private final BytePointer pointer;
-  private final ByteIndexer bytes;
+  static {
+    // before the first Pointer: its static initialiser reads the limits once
+    NativeLimits.lift();
+  }
+
+  private static final AtomicLong ALLOCATED = new AtomicLong();
+
+  // a buffer has 31-bit offsets, so that a larger block is seen through several
+  private static final int SEGMENT_BITS = 30;
+  private static final int SEGMENT_BYTES = 1 << SEGMENT_BITS;
+
+  private final long address;
   private final long size;
+  private final ByteBuffer[] segments;
+  private final FloatBuffer[] floats;
   private final Runnable release;
   private boolean closed;
 
-  private Memory(BytePointer pointer, long size, Runnable release) {
-    this.pointer = pointer;
-    this.bytes = ByteIndexer.create(pointer);
+  private Memory(long address, long size, ByteBuffer[] segments, Runnable release) {
+    this.address = address;
     this.size = size;
+    this.segments = segments;
+    this.floats = new FloatBuffer[segments.length];
+    for (int i = 0; i < segments.length; i++) {
+      segments[i].order(ByteOrder.LITTLE_ENDIAN);
+      floats[i] = segments[i].asFloatBuffer();
+    }
     this.release = release;
   }
 
@@ -32,7 +52,11 @@ public final class Memory implements AutoCloseable {
    * @throws LongformException OUT_OF_MEMORY if the operating system refuses
    */
   public static Memory allocate(long size) {
-    // malloc of zero bytes may answer null, which is not a failure
+    if (size < 0) {
+      throw new IllegalArgumentException(
+          "Cannot allocate %d bytes: the number is negative.".formatted(size));
+    }
+    // calloc of zero bytes may answer null, which is not a failure
     Pointer block = Pointer.calloc(1, Math.max(size, 1));
     if (block == null || block.isNull()) {
       throw new LongformException(
@@ -40,14 +64,44 @@ public final class Memory implements AutoCloseable {
           "Cannot allocate %d bytes off the heap: the operating system refused. Use a shorter window, a smaller model or fewer tasks per executor."
               .formatted(size));
     }
-    BytePointer pointer = new BytePointer(block).capacity(size);
-    return new Memory(pointer, size, () -> Pointer.free(block));
+    ByteBuffer[] segments = new ByteBuffer[segmentCount(size)];
+    for (int i = 0; i < segments.length; i++) {
+      long from = (long) i << SEGMENT_BITS;
+      segments[i] =
+          new BytePointer(new Address(block.address() + from))
+              .capacity(Math.min(SEGMENT_BYTES, size - from))
+              .asByteBuffer();
+    }
+    ALLOCATED.addAndGet(size);
+    return new Memory(
+        block.address(),
+        size,
+        segments,
+        () -> {
+          Pointer.free(block);
+          ALLOCATED.addAndGet(-size);
+        });
+  }
+
+  /** Bytes allocated by this process and not closed yet; wrapped buffers do not count. */
+  public static long allocatedBytes() {
+    return ALLOCATED.get();
   }
 
   /** Memory of a direct buffer (a mapped file); {@code release} runs once, on close. */
   public static Memory wrap(ByteBuffer direct, Runnable release) {
-    BytePointer pointer = new BytePointer(direct);
-    return new Memory(pointer, direct.remaining(), release);
+    ByteBuffer whole = direct.slice();
+    ByteBuffer[] segments = new ByteBuffer[segmentCount(whole.capacity())];
+    for (int i = 0; i < segments.length; i++) {
+      int from = i << SEGMENT_BITS;
+      segments[i] = whole.slice(from, Math.min(SEGMENT_BYTES, whole.capacity() - from));
+    }
+    long address = new BytePointer(whole).address();
+    return new Memory(address, whole.capacity(), segments, release);
+  }
+
+  private static int segmentCount(long size) {
+    return Math.toIntExact((size + SEGMENT_BYTES - 1) >>> SEGMENT_BITS);
   }
 
   public long size() {
@@ -56,54 +110,144 @@ public final class Memory implements AutoCloseable {
 
   /** Machine address of the byte at {@code offset}, for native callers. */
   public long address(long offset) {
-    return pointer.address() + offset;
+    check(offset, 0);
+    return address + offset;
   }
 
   public float getFloat(long offset) {
-    return bytes.getFloat(offset);
+    check(offset, Float.BYTES);
+    int within = within(offset);
+    return within <= SEGMENT_BYTES - Float.BYTES
+        ? segment(offset).getFloat(within)
+        : Float.intBitsToFloat(straddling(offset, Float.BYTES));
   }
 
   public void putFloat(long offset, float value) {
-    bytes.putFloat(offset, value);
+    check(offset, Float.BYTES);
+    int within = within(offset);
+    if (within <= SEGMENT_BYTES - Float.BYTES) {
+      segment(offset).putFloat(within, value);
+    } else {
+      int bits = Float.floatToRawIntBits(value);
+      for (int i = 0; i < Float.BYTES; i++) {
+        segment(offset + i).put(within(offset + i), (byte) (bits >>> (8 * i)));
+      }
+    }
   }
 
   public short getShort(long offset) {
-    return bytes.getShort(offset);
+    check(offset, Short.BYTES);
+    int within = within(offset);
+    return within <= SEGMENT_BYTES - Short.BYTES
+        ? segment(offset).getShort(within)
+        : (short) straddling(offset, Short.BYTES);
   }
 
   public void putShort(long offset, short value) {
-    bytes.putShort(offset, value);
+    check(offset, Short.BYTES);
+    segment(offset).put(within(offset), (byte) value);
+    segment(offset + 1).put(within(offset + 1), (byte) (value >>> 8));
   }
 
   /** Copies {@code count} floats from {@code offset} bytes on into {@code target}. */
   public void read(long offset, float[] target, int from, int count) {
-    floats(offset, count).get(target, from, count);
+    check(offset, (long) count * Float.BYTES);
+    int done = 0;
+    while (done < count) {
+      long at = offset + (long) done * Float.BYTES;
+      int fit = Math.min(count - done, (SEGMENT_BYTES - within(at)) / Float.BYTES);
+      if (fit == 0) {
+        target[from + done] = getFloat(at);
+        fit = 1;
+      } else if (at % Float.BYTES == 0) {
+        floats[index(at)].get(within(at) / Float.BYTES, target, from + done, fit);
+      } else {
+        unaligned(at, fit).get(target, from + done, fit);
+      }
+      done += fit;
+    }
   }
 
   /** Copies {@code count} floats of {@code source} to {@code offset} bytes on. */
   public void write(long offset, float[] source, int from, int count) {
-    floats(offset, count).put(source, from, count);
+    check(offset, (long) count * Float.BYTES);
+    int done = 0;
+    while (done < count) {
+      long at = offset + (long) done * Float.BYTES;
+      int fit = Math.min(count - done, (SEGMENT_BYTES - within(at)) / Float.BYTES);
+      if (fit == 0) {
+        putFloat(at, source[from + done]);
+        fit = 1;
+      } else if (at % Float.BYTES == 0) {
+        floats[index(at)].put(within(at) / Float.BYTES, source, from + done, fit);
+      } else {
+        unaligned(at, fit).put(source, from + done, fit);
+      }
+      done += fit;
+    }
   }
 
-  /** Copies bytes from another block. */
+  /** Copies {@code count} 16-bit values from {@code offset} bytes on into {@code target}. */
+  public void readShorts(long offset, short[] target, int count) {
+    check(offset, (long) count * Short.BYTES);
+    if (count > 0 && index(offset) == index(offset + (long) count * Short.BYTES - 1)) {
+      segment(offset)
+          .slice(within(offset), count * Short.BYTES)
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .asShortBuffer()
+          .get(target, 0, count);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      target[i] = getShort(offset + (long) i * Short.BYTES);
+    }
+  }
+
+  /** Copies bytes from another block, or from a part of this one that does not overlap. */
   public void copyFrom(Memory source, long sourceOffset, long offset, long count) {
     source.check(sourceOffset, count);
     check(offset, count);
-    Pointer.memcpy(
-        new BytePointer(pointer).position(offset),
-        new BytePointer(source.pointer).position(sourceOffset),
-        count);
+    long done = 0;
+    while (done < count) {
+      int from = within(sourceOffset + done);
+      int to = within(offset + done);
+      int fit = (int) Math.min(count - done, SEGMENT_BYTES - (long) Math.max(from, to));
+      segment(offset + done).put(to, source.segment(sourceOffset + done), from, fit);
+      done += fit;
+    }
   }
 
   /** A pointer to the floats from {@code offset} bytes on; valid until this block is closed. */
   public FloatPointer floats(long offset, long count) {
     check(offset, Math.multiplyExact(count, (long) Float.BYTES));
-    if (offset % Float.BYTES == 0) {
-      return new FloatPointer(pointer)
-          .position(offset / Float.BYTES)
-          .capacity(offset / Float.BYTES + count);
+    return new FloatPointer(new Address(address + offset)).capacity(count);
+  }
+
+  private static int within(long offset) {
+    return (int) (offset & (SEGMENT_BYTES - 1));
+  }
+
+  private static int index(long offset) {
+    return (int) (offset >>> SEGMENT_BITS);
+  }
+
+  private ByteBuffer segment(long offset) {
+    return segments[index(offset)];
+  }
+
+  private FloatBuffer unaligned(long offset, int count) {
+    return segment(offset)
+        .slice(within(offset), count * Float.BYTES)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .asFloatBuffer();
+  }
+
+  private int straddling(long offset, int bytes) {
+    int bits = 0;
+    for (int i = 0; i < bytes; i++) {
+      bits |= (segment(offset + i).get(within(offset + i)) & 0xff) << (8 * i);
     }
-    return new FloatPointer(new BytePointer(pointer).position(offset)).capacity(count);
+    return bits;
   }
 
   private void check(long offset, long count) {
@@ -119,6 +263,13 @@ public final class Memory implements AutoCloseable {
     if (!closed) {
       closed = true;
       release.run();
+    }
+  }
+
+  /** A bare machine address; freeing it is left to whoever allocated it. */
+  private static final class Address extends Pointer {
+    Address(long address) {
+      this.address = address;
     }
   }
 }

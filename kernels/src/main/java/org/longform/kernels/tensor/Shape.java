@@ -6,9 +6,11 @@ import java.util.stream.Collectors;
 /** Lengths of the axes of a tensor, slowest first. */
 public final class Shape {
   private final long[] axes;
+  private final long elements;
 
-  private Shape(long[] axes) {
+  private Shape(long[] axes, long elements) {
     this.axes = axes;
+    this.elements = elements;
   }
 
   /**
@@ -23,7 +25,7 @@ public final class Shape {
       }
       elements = Math.multiplyExact(elements, axis);
     }
-    return new Shape(axes.clone());
+    return new Shape(axes.clone(), elements);
   }
 
   public int rank() {
@@ -36,10 +38,6 @@ public final class Shape {
 
   /** Number of elements. */
   public long elements() {
-    long elements = 1;
-    for (long axis : axes) {
-      elements *= axis;
-    }
     return elements;
   }
 

@@ -84,6 +84,7 @@ public final class Tensor implements AutoCloseable {
 
   /** The element at the flat index, widened to float32. */
   public float get(long index) {
+    check(index, 1);
     long at = byteOffset + index * dtype.bytes();
     return switch (dtype) {
       case F32 -> memory.getFloat(at);
@@ -95,6 +96,7 @@ public final class Tensor implements AutoCloseable {
   /** Sets a float32 element. */
   public void set(long index, float value) {
     requireF32();
+    check(index, 1);
     memory.putFloat(byteOffset + index * Float.BYTES, value);
   }
 
@@ -105,12 +107,16 @@ public final class Tensor implements AutoCloseable {
 
   /** Copies {@code count} elements from flat index {@code from} on to {@code target[offset…]}. */
   public void read(long from, float[] target, int offset, int count) {
+    check(from, count);
     if (dtype == DType.F32) {
       memory.read(byteOffset + from * Float.BYTES, target, offset, count);
       return;
     }
-    for (int i = 0; i < count; i++) {
-      target[offset + i] = get(from + i);
+    short[] bits = new short[Math.min(count, 4096)];
+    for (int done = 0; done < count; done += bits.length) {
+      int some = Math.min(bits.length, count - done);
+      memory.readShorts(byteOffset + (from + done) * dtype.bytes(), bits, some);
+      HalfFloats.widen(dtype, bits, some, target, offset + done);
     }
   }
 
@@ -121,6 +127,7 @@ public final class Tensor implements AutoCloseable {
 
   public void write(long from, float[] source, int offset, int count) {
     requireF32();
+    check(from, count);
     memory.write(byteOffset + from * Float.BYTES, source, offset, count);
   }
 
@@ -139,6 +146,15 @@ public final class Tensor implements AutoCloseable {
     }
     long offset = byteOffset + from * shape.rowElements() * dtype.bytes();
     return new Tensor(dtype, shape.withRows(count), memory, offset, false);
+  }
+
+  private void check(long from, long count) {
+    // the block may be larger than this tensor, so its own check is not enough
+    if (from < 0 || count < 0 || from > elements() - count) {
+      throw new IndexOutOfBoundsException(
+          "Cannot access elements %d to %d: the tensor %s has %d."
+              .formatted(from, from + count, shape, elements()));
+    }
   }
 
   private void requireF32() {

@@ -15,11 +15,10 @@ final class ReferenceTopKeys {
   private record Scored(long row, float score) {}
 
   static TopKeys find(TopKeysRequest request) {
+    request.validate();
     int heads = request.heads();
     int queries = request.queryCount();
-    int blockRows = request.scoring().blockRows();
-    long candidates = (request.to() - request.from() + blockRows - 1) / blockRows;
-    int k = (int) Math.min(request.k(), Math.max(0, candidates));
+    int k = request.answers();
     long[] rows = new long[heads * queries * k];
     float[] scores = new float[rows.length];
     for (int h = 0; h < heads; h++) {

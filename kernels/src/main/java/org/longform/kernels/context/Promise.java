@@ -1,0 +1,22 @@
+package org.longform.kernels.context;
+
+/**
+ * What a strategy keeps with its default parameters. The contract tests check every promise that is
+ * made; who relies on one (reuse of a common prefix, memory budgets) asks for it here.
+ */
+public enum Promise {
+  /**
+   * The length of the blocks changes nothing: each token sees the same others at the same
+   * distances, read one by one or all at once. Decoding therefore equals prefill.
+   */
+  CHUNK_INVARIANT,
+
+  /**
+   * What a block sees does not depend on anything behind it, nor on the length of the prompt, so
+   * that documents with a common beginning share its cache as far as whole blocks go.
+   */
+  PREFIX_STABLE,
+
+  /** The number of tokens kept does not grow with the document. */
+  BOUNDED_MEMORY
+}

@@ -1,0 +1,227 @@
+package org.longform.kernels.context;
+
+import org.longform.kernels.attention.AttentionPlan;
+import org.longform.kernels.attention.Band;
+import org.longform.kernels.attention.KeyPositions;
+import org.longform.kernels.attention.QueryPositions;
+import org.longform.kernels.attention.QueryRange;
+import org.longform.kernels.attention.Segment;
+import org.longform.kernels.cache.KvView;
+import org.longform.kernels.cache.Rows;
+import org.longform.kernels.device.TopKeysRequest;
+
+/**
+ * The first tokens, the newest ones, and spans around those between whose keys match the block's
+ * queries best without regard to position; all of them at consecutive positions.
+ *
+ * <p>Every token stays cached. The spans are chosen anew for each block in each layer, by all its
+ * heads and queries together.
+ */
+final class ReAttention implements ContextStrategy {
+  static final ContextFactory FACTORY = new ReAttentionFactory();
+
+  /** Rows that the published kernel compares at once, and its grain for the middle. */
+  static final int BLOCK = 128;
+
+  /** How closely the published program is followed. */
+  enum Profile {
+    /** The method: exact selection, any lengths, block borders that depend on nothing. */
+    CLEAN,
+    /**
+     * The published program: middle in steps of 128, one candidate for each 128 keys in prefill.
+     * One thing differs: with top-k 1, of equal best scores in different blocks of keys the earlier
+     * one is taken.
+     */
+    FAITHFUL
+  }
+
+  /** Which blocks select. */
+  enum Recall {
+    DEFAULT,
+    FULL_ATTN,
+    GENERATE_ONLY,
+    PREFILL_ONLY;
+
+    boolean selects(int tokens) {
+      return switch (this) {
+        case DEFAULT -> true;
+        case FULL_ATTN -> false;
+        case GENERATE_ONLY -> tokens == 1;
+        case PREFILL_ONLY -> tokens != 1;
+      };
+    }
+  }
+
+  /** Which tokens the local size counts. */
+  enum LocalCounts {
+    /** The newest ones, the block included (published). */
+    ALL,
+    /** Those before the block. */
+    PAST
+  }
+
+  /** In what order voted tokens are served. */
+  enum RecallOrder {
+    AUTO,
+    VOTES,
+    RANK
+  }
+
+  /** Sizes in tokens. */
+  record Sizes(long global, long local, LocalCounts localCounts, int chunk, int questionChunk) {
+
+    /** Most positions that are used when nothing is recalled. */
+    long positions() {
+      return global + local + (localCounts == LocalCounts.PAST ? largestBlock() : 0);
+    }
+
+    int largestBlock() {
+      return Math.max(chunk, questionChunk);
+    }
+  }
+
+  /**
+   * How the middle is searched.
+   *
+   * @param topK votes of each head and query, 0 to see nothing of the middle
+   */
+  record Search(
+      int topK,
+      TopKeysRequest.Pairing pairing,
+      TopKeysRequest.KeyNorm keyNorm,
+      SpanSelection spans,
+      RecallOrder order) {}
+
+  private final Profile profile;
+  private final Recall recall;
+  private final Sizes sizes;
+  private final Search search;
+
+  ReAttention(Profile profile, Recall recall, Sizes sizes, Search search) {
+    this.profile = profile;
+    this.recall = recall;
+    this.sizes = sizes;
+    this.search = search;
+  }
+
+  @Override
+  public int nextChunk(long read, long promptTokens) {
+    if (profile == Profile.FAITHFUL && promptTokens > 0) {
+      return publishedChunk(read, promptTokens);
+    }
+    // borders at multiples of the chunk size, so that equal beginnings have equal caches
+    return sizes.chunk - (int) (read % sizes.chunk);
+  }
+
+  @Override
+  public boolean dependsOnPromptLength() {
+    return profile == Profile.FAITHFUL;
+  }
+
+  /** A first block that makes all later ones multiples of 128; the last token comes alone. */
+  private int publishedChunk(long read, long promptTokens) {
+    long last = promptTokens - 1;
+    long first =
+        sizes.global
+            + sizes.local
+            - (BLOCK - Math.floorMod(last - sizes.global + sizes.local, (long) BLOCK));
+    long next = read == 0 ? Math.min(first, last) : Math.min(sizes.chunk, last - read);
+    return (int) Math.max(1, next);
+  }
+
+  @Override
+  public int questionChunk() {
+    return sizes.questionChunk;
+  }
+
+  @Override
+  public AttentionPlan plan(PlanRequest request) {
+    Rows seen = seen(request);
+    return AttentionPlan.of(
+        Segment.of(
+            seen,
+            new KeyPositions.Contiguous(0),
+            new QueryPositions.Shifted(seen.count(0) - request.cache().end()),
+            new Band.Causal()));
+  }
+
+  private Rows seen(PlanRequest request) {
+    KvView cache = request.cache();
+    long first = request.firstRow();
+    long middleEnd = middleEnd(first, cache.end());
+    boolean fits = first == 0 || middleEnd <= sizes.global;
+    if (fits || !recall.selects(request.tokens())) {
+      return cache.held();
+    }
+    Rows.Builder rows = Rows.builder().range(0, sizes.global);
+    if (search.topK > 0) {
+      select(request, middleEnd).appendTo(rows);
+    }
+    return rows.range(middleEnd, cache.end()).build();
+  }
+
+  /** One past the last token that is neither global nor local. */
+  private long middleEnd(long first, long end) {
+    if (sizes.localCounts == LocalCounts.PAST) {
+      return first - sizes.local;
+    }
+    long middle = end - sizes.global - sizes.local;
+    if (profile == Profile.FAITHFUL && search.topK > 0 && middle > 0) {
+      // the local window shrinks by 1 to 128 tokens until the middle is a multiple of 128
+      return sizes.global + (middle / BLOCK + 1) * BLOCK;
+    }
+    return end - sizes.local;
+  }
+
+  private SpanUnion select(PlanRequest request, long middleEnd) {
+    boolean single = request.tokens() == 1;
+    // the published kernel serves these two only; all else is exact there too
+    boolean blockwise =
+        profile == Profile.FAITHFUL && !single && (search.topK == 1 || search.topK == 4);
+    TopKeysRequest.Scoring scoring =
+        new TopKeysRequest.Scoring(
+            TopKeysRequest.QueryTurn.NONE,
+            blockwise ? TopKeysRequest.Pairing.GROUP : search.pairing,
+            search.keyNorm,
+            blockwise ? BLOCK : 1);
+    Votes votes =
+        Votes.of(
+            request
+                .kernels()
+                .topKeys(
+                    new TopKeysRequest(
+                        request.queries(),
+                        request.cache(),
+                        sizes.global,
+                        middleEnd,
+                        QueryRange.ALL,
+                        search.topK,
+                        scoring)));
+    if (blockwise) {
+      // with fewer than four blocks of keys the kernel's empty slots vote for the first token
+      votes = votes.filledUpTo(search.topK, sizes.global);
+    }
+    return search.spans.select(votes, order(single), sizes.global, middleEnd);
+  }
+
+  private SpanSelection.Order order(boolean single) {
+    return switch (search.order) {
+      case VOTES -> SpanSelection.Order.VOTES;
+      case RANK -> SpanSelection.Order.RANK;
+      // the few votes of a single token are nearly all for different tokens: counts say nothing
+      case AUTO ->
+          single && search.spans.budget() != SpanSelection.UNLIMITED
+              ? SpanSelection.Order.RANK
+              : SpanSelection.Order.VOTES;
+    };
+  }
+
+  @Override
+  public Rows retain(Rows held, long length) {
+    boolean middleIsNeverSeen =
+        search.topK == 0 && recall == Recall.DEFAULT && length > sizes.global + sizes.local;
+    return middleIsNeverSeen
+        ? Rows.builder().range(0, sizes.global).range(length - sizes.local, length).build()
+        : held;
+  }
+}

@@ -1,0 +1,51 @@
+package org.longform.kernels.context;
+
+/**
+ * Makes spans of tokens out of votes for single ones.
+ *
+ * @param span tokens of a span; around token j it reaches from {@code j + floor(-span/2)} to {@code
+ *     j + floor((span+1)/2) - 1}, as published, so that an odd length gives one token more
+ * @param clip how many of the voted tokens get a span, {@link #UNLIMITED} for all
+ * @param budget how many tokens all spans together may have, {@link #UNLIMITED} for any number; a
+ *     span is left out as a whole if what is new in it does not fit, and shorter needs behind it
+ *     are still served
+ */
+record SpanSelection(long span, long clip, long budget) {
+  static final long UNLIMITED = -1;
+
+  /** Which voted tokens are served first where not all are. */
+  enum Order {
+    /** Most votes first; of equals the earlier token. */
+    VOTES,
+    /** The best of each voter first, then the second of each. */
+    RANK
+  }
+
+  /** The spans, clipped to {@code [from, to)}, from which all votes must come. */
+  SpanUnion select(Votes votes, Order order, long from, long to) {
+    long[] voted = order == Order.RANK ? votes.byRank() : votes.byCount();
+    long served = clip == UNLIMITED ? voted.length : Math.min(clip, voted.length);
+    SpanUnion union = new SpanUnion();
+    for (int i = 0; i < served && union.size() != budget; i++) {
+      long start = Math.max(from, voted[i] + Math.floorDiv(-span, 2L));
+      long end = Math.min(to, voted[i] + Math.floorDiv(span + 1, 2L));
+      if (budget == UNLIMITED || union.size() + union.missing(start, end) <= budget) {
+        union.add(start, end);
+      }
+    }
+    return union;
+  }
+
+  /** Most tokens that can be selected, {@link #UNLIMITED} if there is no bound. */
+  long largest() {
+    if (budget != UNLIMITED) {
+      return budget;
+    }
+    return clip == UNLIMITED ? UNLIMITED : clip * tokensOfOne();
+  }
+
+  /** Tokens of one span that is not clipped. */
+  long tokensOfOne() {
+    return span + span % 2;
+  }
+}

@@ -1,0 +1,125 @@
+package org.longform.kernels.model;
+
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.longform.kernels.context.ContextStrategy;
+import org.longform.kernels.context.ModelLimits;
+import org.longform.kernels.device.Kernels;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.weights.SafetensorsWeights;
+import org.longform.kernels.weights.WeightSource;
+
+/**
+ * A loaded model: immutable, shared by all threads. What changes while a document is read lives in
+ * its {@link Session}.
+ *
+ * <p>The weights stay until the decoder is closed and the last of its sessions too.
+ */
+public final class Decoder implements AutoCloseable {
+  private final DecoderSpec spec;
+  private final Kernels kernels;
+  private final WeightSource source;
+  private final DecoderWeights weights;
+  // the decoder itself and every open session
+  private final AtomicInteger holders = new AtomicInteger(1);
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  private Decoder(DecoderSpec spec, Kernels kernels, WeightSource source, DecoderWeights weights) {
+    this.spec = spec;
+    this.kernels = kernels;
+    this.source = source;
+    this.weights = weights;
+  }
+
+  /**
+   * Loads a Hugging Face model directory: {@code config.json} and {@code model.safetensors} or its
+   * shards. The files are mapped, so they must not be changed while the decoder is open.
+   *
+   * @param kernels the device; it stays with the caller and must outlive the decoder
+   * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying what is wrong
+   */
+  public static Decoder load(Path directory, Kernels kernels) {
+    ModelConfig config = ModelConfig.read(directory);
+    DecoderSpec spec = ModelFamilies.of(config).spec(config);
+    WeightSource source = SafetensorsWeights.open(directory);
+    try {
+      return new Decoder(spec, kernels, source, DecoderWeights.load(spec, source, kernels));
+    } catch (Throwable e) {
+      source.close();
+      throw e;
+    }
+  }
+
+  public DecoderSpec spec() {
+    return spec;
+  }
+
+  /** What the defaults of context strategies depend on. */
+  public ModelLimits limits() {
+    return new ModelLimits(spec.trainedWindow(), spec.layers());
+  }
+
+  public Kernels kernels() {
+    return kernels;
+  }
+
+  /** Bytes of the model's tensors in its files; mapped, so shared with other processes. */
+  public long mappedBytes() {
+    return source.bytes();
+  }
+
+  /** Bytes the device's own form of the weights takes beside the files. */
+  public long ownedBytes() {
+    return weights.ownedBytes();
+  }
+
+  /** Bytes of the keys and values of one token. */
+  public long kvBytesPerToken() {
+    return spec.kvShape().bytesPerToken();
+  }
+
+  /** A session for one document, never cancelled. */
+  public Session open(ContextStrategy strategy) {
+    return open(strategy, SessionOptions.DEFAULT);
+  }
+
+  /**
+   * A session for one document.
+   *
+   * @param strategy made for this document alone
+   */
+  public Session open(ContextStrategy strategy, SessionOptions options) {
+    return Session.start(this, strategy, options);
+  }
+
+  DecoderWeights weights() {
+    return weights;
+  }
+
+  /** Keeps the weights for one more session; {@link #release} gives them back. */
+  void hold() {
+    if (closed.get() || holders.getAndUpdate(n -> n == 0 ? 0 : n + 1) == 0) {
+      throw new LongformException(
+          ErrorClass.INTERNAL, "Cannot open a session: the model is closed. Load it again.");
+    }
+  }
+
+  void release() {
+    if (holders.decrementAndGet() == 0) {
+      try {
+        weights.close();
+      } finally {
+        source.close();
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      release();
+    }
+  }
+}

@@ -1,0 +1,263 @@
+package org.longform.kernels.model;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.weights.StrictJson;
+
+/**
+ * A model's {@code config.json}, or an object in it, read with checks: every refusal names the key
+ * and its value. A key that is absent or null is the same.
+ */
+public final class ModelConfig {
+  private static final String FILE = "config.json";
+  private static final long MAX_BYTES = 16L << 20;
+
+  private final Path directory;
+  // "" or the path of the object with a dot behind, for messages
+  private final String prefix;
+  private final Map<String, Object> values;
+
+  private ModelConfig(Path directory, String prefix, Map<String, Object> values) {
+    this.directory = directory;
+    this.prefix = prefix;
+    this.values = values;
+  }
+
+  /**
+   * @throws LongformException INVALID_MODEL if the file is missing, too large or not a JSON object
+   */
+  public static ModelConfig read(Path directory) {
+    return new ModelConfig(
+        directory, "", StrictJson.readObject(directory.resolve(FILE), MAX_BYTES));
+  }
+
+  /** Where the model lies. */
+  public Path directory() {
+    return directory;
+  }
+
+  public boolean has(String key) {
+    return values.get(key) != null;
+  }
+
+  /** A word; empty if absent. */
+  public Optional<String> text(String key) {
+    Object value = values.get(key);
+    if (value == null) {
+      return Optional.empty();
+    }
+    if (value instanceof String text) {
+      return Optional.of(text);
+    }
+    throw invalid(key, "a text");
+  }
+
+  /** A list of words; empty if absent. */
+  public List<String> texts(String key) {
+    List<String> texts = new ArrayList<>();
+    Object value = values.get(key);
+    if (value instanceof List<?> list) {
+      for (Object item : list) {
+        if (!(item instanceof String text)) {
+          throw invalid(key, "a list of texts");
+        }
+        texts.add(text);
+      }
+    } else if (value != null) {
+      throw invalid(key, "a list of texts");
+    }
+    return texts;
+  }
+
+  /** A whole number from 1 to 2^31 - 1. */
+  public int count(String key) {
+    return (int) positive(key, Integer.MAX_VALUE);
+  }
+
+  public int countOr(String key, int otherwise) {
+    return has(key) ? count(key) : otherwise;
+  }
+
+  /** A whole number of tokens from 1 to 2^53, also if written as 8192.0. */
+  public long tokens(String key) {
+    return positive(key, 1L << 53);
+  }
+
+  /** A finite number above 0. */
+  public double number(String key) {
+    if (values.get(key) instanceof Number number) {
+      double value = number.doubleValue();
+      if (value > 0 && value < Double.POSITIVE_INFINITY) {
+        return value;
+      }
+    }
+    throw invalid(key, "a number above 0");
+  }
+
+  public double numberOr(String key, double otherwise) {
+    return has(key) ? number(key) : otherwise;
+  }
+
+  /** A finite number from 0 on; 0 if absent. */
+  public double zeroOrMore(String key) {
+    return has(key) && values.get(key) instanceof Number number && number.doubleValue() == 0
+        ? 0
+        : numberOr(key, 0);
+  }
+
+  /** True or false; false if absent. */
+  public boolean flag(String key) {
+    return is(key, Boolean.FALSE);
+  }
+
+  /** True or false; true if absent. */
+  public boolean flagUnlessOff(String key) {
+    return is(key, Boolean.TRUE);
+  }
+
+  /** An object in this one; empty if absent. */
+  public Optional<ModelConfig> section(String key) {
+    Object value = values.get(key);
+    if (value == null) {
+      return Optional.empty();
+    }
+    if (value instanceof Map<?, ?> map) {
+      @SuppressWarnings("unchecked") // StrictJson makes no other maps
+      Map<String, Object> section = (Map<String, Object>) map;
+      return Optional.of(new ModelConfig(directory, prefix + key + ".", section));
+    }
+    throw invalid(key, "an object");
+  }
+
+  /**
+   * Refuses a model whose {@code key} (or {@code otherwise} where it is absent) is none of the
+   * words that the engine can compute.
+   */
+  public void require(String key, String otherwise, String... supported) {
+    String value = text(key).orElse(otherwise);
+    if (!Arrays.asList(supported).contains(value)) {
+      throw unsupported(key, value, supported);
+    }
+  }
+
+  /** Refuses a model that says its weights are quantised: they are not what their names tell. */
+  public void requirePlainWeights() {
+    if (has("quantization_config")) {
+      throw failed(
+          ErrorClass.UNSUPPORTED_MODEL,
+          "has %squantization_config = %s, and only plain weights can be read"
+              .formatted(prefix, shortened(values.get("quantization_config"))));
+    }
+  }
+
+  /** Refuses a divisor that does not divide. */
+  public void requireDivides(String divisorKey, int divisor, String key, int number) {
+    if (number % divisor != 0) {
+      throw failed(
+          ErrorClass.INVALID_MODEL,
+          "has %s%s = %d, which does not divide %s%s = %d"
+              .formatted(prefix, divisorKey, divisor, prefix, key, number));
+    }
+  }
+
+  /**
+   * Dimensions of a head: {@code head_dim} where it is given, else hidden/heads. Checks that it is
+   * even and that all heads together fit an index.
+   */
+  public int headDim(int hidden, int heads) {
+    if (!has("head_dim")) {
+      requireDivides("num_attention_heads", heads, "hidden_size", hidden);
+    }
+    int headDim = countOr("head_dim", hidden / heads);
+    if (headDim % 2 != 0) {
+      throw failed(
+          ErrorClass.INVALID_MODEL,
+          "gives heads of %d dimensions, expected an even number".formatted(headDim));
+    }
+    if ((long) headDim * heads > Integer.MAX_VALUE) {
+      throw failed(
+          ErrorClass.INVALID_MODEL,
+          "gives %d heads of %d dimensions, which is more than 2147483647 in all"
+              .formatted(heads, headDim));
+    }
+    return headDim;
+  }
+
+  /** INVALID_MODEL: the value of a key is not what it must be. */
+  LongformException invalid(String key, String expected) {
+    return failed(
+        ErrorClass.INVALID_MODEL,
+        has(key)
+            ? "has %s%s = %s, expected %s"
+                .formatted(prefix, key, shortened(values.get(key)), expected)
+            : "lacks %s%s, expected %s".formatted(prefix, key, expected));
+  }
+
+  /** UNSUPPORTED_MODEL: the value of a key is none of the known ones. */
+  LongformException unsupported(String key, String value, String... known) {
+    return failed(
+        ErrorClass.UNSUPPORTED_MODEL,
+        "has %s%s = '%s', which is unknown (known: %s)"
+            .formatted(prefix, key, shortened(value), String.join(", ", known)));
+  }
+
+  private LongformException failed(ErrorClass errorClass, String why) {
+    return new LongformException(
+        errorClass,
+        "Cannot load model '%s': %s %s. %s"
+            .formatted(
+                directory,
+                FILE,
+                why,
+                errorClass == ErrorClass.INVALID_MODEL
+                    ? "Download or convert the model again."
+                    : "Use a model of another kind."));
+  }
+
+  /** Values come from outside: no message grows with them. */
+  static String shortened(Object value) {
+    String text = String.valueOf(value);
+    return text.length() <= 80 ? text : text.substring(0, 80) + "…";
+  }
+
+  private long positive(String key, long largest) {
+    if (values.get(key) instanceof Number number) {
+      BigInteger value = whole(number);
+      if (value != null && value.signum() > 0 && value.bitLength() < 64) {
+        long whole = value.longValue();
+        if (whole <= largest) {
+          return whole;
+        }
+      }
+    }
+    throw invalid(key, "a whole number from 1 to " + largest);
+  }
+
+  /** The number if it is whole, else null. */
+  private static BigInteger whole(Number number) {
+    if (number instanceof BigInteger big) {
+      return big;
+    }
+    if (number instanceof Double value) {
+      boolean whole = Math.abs(value) < 0x1p63 && value == Math.rint(value);
+      return whole ? BigDecimal.valueOf(value).toBigInteger() : null;
+    }
+    return BigInteger.valueOf(number.longValue());
+  }
+
+  private boolean is(String key, Boolean otherwise) {
+    Object value = has(key) ? values.get(key) : otherwise;
+    if (value instanceof Boolean flag) {
+      return flag;
+    }
+    throw invalid(key, "true or false");
+  }
+}

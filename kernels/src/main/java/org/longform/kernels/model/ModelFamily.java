@@ -1,0 +1,18 @@
+package org.longform.kernels.model;
+
+import java.util.Set;
+
+/** A kind of decoder: says by which names it is known and turns its config into a spec. */
+public interface ModelFamily {
+  /** The word for it, which is also its {@code model_type}. */
+  String name();
+
+  /** What {@code architectures} in config.json calls it. */
+  Set<String> architectures();
+
+  /**
+   * @throws org.longform.kernels.error.LongformException INVALID_MODEL or UNSUPPORTED_MODEL naming
+   *     the key and its value
+   */
+  DecoderSpec spec(ModelConfig config);
+}

@@ -1,0 +1,142 @@
+package org.longform.kernels.model;
+
+import java.util.Optional;
+import org.longform.kernels.attention.PositionEncoding.Rope;
+
+/**
+ * Reads how a model's positions are rotated, in the three ways in which it has been written: {@code
+ * rope_scaling} with {@code type}, with {@code rope_type}, and {@code rope_parameters}, which holds
+ * {@code rope_theta} too.
+ */
+public final class RopeConfig {
+  private static final String[] KNOWN = {"default", "linear", "dynamic", "llama3", "yarn"};
+  private static final String ORIGINAL_WINDOW = "original_max_position_embeddings";
+  private static final String WINDOW = "max_position_embeddings";
+
+  private final ModelConfig config;
+  private final Optional<ModelConfig> section;
+  private final int headDim;
+  private final String type;
+
+  /**
+   * @param headDim dimensions of a head, already checked
+   */
+  public RopeConfig(ModelConfig config, int headDim) {
+    this.config = config;
+    this.headDim = headDim;
+    this.section = config.section("rope_parameters").or(() -> config.section("rope_scaling"));
+    Optional<String> named = section.flatMap(s -> s.text("rope_type").or(() -> s.text("type")));
+    if (named.isEmpty() && section.filter(s -> s.has("factor")).isPresent()) {
+      // a factor that nobody applies would be a silent change of the model
+      throw section.orElse(config).invalid("rope_type", "a kind of scaling to go with factor");
+    }
+    this.type = named.orElse("default");
+  }
+
+  public RopeSpec spec() {
+    double theta =
+        section.filter(s -> s.has("rope_theta")).orElse(config).numberOr("rope_theta", 10000);
+    return new RopeSpec(theta, rotaryDims(), scaling(theta), Rope.Layout.HALF_SPLIT);
+  }
+
+  /** Tokens the model was trained on before any scaling. */
+  public long trainedWindow() {
+    return window(type.equals("default") ? Optional.empty() : section);
+  }
+
+  private int rotaryDims() {
+    ModelConfig owner = section.filter(s -> s.has("partial_rotary_factor")).orElse(config);
+    double part = owner.numberOr("partial_rotary_factor", 1);
+    int dims = (int) (headDim * part);
+    if (dims < 2 || dims > headDim || dims % 2 != 0) {
+      throw owner.invalid(
+          "partial_rotary_factor",
+          "a number that leaves an even number of the %d dimensions of a head".formatted(headDim));
+    }
+    return dims;
+  }
+
+  private RopeScaling scaling(double theta) {
+    switch (type) {
+      case "default":
+        return new RopeScaling.None();
+      case "linear":
+        return new RopeScaling.Linear(factor());
+      case "dynamic":
+        if (rotaryDims() < 4) {
+          throw config.invalid("head_dim", "at least 4 rotated dimensions for dynamic scaling");
+        }
+        return new RopeScaling.Dynamic(factor(), trainedWindow());
+      case "llama3":
+        return llama3();
+      case "yarn":
+        return yarn(theta);
+      default:
+        throw section
+            .orElse(config)
+            .unsupported(
+                section.filter(s -> s.has("rope_type")).isPresent() ? "rope_type" : "type",
+                type,
+                KNOWN);
+    }
+  }
+
+  private RopeScaling llama3() {
+    ModelConfig values = section.orElse(config);
+    double low = values.number("low_freq_factor");
+    double high = values.number("high_freq_factor");
+    if (high <= low) {
+      throw values.invalid("high_freq_factor", "more than low_freq_factor = " + low);
+    }
+    return new RopeScaling.Llama3(factor(), low, high, values.tokens(ORIGINAL_WINDOW));
+  }
+
+  private RopeScaling yarn(double theta) {
+    if (theta <= 1) {
+      throw config.invalid("rope_theta", "a number above 1 for yarn scaling");
+    }
+    ModelConfig values = section.orElse(config);
+    double factor =
+        values.has("factor") || !values.has(ORIGINAL_WINDOW)
+            ? factor()
+            : (double) config.tokens(WINDOW) / values.tokens(ORIGINAL_WINDOW);
+    RopeScaling.Yarn.Ramp ramp =
+        new RopeScaling.Yarn.Ramp(
+            values.numberOr("beta_fast", 32),
+            values.numberOr("beta_slow", 1),
+            trainedWindow(),
+            values.flagUnlessOff("truncate")
+                ? RopeScaling.Yarn.Borders.WHOLE
+                : RopeScaling.Yarn.Borders.EXACT);
+    return new RopeScaling.Yarn(factor, yarnAttention(values, factor), ramp);
+  }
+
+  private static double yarnAttention(ModelConfig values, double factor) {
+    if (values.has("attention_factor")) {
+      return values.number("attention_factor");
+    }
+    // zero counts as absent, as in the original
+    double mscale = values.zeroOrMore("mscale");
+    double allDims = values.zeroOrMore("mscale_all_dim");
+    return mscale != 0 && allDims != 0
+        ? RopeScaling.Yarn.magnitude(factor, mscale) / RopeScaling.Yarn.magnitude(factor, allDims)
+        : RopeScaling.Yarn.magnitude(factor, 1);
+  }
+
+  /** At least 1, as in the original, which only warns. */
+  private double factor() {
+    ModelConfig values = section.orElse(config);
+    double factor = values.number("factor");
+    if (factor < 1) {
+      throw values.invalid("factor", "a number of at least 1");
+    }
+    return factor;
+  }
+
+  private long window(Optional<ModelConfig> scaled) {
+    return scaled
+        .filter(s -> s.has(ORIGINAL_WINDOW))
+        .map(s -> s.tokens(ORIGINAL_WINDOW))
+        .orElseGet(() -> config.tokens(WINDOW));
+  }
+}

@@ -1,0 +1,32 @@
+package org.longform.kernels.model;
+
+import org.longform.kernels.attention.PositionEncoding.Rope;
+
+/**
+ * Rotary positions of a model.
+ *
+ * @param theta base of the frequencies
+ * @param rotaryDims dimensions of a head that are rotated, even; the others pass through
+ * @param scaling how the frequencies were changed for longer texts
+ * @param layout which two dimensions make a pair
+ */
+public record RopeSpec(double theta, int rotaryDims, RopeScaling scaling, Rope.Layout layout) {
+
+  /**
+   * The rotation for a document of {@code length} tokens. All scalings but {@link
+   * RopeScaling.Dynamic} ignore the length.
+   */
+  public Rope encoding(long length) {
+    return new Rope(
+        scaling.inverseFrequencies(theta, rotaryDims, length), scaling.attentionFactor(), layout);
+  }
+
+  /** {@code theta^(-2i/dims)} for each pair i, in float64. */
+  static double[] plain(double theta, int dims) {
+    double[] frequencies = new double[dims / 2];
+    for (int i = 0; i < frequencies.length; i++) {
+      frequencies[i] = Math.pow(theta, -2.0 * i / dims);
+    }
+    return frequencies;
+  }
+}

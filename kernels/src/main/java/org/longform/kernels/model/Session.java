@@ -1,0 +1,357 @@
+package org.longform.kernels.model;
+
+import java.util.Objects;
+import org.longform.kernels.attention.ColumnMass;
+import org.longform.kernels.cache.KvCache;
+import org.longform.kernels.cache.Rows;
+import org.longform.kernels.context.ContextStrategy;
+import org.longform.kernels.device.AttendTaps;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Tensor;
+
+/**
+ * One document being read by a loaded model: its keys and values, its strategy, its counters. Used
+ * by one thread at a time; whoever opens it closes it.
+ *
+ * <p>A document is a stream: {@link #feed} it in pieces of any size, {@link #ask} the question,
+ * read {@link #logits}, {@link #step} with the token chosen from them. The borders of the blocks
+ * that are read at once come from the strategy alone, not from how the caller cuts the stream.
+ *
+ * <p>When a call fails (a cancellation, no memory), blocks already read stay read, the block that
+ * failed leaves no trace in the cache, and the tokens not read yet stay pending: {@link #flush}
+ * goes on with them. A strategy may see the plan calls of such a block again from the first layer.
+ */
+public final class Session implements AutoCloseable {
+  /** What the pending tokens are; it decides how many are read as one block. */
+  private enum Phase {
+    DOCUMENT,
+    QUESTION,
+    GENERATED
+  }
+
+  private final Decoder decoder;
+  private final ContextStrategy strategy;
+  private final SessionOptions options;
+  private final KvCache cache;
+  private final BlockForward forward;
+  private final Head head;
+  private final PendingTokens pending;
+  // (1, M): the last token's residual stream before the final norm
+  private final Tensor last;
+  private Phase phase = Phase.DOCUMENT;
+  private AttendTaps taps = AttendTaps.NONE;
+  private TokenScores scores = (row, token, surprise) -> {};
+  private boolean scoring;
+  private long promptTokens = -1;
+  private long prefilled;
+  private long decoded;
+  private long attended;
+  private long peakBytes;
+  private boolean closed;
+
+  private Session(
+      Decoder decoder,
+      ContextStrategy strategy,
+      SessionOptions options,
+      KvCache cache,
+      PendingTokens pending) {
+    this.decoder = decoder;
+    this.strategy = strategy;
+    this.options = options;
+    this.cache = cache;
+    this.pending = pending;
+    this.forward = new BlockForward(decoder, strategy, cache, options.cancelled());
+    this.head = new Head(decoder);
+    this.last = Tensor.allocate(1, decoder.spec().hidden());
+  }
+
+  static Session start(Decoder decoder, ContextStrategy strategy, SessionOptions options) {
+    Objects.requireNonNull(strategy, "strategy");
+    Objects.requireNonNull(options, "options");
+    KvCache cache = new KvCache(decoder.spec().kvShape());
+    return opened(decoder, strategy, options, cache, new PendingTokens());
+  }
+
+  /** The cache belongs to the new session, also if it cannot be made. */
+  private static Session opened(
+      Decoder decoder,
+      ContextStrategy strategy,
+      SessionOptions options,
+      KvCache cache,
+      PendingTokens pending) {
+    boolean held = false;
+    try {
+      decoder.hold();
+      held = true;
+      return new Session(decoder, strategy, options, cache, pending);
+    } catch (Throwable e) {
+      cache.close();
+      if (held) {
+        decoder.release();
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Says how long the whole prompt will be, for strategies whose block lengths depend on it. To be
+   * called before the first token; without it they treat the length as unknown.
+   */
+  public void expectPromptTokens(long tokens) {
+    requireOpen();
+    if (tokens < 0 || length() + pending.size() > 0) {
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot expect a prompt of %d tokens: %s."
+              .formatted(
+                  tokens,
+                  tokens < 0
+                      ? "the number is negative"
+                      : "reading began already. Say it before the first token"));
+    }
+    promptTokens = tokens;
+  }
+
+  /**
+   * Takes the next {@code count} tokens of the document from {@code tokens[from…]}. What fills a
+   * block is read now, the rest waits for more, or for {@link #flush}.
+   *
+   * @throws LongformException INVALID_INPUT for a token outside the vocabulary (none is taken
+   *     then), CANCELLED, OUT_OF_MEMORY
+   */
+  public void feed(int[] tokens, int from, int count) {
+    take(Phase.DOCUMENT, tokens, from, count);
+    readWhileFull();
+  }
+
+  /** Reads what is pending, although it does not fill a block. */
+  public void flush() {
+    requireOpen();
+    while (pending.size() > 0) {
+      readBlock(Math.min(chunk(), pending.size()));
+    }
+  }
+
+  /**
+   * Reads the question that follows the document, in blocks of the length that the strategy wants
+   * for questions, to the end.
+   */
+  public void ask(int[] tokens) {
+    take(Phase.QUESTION, tokens, 0, tokens.length);
+    flush();
+  }
+
+  /** Reads one generated token. */
+  public void step(int token) {
+    take(Phase.GENERATED, new int[] {token}, 0, 1);
+    flush();
+  }
+
+  /**
+   * Scores for the token after the last one read, one for each id of the vocabulary. Computed at
+   * each call.
+   *
+   * @throws LongformException INVALID_INPUT if nothing was read yet or tokens are pending
+   */
+  public float[] logits() {
+    requireOpen();
+    requireRead("compute logits");
+    return head.logits(last);
+  }
+
+  /**
+   * Feeds tokens, reads them to the end, and tells how surprising each was. For a document of any
+   * length call it with one part after the other; memory depends on the part alone. Each call ends
+   * with a shorter block if the part is not a multiple of the strategy's; {@link #watchScores} with
+   * {@link #feed} has no such borders.
+   *
+   * @return {@code -ln p(token | everything before)} in nats for each of the {@code count} tokens;
+   *     exp of the mean is the perplexity
+   * @throws LongformException INVALID_INPUT if no token comes before the first one to be scored:
+   *     feed the begin-of-text token, or the first token itself
+   */
+  public double[] score(int[] tokens, int from, int count) {
+    requireOpen();
+    flush();
+    requireRead("score tokens");
+    double[] surprises = new double[count];
+    long first = length();
+    TokenScores outer = scores;
+    boolean outerScoring = scoring;
+    scores =
+        (row, token, surprise) -> {
+          surprises[Math.toIntExact(row - first)] = surprise;
+          outer.add(row, token, surprise);
+        };
+    scoring = true;
+    try {
+      feed(tokens, from, count);
+      flush();
+    } finally {
+      scores = outer;
+      scoring = outerScoring;
+    }
+    return surprises;
+  }
+
+  /**
+   * From now on every token read is scored, except the first of the document, which nothing
+   * predicts. A block's scores come when it was read.
+   */
+  public void watchScores(TokenScores target) {
+    scores = Objects.requireNonNull(target, "target");
+    scoring = true;
+  }
+
+  public void unwatchScores() {
+    scores = (row, token, surprise) -> {};
+    scoring = false;
+  }
+
+  /**
+   * From now on every attention of every layer reports how much probability each cached token got,
+   * summed over query heads and the tokens read.
+   */
+  public void watch(ColumnMass target) {
+    taps = AttendTaps.NONE.withColumnMass(Objects.requireNonNull(target, "target"));
+  }
+
+  public void unwatch() {
+    taps = AttendTaps.NONE;
+  }
+
+  /**
+   * A second session with the same past, pending tokens included. Keys and values are shared until
+   * one of both writes; counters start from zero; nobody watches it.
+   */
+  public Session fork() {
+    requireOpen();
+    Session fork = opened(decoder, strategy.fork(), options, cache.fork(), pending.copy());
+    fork.last.write(0, last.toArray());
+    fork.phase = phase;
+    fork.promptTokens = promptTokens;
+    fork.peakBytes = cache.bytes();
+    return fork;
+  }
+
+  /** Tokens read so far; pending ones do not count. */
+  public long length() {
+    return cache.length();
+  }
+
+  /** Tokens taken but not read yet. */
+  public int pendingTokens() {
+    return pending.size();
+  }
+
+  public SessionStats stats() {
+    return new SessionStats(prefilled, decoded, attended, cache.bytes(), peakBytes);
+  }
+
+  private void take(Phase next, int[] tokens, int from, int count) {
+    requireOpen();
+    Objects.checkFromIndexSize(from, count, tokens.length);
+    int vocabulary = decoder.spec().vocabulary();
+    for (int i = from; i < from + count; i++) {
+      if (tokens[i] < 0 || tokens[i] >= vocabulary) {
+        throw new LongformException(
+            ErrorClass.INVALID_INPUT,
+            "Cannot read token %d: it is not in the vocabulary (0 to %d). Use the tokenizer that belongs to the model."
+                .formatted(tokens[i], vocabulary - 1));
+      }
+    }
+    if (phase != next) {
+      flush();
+      phase = next;
+    }
+    pending.add(tokens, from, count);
+  }
+
+  private void readWhileFull() {
+    for (int chunk = chunk(); pending.size() >= chunk; chunk = chunk()) {
+      readBlock(chunk);
+    }
+  }
+
+  private int chunk() {
+    int chunk =
+        switch (phase) {
+          case DOCUMENT -> strategy.nextChunk(length(), promptTokens);
+          case QUESTION -> strategy.questionChunk();
+          case GENERATED -> 1;
+        };
+    if (chunk < 1) {
+      throw new LongformException(
+          ErrorClass.INVALID_PLAN,
+          "Cannot read %d tokens as one block: the number must be positive. This is a bug in the context strategy."
+              .formatted(chunk));
+    }
+    return chunk;
+  }
+
+  private void readBlock(int count) {
+    int[] ids = pending.first(count);
+    long first = length();
+    double[] surprises = new double[0];
+    BlockForward.Result result;
+    try {
+      result = forward.read(ids, scoring ? count : 1, taps);
+      if (scoring) {
+        surprises = head.surprises(first == 0 ? null : last, result.hidden(), ids);
+      }
+      peakBytes = Math.max(peakBytes, cache.bytes());
+      cache.commit();
+    } catch (Throwable e) {
+      cache.rollback();
+      throw e;
+    }
+    pending.drop(count);
+    last.write(0, result.hidden().rows(result.hidden().rows() - 1, 1).toArray());
+    attended += result.attended();
+    if (phase == Phase.GENERATED) {
+      decoded += count;
+    } else {
+      prefilled += count;
+    }
+    Rows kept = strategy.retain(cache.held(), cache.length());
+    if (!kept.equals(cache.held())) {
+      cache.retain(kept);
+    }
+    int unpredicted = count - surprises.length;
+    for (int i = 0; scoring && i < surprises.length; i++) {
+      scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
+    }
+  }
+
+  private void requireRead(String purpose) {
+    if (length() == 0 || pending.size() > 0) {
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot %s: %s."
+              .formatted(
+                  purpose,
+                  pending.size() > 0
+                      ? "%d tokens are pending. Flush them first".formatted(pending.size())
+                      : "nothing was read yet. Feed at least one token first"));
+    }
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new LongformException(
+          ErrorClass.INTERNAL, "Cannot use the session: it is closed. Open another.");
+    }
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      last.close();
+      forward.close();
+      cache.close();
+      decoder.release();
+    }
+  }
+}

@@ -1,0 +1,20 @@
+package org.longform.kernels.model;
+
+/**
+ * What a session has done so far. A fork counts from zero; the bytes are those it holds itself,
+ * pages shared with other sessions included.
+ *
+ * @param prefilledTokens tokens read by feed, flush and ask
+ * @param decodedTokens tokens read by step
+ * @param attendedTokens for each block the cached tokens that its plan selects, in the layer that
+ *     selects most, summed over blocks; a token in several segments counts in each, but a block
+ *     never counts more than the document's length so far
+ * @param kvBytes bytes of keys and values now
+ * @param peakKvBytes largest value of kvBytes so far
+ */
+public record SessionStats(
+    long prefilledTokens,
+    long decodedTokens,
+    long attendedTokens,
+    long kvBytes,
+    long peakKvBytes) {}

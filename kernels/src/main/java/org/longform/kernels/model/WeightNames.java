@@ -1,0 +1,33 @@
+package org.longform.kernels.model;
+
+/**
+ * Names of the weights in the model files, without the endings {@code .weight} and {@code .bias};
+ * in those of a layer {@code %d} stands for its index, from 0.
+ */
+public record WeightNames(
+    String embedding, String finalNorm, String head, Attention attention, FeedForward feedForward) {
+
+  /** Names in the attention half of a layer. */
+  public record Attention(String norm, String query, String key, String value, String output) {}
+
+  /** Names in the feed-forward half of a layer. */
+  public record FeedForward(String norm, String gate, String up, String down) {}
+
+  /** The names that Hugging Face gives to Llama and its many relatives. */
+  public static final WeightNames HUGGING_FACE =
+      new WeightNames(
+          "model.embed_tokens",
+          "model.norm",
+          "lm_head",
+          new Attention(
+              "model.layers.%d.input_layernorm",
+              "model.layers.%d.self_attn.q_proj",
+              "model.layers.%d.self_attn.k_proj",
+              "model.layers.%d.self_attn.v_proj",
+              "model.layers.%d.self_attn.o_proj"),
+          new FeedForward(
+              "model.layers.%d.post_attention_layernorm",
+              "model.layers.%d.mlp.gate_proj",
+              "model.layers.%d.mlp.up_proj",
+              "model.layers.%d.mlp.down_proj"));
+}

@@ -1,0 +1,60 @@
+package org.longform.kernels.model.families;
+
+import java.util.EnumSet;
+import java.util.Set;
+import org.longform.kernels.model.DecoderSpec;
+import org.longform.kernels.model.DecoderSpec.Trait;
+import org.longform.kernels.model.ModelConfig;
+import org.longform.kernels.model.ModelFamily;
+import org.longform.kernels.model.RopeConfig;
+import org.longform.kernels.model.WeightNames;
+
+/** Llama 1 to 3 and the many models with the same layers. */
+public final class LlamaFamily implements ModelFamily {
+  @Override
+  public String name() {
+    return "llama";
+  }
+
+  @Override
+  public Set<String> architectures() {
+    return Set.of("LlamaForCausalLM");
+  }
+
+  @Override
+  public DecoderSpec spec(ModelConfig config) {
+    config.requirePlainWeights();
+    config.require("hidden_act", "silu", "silu", "swish");
+    int hidden = config.count("hidden_size");
+    int heads = config.count("num_attention_heads");
+    int kvHeads = config.countOr("num_key_value_heads", heads);
+    config.requireDivides("num_key_value_heads", kvHeads, "num_attention_heads", heads);
+    int headDim = config.headDim(hidden, heads);
+    Set<Trait> traits = EnumSet.noneOf(Trait.class);
+    if (config.flag("tie_word_embeddings")) {
+      traits.add(Trait.TIED_EMBEDDINGS);
+    }
+    if (config.flag("attention_bias")) {
+      traits.add(Trait.QKV_BIAS);
+      traits.add(Trait.OUTPUT_BIAS);
+    }
+    if (config.flag("mlp_bias")) {
+      traits.add(Trait.FFN_BIAS);
+    }
+    RopeConfig rope = new RopeConfig(config, headDim);
+    return new DecoderSpec(
+        name(),
+        config.count("vocab_size"),
+        hidden,
+        config.count("num_hidden_layers"),
+        heads,
+        kvHeads,
+        headDim,
+        config.count("intermediate_size"),
+        config.numberOr("rms_norm_eps", 1e-6),
+        rope.spec(),
+        rope.trainedWindow(),
+        traits,
+        WeightNames.HUGGING_FACE);
+  }
+}

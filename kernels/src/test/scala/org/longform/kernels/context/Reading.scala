@@ -1,0 +1,105 @@
+package org.longform.kernels.context
+
+import org.longform.kernels.attention.{AttentionPlan, PositionEncoding}
+import org.longform.kernels.cache.{KvCache, Rows}
+import org.longform.kernels.device.{AttendRequest, AttendTaps, Kernels}
+import org.longform.kernels.tensor.Tensor
+
+/** One layer read block by block, as a session would do it. */
+final class Reading(
+    strategy: ContextStrategy,
+    sequence: Sequence,
+    encoding: PositionEncoding,
+    kernels: Kernels,
+    layer: Int = 0
+) extends AutoCloseable {
+  val cache: KvCache = sequence.emptyCache()
+  val out: Array[Float] = new Array[Float](sequence.q.length)
+
+  /** Reads tokens up to `to` as one block; `watch` gets the plan and the request it answers. */
+  def watched(to: Int)(watch: (PlanRequest, AttentionPlan) => Unit): Unit = {
+    val from = cache.length().toInt
+    sequence.append(cache, from, to)
+    val queries = sequence.queries(from, to)
+    val request = new PlanRequest(layer, queries, cache.view(0), encoding, kernels)
+    val plan = strategy.plan(request)
+    watch(request, plan)
+    Reading.attend(request, plan, sequence.scale).copyToArray(out, from * sequence.heads * sequence.headDim)
+    queries.close()
+    cache.commit()
+    cache.retain(strategy.retain(cache.held(), cache.length()))
+  }
+
+  def block(to: Int): Unit = watched(to)((_, _) => ())
+
+  /** Reads all tokens in blocks with the given ends. */
+  def blocks(ends: Iterable[Int]): Array[Float] = {
+    ends.foreach(block)
+    out
+  }
+
+  /** Reads all tokens in the blocks that the strategy asks for. */
+  def whole(watch: (PlanRequest, AttentionPlan) => Unit): Array[Float] = {
+    while (cache.length() < sequence.tokens) {
+      val next = strategy.nextChunk(cache.length(), -1)
+      watched(math.min(sequence.tokens.toLong, cache.length() + next).toInt)(watch)
+    }
+    out
+  }
+
+  override def close(): Unit = cache.close()
+}
+
+object Reading {
+
+  /** Plans the last tokens of `sequence`, from `first` on, as one block behind a cache of the others. */
+  def last[A](
+      strategy: ContextStrategy,
+      sequence: Sequence,
+      encoding: PositionEncoding,
+      kernels: Kernels,
+      first: Int,
+      layer: Int = 0
+  )(
+      use: (PlanRequest, AttentionPlan) => A
+  ): A = {
+    val cache = sequence.emptyCache()
+    val queries = sequence.queries(first, sequence.tokens)
+    try {
+      sequence.append(cache, 0, sequence.tokens)
+      val request = new PlanRequest(layer, queries, cache.view(0), encoding, kernels)
+      use(request, strategy.plan(request))
+    } finally {
+      queries.close()
+      cache.close()
+    }
+  }
+
+  /** (T, H*D) */
+  def attend(request: PlanRequest, plan: AttentionPlan, scale: Double): Array[Float] = {
+    val out = Tensor.allocate(request.queries.rows(), request.queries.shape().rowElements())
+    request.kernels.attend(
+      new AttendRequest(request.queries, request.cache, plan, request.encoding, scale, out, AttendTaps.NONE)
+    )
+    val values = out.toArray()
+    out.close()
+    values
+  }
+
+  /** The tokens that any segment holds for a group of heads that contains `head` of `heads`. */
+  def seen(plan: AttentionPlan, head: Int, heads: Int): Set[Long] = {
+    var rows = Set.empty[Long]
+    plan.segments().forEach { segment =>
+      val own: Rows = segment.rows()
+      rows ++= own.toArray(head * own.groups() / heads)
+    }
+    rows
+  }
+
+  def largestDifference(a: Array[Float], b: Array[Float]): Double = {
+    require(a.length == b.length)
+    a.indices
+      .map(i => if (a(i).isNaN || b(i).isNaN) Double.PositiveInfinity else math.abs(a(i) - b(i)).toDouble)
+      .foldLeft(0.0)((x, y) => math.max(x, y))
+  }
+}

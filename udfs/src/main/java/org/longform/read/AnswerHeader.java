@@ -1,0 +1,55 @@
+package org.longform.read;
+
+import java.util.List;
+import java.util.Map;
+import org.longform.generate.FinishReason;
+import org.longform.generate.RowSeed;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.options.ContextOptions;
+import org.longform.options.GenerationOptions;
+import org.longform.options.ModelOptions;
+import org.longform.options.Options;
+import org.longform.runtime.LoadedModel;
+
+/** What all answers of one reading have in common. */
+record AnswerHeader(String method, String model, String modelRevision, long seed) {
+
+  static AnswerHeader of(LoadedModel loaded, Options options, String rowKey) {
+    return new AnswerHeader(
+        method(options),
+        loaded.location().name(),
+        loaded.revision(),
+        RowSeed.of(options.get(GenerationOptions.SEED), rowKey));
+  }
+
+  /** As much as is known where the model could not be loaded. */
+  static AnswerHeader unknown(Options options) {
+    return new AnswerHeader(
+        options.get(ContextOptions.CONTEXT), options.get(ModelOptions.MODEL), "", 0);
+  }
+
+  private static String method(Options options) {
+    Map<String, String> parameters = ContextOptions.parametersOf(options);
+    String name = options.get(ContextOptions.CONTEXT);
+    return parameters.isEmpty() ? name : name + parameters;
+  }
+
+  Answer failed(AnswerError error, long startedNanos) {
+    FinishReason reason =
+        error.errorClass() == ErrorClass.CANCELLED ? FinishReason.CANCELLED : FinishReason.ERROR;
+    return new Answer(
+        null,
+        error,
+        reason.text(),
+        0,
+        0,
+        0,
+        false,
+        method,
+        model,
+        modelRevision,
+        seed,
+        (System.nanoTime() - startedNanos) / 1_000_000,
+        List.of());
+  }
+}

@@ -1,0 +1,53 @@
+package org.longform.read;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.longform.kernels.attention.ColumnMass;
+
+/**
+ * Adds up the attention that the tokens of an answer paid to the tokens of the document, and tells
+ * the sentences that got most of it.
+ */
+final class EvidenceCollector implements ColumnMass {
+  private final DocumentTokens document;
+  private final Map<Long, Double> massByToken = new HashMap<>();
+
+  EvidenceCollector(DocumentTokens document) {
+    this.document = document;
+  }
+
+  @Override
+  public void add(long row, float mass) {
+    if (document.covers(row)) {
+      massByToken.merge(row, (double) mass, Double::sum);
+    }
+  }
+
+  /** The sentences with the largest share of the attention on the document, best first. */
+  List<Evidence> best(String text, int count) {
+    Sentences sentences = new Sentences(text);
+    Map<Integer, Double> massBySentence = new HashMap<>();
+    double total = 0;
+    for (Map.Entry<Long, Double> entry : massByToken.entrySet()) {
+      int start = sentences.startBefore(document.middle(entry.getKey()));
+      massBySentence.merge(start, entry.getValue(), Double::sum);
+      total += entry.getValue();
+    }
+    List<Map.Entry<Integer, Double>> ranked = new ArrayList<>(massBySentence.entrySet());
+    // equal masses in the order of the text, so that the list does not depend on hashing
+    ranked.sort(
+        Map.Entry.<Integer, Double>comparingByValue()
+            .reversed()
+            .thenComparing(Map.Entry.comparingByKey(Comparator.naturalOrder())));
+    List<Evidence> best = new ArrayList<>();
+    for (Map.Entry<Integer, Double> entry : ranked.subList(0, Math.min(count, ranked.size()))) {
+      int start = entry.getKey();
+      int end = sentences.endAfter(start);
+      best.add(new Evidence("", start, end, text.substring(start, end), entry.getValue() / total));
+    }
+    return best;
+  }
+}

@@ -1,0 +1,203 @@
+package org.longform.read;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.longform.generate.FinishReason;
+import org.longform.generate.Generator;
+import org.longform.generate.SamplingParameters;
+import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.ContextStrategy;
+import org.longform.kernels.model.Session;
+import org.longform.kernels.model.SessionOptions;
+import org.longform.options.ContextOptions;
+import org.longform.options.Options;
+import org.longform.options.OutputOptions;
+import org.longform.options.PromptOptions;
+import org.longform.prompt.Prompt;
+import org.longform.runtime.Counters;
+import org.longform.runtime.LoadedModel;
+import org.longform.tokenizer.TokenChunk;
+import org.longform.tokenizer.TokenStream;
+
+/** One document in one session: read to its end, then asked. */
+final class Reading implements AutoCloseable {
+  private final LoadedModel model;
+  private final Options options;
+  private final AnswerHeader header;
+  private final ReadRequest request;
+  private final Counters counters;
+  private final Session session;
+  private final int[] prefix;
+  private final DocumentTokens document;
+  private final Surprise surprise = new Surprise();
+  private boolean truncated;
+  private long kvBytesReported;
+  private long attended;
+  private long peakKvBytes;
+
+  Reading(
+      LoadedModel model,
+      Options options,
+      AnswerHeader header,
+      ReadRequest request,
+      Counters counters) {
+    this.model = model;
+    this.options = options;
+    this.header = header;
+    this.request = request;
+    this.counters = counters;
+    this.prefix = prompt("").prefixTokens(model.tokenizer());
+    this.document = new DocumentTokens(prefix.length);
+    ContextStrategy strategy =
+        ContextStrategies.create(
+            options.get(ContextOptions.CONTEXT),
+            ContextOptions.parametersOf(options),
+            model.decoder().limits());
+    this.session =
+        model.decoder().open(strategy, new SessionOptions(() -> request.listener().cancelled()));
+    if (strategy.dependsOnPromptLength()) {
+      session.expectPromptTokens(promptTokens());
+    }
+  }
+
+  /** Reads the document; for {@link Task#PERPLEXITY} also how surprising its tokens are. */
+  void readDocument() {
+    if (request.task() == Task.PERPLEXITY) {
+      session.watchScores(surprise);
+    }
+    session.feed(prefix, 0, prefix.length);
+    long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
+    for (TokenStream chunks = model.tokenizer().stream(request.text()); chunks.hasNext(); ) {
+      TokenChunk chunk = chunks.next();
+      int take = (int) Math.min(chunk.size(), limit - document.count());
+      truncated = take < chunk.size();
+      for (int i = 0; i < take; i++) {
+        document.add(Math.toIntExact(chunk.starts()[i]), Math.toIntExact(chunk.ends()[i]));
+      }
+      feed(chunk.ids(), take);
+      if (truncated) {
+        break;
+      }
+    }
+    if (request.task() == Task.PERPLEXITY) {
+      session.flush();
+    }
+    track(session);
+  }
+
+  /** In small pieces, so that progress shows inside a long document. */
+  private void feed(int[] ids, int count) {
+    int piece = 512;
+    for (int from = 0; from < count; from += piece) {
+      int taken = Math.min(piece, count - from);
+      session.feed(ids, from, taken);
+      request.listener().tokensRead(taken);
+      counters.tokensRead(taken);
+      reportKvBytes(session.stats().kvBytes());
+    }
+  }
+
+  /** The answer to one question; the reading stays as it was, ready for the next. */
+  Answer answer(String question, long startedNanos) {
+    if (request.task() == Task.PERPLEXITY) {
+      return answered(
+          Double.toString(surprise.perplexity()), FinishReason.STOP, 0, 0, List.of(), startedNanos);
+    }
+    Prompt prompt = prompt(question);
+    int[] suffix = prompt.suffixTokens(model.tokenizer());
+    SamplingParameters parameters = SamplingParameters.of(prompt.withStops(options));
+    int evidenceCount = options.get(OutputOptions.EVIDENCE_COUNT);
+    EvidenceCollector evidence = new EvidenceCollector(document);
+    try (Session fork = session.fork()) {
+      fork.ask(suffix);
+      request.listener().tokensRead(suffix.length);
+      counters.tokensRead(suffix.length);
+      if (evidenceCount > 0) {
+        fork.watch(evidence);
+      }
+      Generator.Generation written =
+          new Generator(model.tokenizer(), endTokens())
+              .generate(
+                  fork,
+                  parameters,
+                  header.seed(),
+                  tokens -> {
+                    request.listener().tokensGenerated(tokens);
+                    counters.tokensGenerated(tokens);
+                  });
+      track(fork);
+      return answered(
+          written.text().strip(),
+          written.finishReason(),
+          suffix.length,
+          written.tokens(),
+          evidence.best(request.text(), evidenceCount),
+          startedNanos);
+    }
+  }
+
+  private Answer answered(
+      String value,
+      FinishReason reason,
+      int questionTokens,
+      int outputTokens,
+      List<Evidence> evidence,
+      long startedNanos) {
+    return new Answer(
+        value,
+        null,
+        reason.text(),
+        (long) prefix.length + document.count() + questionTokens,
+        outputTokens,
+        attended,
+        truncated,
+        header.method(),
+        header.model(),
+        header.modelRevision(),
+        header.seed(),
+        (System.nanoTime() - startedNanos) / 1_000_000,
+        evidence);
+  }
+
+  long attendedTokens() {
+    return attended;
+  }
+
+  long peakKvBytes() {
+    return peakKvBytes;
+  }
+
+  private Prompt prompt(String question) {
+    return Prompt.of(model.promptFormat(), request.task(), question, options);
+  }
+
+  private long promptTokens() {
+    String first = request.questions().isEmpty() ? "" : request.questions().get(0);
+    return prefix.length
+        + model.tokenizer().count(request.text())
+        + prompt(first).suffixTokens(model.tokenizer()).length;
+  }
+
+  private Set<Integer> endTokens() {
+    Set<Integer> ends = new HashSet<>(model.tokenizer().eosIds());
+    ends.addAll(model.generationConfig().eosIds());
+    return ends;
+  }
+
+  private void track(Session read) {
+    attended += read.stats().attendedTokens();
+    peakKvBytes = Math.max(peakKvBytes, read.stats().peakKvBytes());
+  }
+
+  private void reportKvBytes(long bytes) {
+    counters.kvBytesChanged(bytes - kvBytesReported);
+    kvBytesReported = bytes;
+  }
+
+  @Override
+  public void close() {
+    reportKvBytes(0);
+    session.close();
+  }
+}

@@ -1,0 +1,133 @@
+package org.longform.runtime;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.ModelLimits;
+import org.longform.kernels.device.Devices;
+import org.longform.kernels.model.DecoderSpec;
+import org.longform.kernels.model.ModelConfig;
+import org.longform.kernels.model.ModelFamilies;
+import org.longform.options.ContextOptions;
+import org.longform.options.ModelOptions;
+import org.longform.options.Options;
+import org.longform.read.DocumentReader;
+import org.longform.read.SequentialReader;
+
+/**
+ * The entry to everything below Spark: one per process, with one loaded copy of each model that all
+ * tasks share.
+ */
+public final class LongformRuntime {
+  private static final int READERS = 256;
+  private static final Counters COUNTERS = new Counters();
+  private static final LoadedModels MODELS = new LoadedModels(COUNTERS);
+  // rows may bring options of their own, so the number of readers is bounded
+  private static final Map<Options, DocumentReader> READERS_BY_OPTIONS =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Options, DocumentReader> eldest) {
+          return size() > READERS;
+        }
+      };
+
+  private static volatile Options processOptions = Options.defaults();
+  // one thread for each core of a task: more would take the cores of the tasks beside it
+  private static volatile int taskCores = 1;
+
+  private LongformRuntime() {}
+
+  /**
+   * Sets what holds for the whole process unless a call says otherwise.
+   *
+   * @param sparkConf keys that do not begin with {@code spark.longform.} are left
+   * @throws org.longform.kernels.error.LongformException INVALID_OPTION for an unknown key
+   */
+  public static void configure(Map<String, String> sparkConf) {
+    processOptions = Options.ofSparkConf(sparkConf);
+    taskCores = Integer.parseInt(sparkConf.getOrDefault("spark.task.cpus", "1"));
+  }
+
+  /** A reader for options as one call gives them, by SQL key. */
+  public static DocumentReader reader(Map<String, String> options) {
+    return reader(Options.ofCall(options));
+  }
+
+  /**
+   * A reader for these options. The model is loaded by the first document, not here.
+   *
+   * @throws org.longform.kernels.error.LongformException INVALID_OPTION or INVALID_MODEL
+   */
+  public static DocumentReader reader(Options options) {
+    Options all = processOptions.and(options);
+    synchronized (READERS_BY_OPTIONS) {
+      return READERS_BY_OPTIONS.computeIfAbsent(
+          all, each -> new SequentialReader(each, () -> model(each), COUNTERS));
+    }
+  }
+
+  /** The model these options name, loaded if it is not yet. */
+  public static LoadedModel model(Options options) {
+    Options all = processOptions.and(options);
+    return MODELS.get(
+        ModelLocation.resolve(all.get(ModelOptions.MODEL)),
+        all.get(ModelOptions.DEVICE),
+        threads(all));
+  }
+
+  /**
+   * Checks everything that can be checked without loading weights: that the model is there and its
+   * config is understood, that the device works here, that the context takes its parameters.
+   *
+   * @throws org.longform.kernels.error.LongformException with a sentence saying what is wrong
+   */
+  public static void validate(Map<String, String> options) {
+    validate(Options.ofCall(options));
+  }
+
+  /** As {@link #validate(Map)}, for options that know who set them. */
+  public static void validate(Options options) {
+    Options all = processOptions.and(options);
+    ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
+    ModelConfig config = ModelConfig.read(location.directory());
+    DecoderSpec spec = ModelFamilies.of(config).spec(config);
+    Devices.choose(all.get(ModelOptions.DEVICE));
+    ContextStrategies.create(
+        all.get(ContextOptions.CONTEXT),
+        ContextOptions.parametersOf(all),
+        new ModelLimits(spec.trainedWindow(), spec.layers()));
+  }
+
+  /** Everything that an answer depends on beside the document, as canonical text. */
+  public static String describe(Map<String, String> options) {
+    Options all = processOptions.and(Options.ofCall(options));
+    Map<String, String> relevant = new TreeMap<>(all.toMap());
+    relevant.keySet().removeAll(Set.of("device", "threads", "fail_on_error", "sql_prefix"));
+    ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
+    relevant.put("context", all.get(ContextOptions.CONTEXT));
+    relevant.put("model", location.name());
+    relevant.put("model_revision", ModelRevision.of(location.directory()));
+    return relevant.toString();
+  }
+
+  public static RuntimeStats stats() {
+    return COUNTERS.snapshot();
+  }
+
+  /** Frees all models. Documents being read end first; later calls load again. */
+  public static void shutdown() {
+    synchronized (READERS_BY_OPTIONS) {
+      READERS_BY_OPTIONS.clear();
+    }
+    MODELS.close();
+  }
+
+  private static int threads(Options options) {
+    int threads = options.get(ModelOptions.THREADS);
+    return threads > 0 ? threads : taskCores;
+  }
+}

@@ -1,0 +1,68 @@
+package org.longform.runtime;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * What tells two versions of a model apart: the commit of a hub snapshot where the directory is
+ * one, else a fingerprint of its files.
+ */
+final class ModelRevision {
+  // of a large file the first and last part count, so that naming a model does not read all of it
+  private static final int SAMPLE_BYTES = 1 << 20;
+
+  private ModelRevision() {}
+
+  static String of(Path directory) {
+    Path parent = directory.toAbsolutePath().normalize().getParent();
+    String name = directory.toAbsolutePath().normalize().getFileName().toString();
+    if (parent != null
+        && parent.getFileName() != null
+        && parent.getFileName().toString().equals("snapshots")
+        && name.matches("[0-9a-f]{40}")) {
+      return name;
+    }
+    MessageDigest digest = RowKey.sha256();
+    try {
+      for (Path file : modelFiles(directory)) {
+        long size = Files.size(file);
+        digest.update((file.getFileName() + ":" + size + ":").getBytes(StandardCharsets.UTF_8));
+        try (FileChannel channel = FileChannel.open(file)) {
+          sample(channel, 0, size, digest);
+          sample(channel, Math.max(SAMPLE_BYTES, size - SAMPLE_BYTES), size, digest);
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return HexFormat.of().formatHex(digest.digest(), 0, 8);
+  }
+
+  private static List<Path> modelFiles(Path directory) throws IOException {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files
+          .filter(Files::isRegularFile)
+          .filter(file -> file.getFileName().toString().matches(".*\\.(json|safetensors|jinja)"))
+          .sorted()
+          .toList();
+    }
+  }
+
+  private static void sample(FileChannel channel, long from, long size, MessageDigest digest)
+      throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate((int) Math.max(0, Math.min(SAMPLE_BYTES, size - from)));
+    while (buffer.hasRemaining() && channel.read(buffer, from + buffer.position()) >= 0) {
+      // until the part is whole
+    }
+    digest.update(buffer.flip());
+  }
+}

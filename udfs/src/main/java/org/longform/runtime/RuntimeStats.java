@@ -1,0 +1,23 @@
+package org.longform.runtime;
+
+/**
+ * What this process did since it started.
+ *
+ * @param modelLoads models loaded, each counted once however many tasks use it
+ * @param documents documents read to the end, failed ones included
+ * @param failedRows answers that carry an error
+ * @param tokensRead tokens of documents and questions
+ * @param tokensGenerated tokens written
+ * @param tokensAttended cached tokens attended to, summed over blocks
+ * @param kvBytes bytes of keys and values held right now
+ * @param peakKvBytes the most bytes of keys and values one document held
+ */
+public record RuntimeStats(
+    long modelLoads,
+    long documents,
+    long failedRows,
+    long tokensRead,
+    long tokensGenerated,
+    long tokensAttended,
+    long kvBytes,
+    long peakKvBytes) {}

@@ -1,0 +1,124 @@
+package org.longform.sql;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.catalyst.CatalystTypeConverters;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.connector.catalog.functions.ScalarFunction;
+import org.apache.spark.sql.types.ArrayType;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.MapType;
+import org.longform.options.Options;
+import scala.Function1;
+
+/**
+ * A function with its argument types fixed, as Catalyst evaluates it. Results depend on the
+ * arguments alone (a row's seed comes from its content), so the expression is deterministic.
+ */
+final class CatalystFunction implements ScalarFunction<Object>, Serializable {
+  static final MapType OPTIONS =
+      DataTypes.createMapType(DataTypes.StringType, DataTypes.StringType, true);
+
+  private static final long serialVersionUID = 1L;
+
+  private final String word;
+  private final FunctionForm form;
+  private final String name;
+  private final DataType[] arguments;
+  private final boolean withOptions;
+  private final Options sessionOptions;
+  private transient List<Function1<Object, Object>> toJava;
+  private transient Function1<Object, Object> toCatalyst;
+
+  /**
+   * @param arguments types without the options map
+   * @param withOptions whether the options map is the last argument
+   * @param sessionOptions what the session's conf said when the query was analysed
+   */
+  CatalystFunction(
+      SqlFunction function,
+      FunctionForm form,
+      String prefix,
+      List<DataType> arguments,
+      boolean withOptions,
+      Options sessionOptions) {
+    this.word = function.word();
+    this.form = form;
+    this.name = form.name(prefix, function);
+    this.arguments = arguments.toArray(DataType[]::new);
+    this.withOptions = withOptions;
+    this.sessionOptions = sessionOptions;
+  }
+
+  @Override
+  public DataType[] inputTypes() {
+    List<DataType> types = new ArrayList<>(List.of(arguments));
+    if (withOptions) {
+      types.add(OPTIONS);
+    }
+    return types.toArray(DataType[]::new);
+  }
+
+  @Override
+  public DataType resultType() {
+    SqlFunction function = SqlFunctions.byWord(word);
+    if (form == FunctionForm.VALUE) {
+      return function.valueType(List.of(arguments));
+    }
+    boolean several = arguments[arguments.length - 1] instanceof ArrayType;
+    return several ? DataTypes.createArrayType(AnswerSchema.DETAIL) : AnswerSchema.DETAIL;
+  }
+
+  @Override
+  public boolean isResultNullable() {
+    return true;
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public String canonicalName() {
+    return "longform." + name + "(" + List.of(arguments) + ")" + sessionOptions.toMap();
+  }
+
+  @Override
+  public Object produceResult(InternalRow input) {
+    prepare();
+    List<Object> values = new ArrayList<>();
+    for (int i = 0; i < arguments.length; i++) {
+      values.add(javaValue(toJava.get(i).apply(input.get(i, arguments[i]))));
+    }
+    Options options = sessionOptions;
+    if (withOptions && !input.isNullAt(arguments.length)) {
+      options =
+          options.and(
+              Options.ofCall(
+                  JavaValues.stringMap(
+                      toJava.get(arguments.length).apply(input.getMap(arguments.length)))));
+    }
+    return toCatalyst.apply(
+        FunctionEvaluation.evaluate(SqlFunctions.byWord(word), form, values, options));
+  }
+
+  private static Object javaValue(Object value) {
+    return value instanceof scala.collection.Seq<?> several ? JavaValues.list(several) : value;
+  }
+
+  /** Converters are not serializable: each executor makes its own. */
+  private void prepare() {
+    if (toCatalyst != null) {
+      return;
+    }
+    List<Function1<Object, Object>> converters = new ArrayList<>();
+    for (DataType type : inputTypes()) {
+      converters.add(CatalystTypeConverters.createToScalaConverter(type));
+    }
+    toJava = converters;
+    toCatalyst = CatalystTypeConverters.createToCatalystConverter(resultType());
+  }
+}

@@ -1,0 +1,28 @@
+package org.longform.sql;
+
+import java.util.List;
+import java.util.Map;
+import org.longform.read.Task;
+
+/**
+ * What one call of a function asks for.
+ *
+ * @param content the document, or the prompt of {@code gen}
+ * @param task what to do with it
+ * @param questions what is asked of it; one empty string where nothing is asked
+ * @param options options that follow from the arguments, by SQL key
+ * @param manyAnswers whether an array of answers is returned
+ */
+record FunctionCall(
+    String content,
+    Task task,
+    List<String> questions,
+    Map<String, String> options,
+    Cardinality manyAnswers) {
+
+  /** One answer, or an array of them. */
+  enum Cardinality {
+    ONE,
+    ARRAY
+  }
+}

@@ -1,0 +1,32 @@
+package org.longform.sql;
+
+import java.util.Arrays;
+import java.util.List;
+import org.apache.spark.sql.Row;
+import org.longform.options.Options;
+
+/** What the plain Java UDF classes share: the call with the conf of the session they run in. */
+public final class JavaUdfs {
+  private JavaUdfs() {}
+
+  /** The value of a function. */
+  public static Object value(String word, Object... arguments) {
+    return evaluate(word, FunctionForm.VALUE, arguments);
+  }
+
+  /** The detail of a function that gives one answer. */
+  public static Row detail(String word, Object... arguments) {
+    return (Row) evaluate(word, FunctionForm.DETAIL, arguments);
+  }
+
+  private static Object evaluate(String word, FunctionForm form, Object... arguments) {
+    Options options = SessionConf.options();
+    List<Object> plain = Arrays.asList(arguments);
+    Object last = arguments[arguments.length - 1];
+    if (last instanceof java.util.Map<?, ?> || last instanceof scala.collection.Map<?, ?>) {
+      options = options.and(Options.ofCall(JavaValues.stringMap(last)));
+      plain = plain.subList(0, plain.size() - 1);
+    }
+    return FunctionEvaluation.evaluate(SqlFunctions.byWord(word), form, plain, options);
+  }
+}

@@ -1,0 +1,36 @@
+package org.longform.sql;
+
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.spark.SparkEnv;
+import org.apache.spark.sql.internal.SQLConf;
+import org.longform.options.Options;
+import scala.Tuple2;
+
+/** What the Spark configuration says about Longform: the application's, then the session's. */
+public final class SessionConf {
+  private SessionConf() {}
+
+  /**
+   * @throws org.longform.kernels.error.LongformException INVALID_OPTION for an unknown key under
+   *     {@code spark.longform.}
+   */
+  public static Options options() {
+    Map<String, String> conf = new HashMap<>();
+    SparkEnv env = SparkEnv.get();
+    if (env != null) {
+      for (Tuple2<String, String> entry : env.conf().getAllWithPrefix("spark.longform.")) {
+        conf.put("spark.longform." + entry._1(), entry._2());
+      }
+    }
+    for (scala.collection.Iterator<Tuple2<String, String>> it =
+            SQLConf.get().getAllConfs().iterator();
+        it.hasNext(); ) {
+      Tuple2<String, String> entry = it.next();
+      if (entry._1().startsWith("spark.longform.")) {
+        conf.put(entry._1(), entry._2());
+      }
+    }
+    return Options.ofSparkConf(conf);
+  }
+}

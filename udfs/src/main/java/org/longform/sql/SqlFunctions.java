@@ -1,0 +1,163 @@
+package org.longform.sql;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.SparkSessionExtensions;
+import org.apache.spark.sql.catalyst.FunctionIdentifier;
+import org.apache.spark.sql.catalyst.expressions.ApplyFunctionExpression;
+import org.apache.spark.sql.catalyst.expressions.Expression;
+import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
+import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.MapType;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.options.Options;
+import scala.Function1;
+import scala.Tuple3;
+import scala.runtime.AbstractFunction1;
+
+/** The list of SQL functions. To add one: one file, one line here. */
+public final class SqlFunctions {
+  public static final List<SqlFunction> ALL =
+      List.of(
+          new GenFunction(),
+          new SummarizeFunction(),
+          new AskFunction(),
+          new PerplexityFunction(),
+          new CountTokensFunction());
+
+  private SqlFunctions() {}
+
+  static SqlFunction byWord(String word) {
+    return ALL.stream()
+        .filter(function -> function.word().equals(word))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new LongformException(
+                    ErrorClass.INTERNAL,
+                    "Cannot find the SQL function '%s': driver and executors run different versions. Give both the same jar."
+                        .formatted(word)));
+  }
+
+  static List<FunctionForm> forms(SqlFunction function) {
+    return function instanceof SqlFunction.Direct
+        ? List.of(FunctionForm.VALUE)
+        : List.of(FunctionForm.VALUE, FunctionForm.DETAIL);
+  }
+
+  /** Names of all functions, detail forms included. */
+  public static List<String> names(String prefix) {
+    List<String> names = new ArrayList<>();
+    for (SqlFunction function : ALL) {
+      forms(function).forEach(form -> names.add(form.name(prefix, function)));
+    }
+    return names;
+  }
+
+  /** Makes every session that these extensions serve know the functions by bare name. */
+  public static void inject(SparkSessionExtensions extensions, String prefix) {
+    for (SqlFunction function : ALL) {
+      for (FunctionForm form : forms(function)) {
+        injectOne(extensions, function, form, prefix);
+      }
+    }
+  }
+
+  // the Scala signature wants a Tuple3 of Catalyst types that differ between Scala versions
+  @SuppressWarnings({"unchecked", "rawtypes"})
+  private static void injectOne(
+      SparkSessionExtensions extensions, SqlFunction function, FunctionForm form, String prefix) {
+    String name = form.name(prefix, function);
+    extensions.injectFunction(
+        (Tuple3)
+            new Tuple3<>(
+                new FunctionIdentifier(name),
+                info(function, form, name),
+                builder(function, form, prefix)));
+  }
+
+  /** Registers the functions in one session that was made without the extension. */
+  @SuppressWarnings({"unchecked", "rawtypes"}) // as for injectOne
+  public static void register(SparkSession session, String prefix) {
+    for (SqlFunction function : ALL) {
+      for (FunctionForm form : forms(function)) {
+        String name = form.name(prefix, function);
+        session
+            .sessionState()
+            .functionRegistry()
+            .registerFunction(
+                new FunctionIdentifier(name),
+                info(function, form, name),
+                (Function1) builder(function, form, prefix));
+      }
+    }
+  }
+
+  private static Function1<scala.collection.Seq<Expression>, Expression> builder(
+      SqlFunction function, FunctionForm form, String prefix) {
+    return new AbstractFunction1<>() {
+      @Override
+      public Expression apply(scala.collection.Seq<Expression> arguments) {
+        return build(function, form, prefix, arguments);
+      }
+    };
+  }
+
+  private static Expression build(
+      SqlFunction function,
+      FunctionForm form,
+      String prefix,
+      scala.collection.Seq<Expression> arguments) {
+    List<DataType> given = new ArrayList<>();
+    JavaValues.list(arguments).forEach(each -> given.add(((Expression) each).dataType()));
+    boolean withOptions =
+        !given.isEmpty() && given.get(given.size() - 1) instanceof MapType && given.size() > 1;
+    List<DataType> plain = withOptions ? given.subList(0, given.size() - 1) : given;
+    List<DataType> types =
+        function
+            .accepts(plain)
+            .orElseThrow(
+                () ->
+                    new LongformException(
+                        ErrorClass.INVALID_INPUT,
+                        "Cannot call %s with %d arguments (%s): it takes (%s)."
+                            .formatted(
+                                form.name(prefix, function),
+                                given.size(),
+                                String.join(
+                                    ", ", given.stream().map(DataType::simpleString).toList()),
+                                function.arguments())));
+    Options session = SessionConf.options();
+    return new ApplyFunctionExpression(
+        new CatalystFunction(function, form, prefix, types, withOptions, session),
+        arguments.toList());
+  }
+
+  private static ExpressionInfo info(SqlFunction function, FunctionForm form, String name) {
+    String what =
+        form == FunctionForm.VALUE
+            ? function.doc()
+            : function.doc() + " Returns a struct: the value, its error, usage and evidence.";
+    StringBuilder examples = new StringBuilder("\n    Examples:\n");
+    if (form == FunctionForm.VALUE) {
+      for (SqlFunction.Example example : function.examples()) {
+        examples.append("      > ").append(example.query().replace("\n", "\\n")).append(";\n");
+        examples.append("       ").append(example.prints()).append('\n');
+      }
+    }
+    return new ExpressionInfo(
+        SqlFunctions.class.getName(),
+        null,
+        name,
+        name + "(" + function.arguments() + ") - " + what,
+        "",
+        examples.append("  ").toString(),
+        "",
+        "",
+        "0.1.0",
+        "",
+        "scala_udf");
+  }
+}
