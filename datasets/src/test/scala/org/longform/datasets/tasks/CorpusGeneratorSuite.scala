@@ -1,7 +1,6 @@
 package org.longform.datasets.tasks
 
 import java.io.{ByteArrayOutputStream, OutputStream}
-import java.nio.file.Files
 
 import scala.collection.JavaConverters._
 
