@@ -1,0 +1,117 @@
+"""Executes a notebook with the Java kernel and checks its outputs; ci/notebook prepares what it needs."""
+
+import base64
+import json
+import os
+import pathlib
+import re
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+KERNEL = "longform"
+CELL_SECONDS = 300
+EXCEPTION = re.compile(r"\b[A-Z]\w*(?:Exception|Error)\b|^\s+at [\w.$/]+\(.*\)$", re.MULTILINE)
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def write_kernel(work):
+    """The kernel's specification, in a folder that JUPYTER_PATH can name."""
+    maven = "{http://maven.apache.org/POM/4.0.0}"
+    opens = ElementTree.parse("pom.xml").findtext(f"{maven}properties/{maven}spark.jvm.opens")
+    folder = work / "jupyter" / "kernels" / KERNEL
+    folder.mkdir(parents=True, exist_ok=True)
+    java = pathlib.Path(os.environ["JAVA_HOME"]) / "bin" / "java"
+    specification = {
+        "argv": [
+            str(java), *opens.split(), "-Xmx2g", "-Djava.awt.headless=true",
+            "org.rapaio.jupyter.kernel.MainApp", "{connection_file}",
+        ],
+        "display_name": "Java with Longform",
+        "language": "java",
+        "interrupt_mode": "message",
+        "env": {
+            "CLASSPATH": os.environ["LONGFORM_CLASSPATH"],
+            "RJK_TIMEOUT_MILLIS": "-1",
+            "RUST_FLAVOR": "cpu",
+            "SPARK_LOCAL_IP": "127.0.0.1",
+        },
+    }
+    (folder / "kernel.json").write_text(json.dumps(specification, indent=2) + "\n", encoding="utf-8")
+
+
+def texts(output):
+    """Everything a reader can read in one output."""
+    if output.output_type == "stream":
+        yield output.text
+    elif output.output_type == "error":
+        yield "\n".join([f"{output.ename}: {output.evalue}", *output.traceback])
+    else:
+        yield from (value for mime, value in output.data.items() if mime.startswith("text/"))
+
+
+def is_png(output):
+    encoded = output.get("data", {}).get("image/png", "")
+    return base64.b64decode(encoded).startswith(b"\x89PNG\r\n")
+
+
+def complaints(notebook):
+    """What is wrong with an executed notebook, as sentences; none if it is right."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    if not cells:
+        yield "it has no code. Write a cell."
+    printed = images = 0
+    for number, cell in enumerate(cells, start=1):
+        if cell.execution_count is None:
+            yield f"code cell {number} was not executed. Look for a failure before it."
+        for output in cell.outputs:
+            images += is_png(output)
+            for text in texts(output):
+                printed += bool(text.strip())
+                plain = ANSI.sub("", text)
+                found = EXCEPTION.search(plain)
+                if found or output.output_type == "error":
+                    yield f"code cell {number} shows an exception:\n{plain.strip()}"
+    if not printed:
+        yield "no cell printed anything. Show the results."
+    if not images:
+        yield "no cell shows an image. Draw a chart."
+
+
+def execute(path, work):
+    notebook = nbformat.read(path, as_version=4)
+    folder = work / "run"
+    folder.mkdir(parents=True, exist_ok=True)
+    client = NotebookClient(
+        notebook, kernel_name=KERNEL, timeout=CELL_SECONDS, resources={"metadata": {"path": str(folder)}}
+    )
+    failure = None
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as e:
+        failure = f"{type(e).__name__}: {ANSI.sub('', str(e)).strip()}"
+    nbformat.write(notebook, work / path.name)
+    return notebook, failure
+
+
+def main(path, work):
+    write_kernel(work)
+    os.environ["JUPYTER_PATH"] = str(work / "jupyter")
+    started = time.monotonic()
+    notebook, failure = execute(path, work)
+    wrong = [failure] if failure else list(complaints(notebook))
+    for each in wrong:
+        print(f"Cannot accept {path.name}: {each}", file=sys.stderr)
+    if wrong:
+        return 1
+    images = sum(is_png(output) for cell in notebook.cells for output in cell.get("outputs", []))
+    print(f"{path.name}: executed in {time.monotonic() - started:.0f} s, {images} image(s), see {work / path.name}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])))
