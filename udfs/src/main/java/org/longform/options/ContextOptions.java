@@ -1,14 +1,16 @@
 package org.longform.options;
 
-import static org.longform.options.StrategyParameter.choice;
-import static org.longform.options.StrategyParameter.integer;
-
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.longform.kernels.context.ContextFactory;
+import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.Parameter;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
@@ -17,53 +19,25 @@ import org.longform.kernels.error.LongformException;
  * are options with plain names; strategies that use the same name share the option.
  */
 public final class ContextOptions {
-  private static final String WINDOW = "from the model's window";
+  /** A parameter and the strategy that declares it. */
+  private record Declared(String strategy, Parameter parameter) {}
 
-  static final List<String> STRATEGIES = List.of("full", "streaming", "lm-infinite", "reattention");
-
-  static final List<StrategyParameter> PARAMETERS =
-      List.of(
-          integer("streaming", "global-size", 0, "4", "First tokens that stay visible"),
-          integer("streaming", "local-size", 1, WINDOW, "Nearest tokens that are visible"),
-          integer("lm-infinite", "global-size", 0, "10", "First tokens that stay visible"),
-          integer("lm-infinite", "local-size", 1, WINDOW, "Nearest tokens that are visible"),
-          integer("lm-infinite", "middle-top-k", 0, "0", "Middle tokens each head may add"),
-          integer("lm-infinite", "top-k-from-layer", 0, "4", "First layer that adds middle tokens"),
-          integer("lm-infinite", "top-k-to-layer", 0, "1000", "Layer before which that ends"),
-          integer(
-              "lm-infinite",
-              "top-k-distance",
-              1,
-              "half the local size",
-              "Distance at which middle tokens are placed"),
-          integer("reattention", "global-size", 0, "32", "First tokens that stay visible"),
-          integer("reattention", "local-size", 1, WINDOW, "Nearest tokens that are visible"),
-          integer("reattention", "middle-size", 0, "4", "Keys each head and query votes for"),
-          integer("reattention", "span-size", 1, "32", "Tokens read around each voted key"),
-          integer("reattention", "recall-clip", -1, WINDOW, "Most voted keys kept; -1 keeps all"),
-          integer("reattention", "chunk-size", 1, "512", "Tokens that vote together"),
-          choice(
-              "reattention",
-              "profile",
-              List.of("clean", "faithful"),
-              "clean",
-              "`clean` gives the same answer for any chunking, `faithful` reproduces the published"
-                  + " code"),
-          choice(
-              "reattention",
-              "recall",
-              List.of("default", "full-attention", "generate-only", "prefill-only"),
-              "default",
-              "When keys are selected"));
+  private static final List<Declared> DECLARED =
+      ContextStrategies.ALL.stream()
+          .flatMap(
+              factory ->
+                  factory.parameters().stream()
+                      .map(parameter -> new Declared(factory.name(), parameter)))
+          .toList();
 
   public static final Option<String> CONTEXT =
-      Option.choice("context", STRATEGIES)
+      Option.choice("context", ContextStrategies.ALL.stream().map(ContextFactory::name).toList())
           .doc(
               "The context strategy: how a document longer than the model's window is attended to.")
           .alias("method")
           .defaultValue("reattention");
 
-  private static final List<Option<?>> PARAMETER_OPTIONS = declare(PARAMETERS);
+  private static final List<Option<?>> PARAMETER_OPTIONS = declare();
 
   static final OptionGroup GROUP =
       new OptionGroup(
@@ -76,10 +50,10 @@ public final class ContextOptions {
   private ContextOptions() {}
 
   /** One option for each parameter name, whatever number of strategies uses it. */
-  static List<Option<?>> declare(List<StrategyParameter> parameters) {
-    Map<String, List<StrategyParameter>> byName = new LinkedHashMap<>();
-    for (StrategyParameter parameter : parameters) {
-      byName.computeIfAbsent(parameter.name(), name -> new ArrayList<>()).add(parameter);
+  private static List<Option<?>> declare() {
+    Map<String, List<Declared>> byName = new LinkedHashMap<>();
+    for (Declared each : DECLARED) {
+      byName.computeIfAbsent(each.parameter().name(), name -> new ArrayList<>()).add(each);
     }
     return byName.values().stream().<Option<?>>map(ContextOptions::option).toList();
   }
@@ -99,9 +73,9 @@ public final class ContextOptions {
       if (!options.isSet(option)) {
         continue;
       }
-      StrategyParameter parameter = parameter(strategy, option.name());
-      if (parameter != null) {
-        values.put(option.name(), checked(parameter, options.textOf(option)));
+      Optional<Parameter> parameter = parameter(strategy, option.name());
+      if (parameter.isPresent()) {
+        values.put(option.name(), checked(strategy, parameter.get(), options.textOf(option)));
       } else if (options.sourceOf(option).compareTo(chosenBy) >= 0) {
         throw new LongformException(
             ErrorClass.INVALID_OPTION,
@@ -117,70 +91,81 @@ public final class ContextOptions {
     return values;
   }
 
-  private static StrategyParameter parameter(String strategy, String name) {
-    return PARAMETERS.stream()
-        .filter(each -> each.strategy().equals(strategy) && each.name().equals(name))
-        .findFirst()
-        .orElse(null);
+  private static Optional<Parameter> parameter(String strategy, String name) {
+    return DECLARED.stream()
+        .filter(each -> each.strategy().equals(strategy) && each.parameter().name().equals(name))
+        .map(Declared::parameter)
+        .findFirst();
   }
 
   private static String strategiesOf(String name) {
-    return PARAMETERS.stream()
-        .filter(each -> each.name().equals(name))
-        .map(StrategyParameter::strategy)
+    return DECLARED.stream()
+        .filter(each -> each.parameter().name().equals(name))
+        .map(Declared::strategy)
         .collect(Collectors.joining(" or "));
   }
 
-  private static String checked(StrategyParameter parameter, String text) {
-    boolean number = parameter.kind() != StrategyParameter.Kind.CHOICE;
-    if (number && !parameter.check().test(Double.parseDouble(text))) {
+  private static String checked(String strategy, Parameter parameter, String text) {
+    Optional<String> refusal = parameter.refusal(text);
+    if (refusal.isPresent()) {
       throw new LongformException(
           ErrorClass.INVALID_OPTION,
-          "Cannot use option '%s' with context '%s': it %s (%s). Change it or leave it out (default: %s)."
+          "Cannot use option '%s' with context '%s': %s (%s). Change it or leave it out (default: %s)."
               .formatted(
                   parameter.name().replace('-', '_'),
-                  parameter.strategy(),
-                  parameter.demand(),
+                  strategy,
+                  refusal.get(),
                   text,
                   parameter.defaultText()));
     }
     return text;
   }
 
-  private static Option<?> option(List<StrategyParameter> sharing) {
-    StrategyParameter first = sharing.get(0);
-    return switch (first.kind()) {
+  private static Option<?> option(List<Declared> sharing) {
+    Parameter first = sharing.get(0).parameter();
+    return switch (first.type()) {
       case INTEGER -> described(Option.wholeNumber(first.name()), sharing);
       case DECIMAL -> described(Option.decimal(first.name()), sharing);
       case CHOICE ->
           described(
               Option.choice(
                   first.name(),
-                  sharing.stream().flatMap(each -> each.choices().stream()).distinct().toList()),
+                  sharing.stream()
+                      .flatMap(each -> each.parameter().choices().stream())
+                      .distinct()
+                      .toList()),
               sharing);
     };
   }
 
-  private static <T> Option<T> described(
-      Option.Builder<T> builder, List<StrategyParameter> sharing) {
-    // strategies that say the same share one sentence
-    Map<String, List<String>> strategiesByDoc = new LinkedHashMap<>();
-    for (StrategyParameter each : sharing) {
-      strategiesByDoc.computeIfAbsent(each.doc(), doc -> new ArrayList<>()).add(each.strategy());
-    }
-    String doc =
-        strategiesByDoc.entrySet().stream()
-            .map(entry -> entry.getKey() + " (" + String.join(", ", entry.getValue()) + ").")
-            .collect(Collectors.joining(" "));
-    List<String> defaults =
-        sharing.stream().map(StrategyParameter::defaultText).distinct().toList();
-    String defaultText =
-        defaults.size() == 1
-            ? defaults.get(0)
-            : sharing.stream()
-                .map(each -> each.strategy() + ": " + each.defaultText())
-                .collect(Collectors.joining(", "));
-    return builder.doc(doc).defaultText(defaultText).optional();
+  private static <T> Option<T> described(Option.Builder<T> builder, List<Declared> sharing) {
+    Map<String, String> docs = strategiesByText(sharing, Parameter::doc);
+    Map<String, String> defaults = strategiesByText(sharing, Parameter::defaultText);
+    return builder
+        .doc(
+            docs.entrySet().stream()
+                .map(entry -> "(" + entry.getValue() + ") " + entry.getKey())
+                .collect(Collectors.joining(" ")))
+        .defaultText(
+            defaults.entrySet().stream()
+                .map(
+                    entry ->
+                        defaults.size() == 1
+                            ? entry.getKey()
+                            : entry.getValue() + ": " + entry.getKey())
+                .collect(Collectors.joining("; ")))
+        .optional();
+  }
+
+  /** Strategies that say the same share one text. */
+  private static Map<String, String> strategiesByText(
+      List<Declared> sharing, Function<Parameter, String> textOf) {
+    return sharing.stream()
+        .collect(
+            Collectors.groupingBy(
+                each -> textOf.apply(each.parameter()),
+                LinkedHashMap::new,
+                Collectors.mapping(Declared::strategy, Collectors.joining(", "))));
   }
 
   private static List<Option<?>> concat(Option<?> first, List<Option<?>> rest) {

@@ -124,7 +124,7 @@ class HostileArticleSuite extends AnyFunSuite {
         "</inline-formula></p><table-wrap><table><tr><td rowspan='2' colspan='3'>c</td></tr><tr><td>d</td></tr></table>" +
         "</table-wrap></sec></body></article>").getBytes("UTF-8")
     var refused = 0
-    for (_ <- 1 to 3000) {
+    for (_ <- 1 to 1000) {
       val damaged = sound.clone()
       for (_ <- 0 to random.nextInt(3))
         damaged(random.nextInt(damaged.length)) =
@@ -133,6 +133,6 @@ class HostileArticleSuite extends AnyFunSuite {
       try new JatsReader().read(new ByteArrayInputStream(damaged, 0, length), s"seed $seed")
       catch { case _: MalformedArticleException => refused += 1 }
     }
-    assert(refused > 1000 && refused < 3000, s"seed $seed")
+    assert(refused > 300 && refused < 1000, s"seed $seed")
   }
 }

@@ -34,6 +34,25 @@ class CardTasksSuite extends AnyFunSuite {
     }
   }
 
+  test("with the token counts of the bundled model the needle cases are those of the model card's table") {
+    val goldens = Golden.items("tasks/needles-longform-tiny.json")
+    assert(goldens.map(_.get("length").asInt) == Seq(512, 1024, 2048, 4096, 8192, 32768))
+    for (golden <- goldens) {
+      val expected = golden.get("cases").asScala.toSeq
+      // recorded beside the Python evaluation: this module has no tokenizer
+      val counts = expected.iterator.map(_.get("article_tokens").asInt)
+      val actual =
+        new NeedleCases(NeedleRequest.ofCard(golden.get("length").asInt), _ => counts.next()).asScala.toSeq
+      assert(actual.map(_.id) == expected.map(_.get("id").asText))
+      for ((needle, wanted) <- actual.zip(expected)) {
+        assert(Golden.sha256(needle.text) == wanted.get("text").asText, needle.id)
+        assert(
+          needle.questions.asScala.map(_.fact.start) == wanted.get("questions").asScala.map(_.get(3).asLong)
+        )
+      }
+    }
+  }
+
   test("every needle text fits its length and holds the answers to its questions") {
     for (needle <- cases(NeedleRequest.ofCard(2048))) {
       assert(

@@ -1,0 +1,82 @@
+package org.longform.tokenizer
+
+import java.util.Random
+
+/** Texts that are hard to cut. Made from a seed. */
+object NastyTexts {
+  private val scripts = Seq(
+    "The dose was 12.5 mg/kg (p < 0.001); it's what we've seen. ",
+    "Наука требует терпения и точности. ",
+    "η ένταση του φωτός αυξάνεται. ",
+    "هذا نص عربي طويل بدون معنى. ",
+    "זהו משפט בעברית. ",
+    "यह एक हिंदी वाक्य है। ",
+    "これは日本語の文章です。句読点、かな、漢字。",
+    "这是一个没有空格的中文句子，描述了实验结果。",
+    "이것은 한국어 문장입니다. ",
+    "ภาษาไทยไม่มีช่องว่างระหว่างคำ",
+    "e\u0301a\u0308o\u0302\u0323 combining\u200d\u200bmarks ",
+    "😀👩‍👩‍👧‍👦🏳️‍🌈🇩🇪🇫🇷 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 𠜎𠜱 ",
+    "\u0000\u0001\u001b\u007f\u0085\u00a0\u2028\ufeff\uffff ",
+    "<|bos|><|eos|><s></s> <|im_start|>system\n",
+    "\r\n\r\n\r \n\n\n\t\t \t\n",
+    "http://x.org/a?b=c&d=e#f_g-h i'll don't O'Neil's 'd 's\n"
+  )
+
+  def mixture(random: Random, chars: Int): String = {
+    val text = new StringBuilder
+    while (text.length < chars) {
+      text.append(scripts(random.nextInt(scripts.size)))
+      random.nextInt(12) match {
+        case 0 => text.append(" " * random.nextInt(3000))
+        case 1 => (0 to random.nextInt(2000)).foreach(_ => text.append(random.nextInt(10)))
+        case 2 => text.append("\r\n" * random.nextInt(500))
+        case 3 => text.append("a" * random.nextInt(2500))
+        case 4 => text.append("=-" * random.nextInt(800))
+        case 5 => text.append("😀" * random.nextInt(700))
+        case _ =>
+      }
+    }
+    text.toString
+  }
+
+  def word(random: Random, chars: Int): String = {
+    val letters = "etaoinshrdluETAé"
+    val text = new StringBuilder
+    while (text.length < chars) text.append(letters.charAt(random.nextInt(letters.length)))
+    text.toString
+  }
+
+  def prose(random: Random, chars: Int): String = {
+    val text = new StringBuilder
+    while (text.length < chars)
+      text.append(word(random, 1 + random.nextInt(9))).append(if (random.nextInt(9) == 0) ".\n" else " ")
+    text.toString
+  }
+
+  /** Name and text. */
+  def all(seed: Long): Seq[(String, String)] = {
+    val random = new Random(seed)
+    Seq(
+      "nothing" -> "",
+      "one character" -> "x",
+      "a mixture of scripts" -> mixture(random, 60000),
+      "another mixture" -> mixture(random, 60000),
+      "prose" -> prose(random, 80000),
+      "one word of a megabyte" -> word(random, 1 << 20),
+      "one letter" -> "a" * 70001,
+      "two letters" -> "ab" * 35001,
+      "digits" -> Seq.fill(70001)(random.nextInt(10)).mkString,
+      "spaces" -> " " * 70001,
+      "spaces before a word" -> (" " * 40000 + "x" + " " * 40000 + "\n"),
+      "line breaks" -> "\r\n" * 30001,
+      "mixed white space" -> Seq.fill(60001)(" \n\t\r".charAt(random.nextInt(4))).mkString,
+      "punctuation" -> "!?" * 30001,
+      "emoji" -> "👩‍👩‍👧‍👦" * 5001,
+      "control characters" -> Seq.fill(60001)(random.nextInt(32).toChar).mkString,
+      "combining marks" -> ("e" + "\u0301" * 40000),
+      "special tokens" -> "<|bos|><s>" * 6001,
+      "random characters" -> Seq.fill(40000)(Character.toChars(1 + random.nextInt(0xd7ff))(0)).mkString
+    )
+  }
+}
