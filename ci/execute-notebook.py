@@ -1,5 +1,6 @@
 """Executes a notebook with the Java kernel and checks its outputs; ci/notebook prepares what it needs."""
 
+import asyncio
 import base64
 import json
 import os
@@ -15,6 +16,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 KERNEL = "longform"
 CELL_SECONDS = 300
+START_SECONDS = 60
+START_ATTEMPTS = 3
 EXCEPTION = re.compile(r"\b[A-Z]\w*(?:Exception|Error)\b|^\s+at [\w.$/]+\(.*\)$", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -82,18 +85,66 @@ def complaints(notebook):
         yield "no cell shows an image. Draw a chart."
 
 
+class PatientClient(NotebookClient):
+    """Speaks to the kernel only when it listens on all its ports, and a moment later.
+
+    The kernel opens its ports before it knows what to do with a message: one that waits at the door ends its thread.
+    """
+
+    async def async_start_new_kernel(self, **kwargs):
+        await super().async_start_new_kernel(**kwargs)
+        connection = self.km.get_connection_info()
+        deadline = time.monotonic() + START_SECONDS
+        for port in (value for key, value in connection.items() if key.endswith("_port")):
+            while time.monotonic() < deadline and await self.km.is_alive():
+                try:
+                    _, writer = await asyncio.open_connection(connection["ip"], port)
+                except OSError:
+                    await asyncio.sleep(0.1)
+                else:
+                    writer.close()
+                    break
+        await asyncio.sleep(1)
+
+
+def join_streams(outputs):
+    """The kernel sends each line on its own; neighbours of one stream become one output."""
+    joined = []
+    for output in outputs:
+        before = joined[-1] if joined else None
+        if before and before.output_type == output.output_type == "stream" and before.name == output.name:
+            before.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 def execute(path, work):
-    notebook = nbformat.read(path, as_version=4)
+    """The notebook with its outputs, and what went wrong, if anything did."""
     folder = work / "run"
     folder.mkdir(parents=True, exist_ok=True)
-    client = NotebookClient(
-        notebook, kernel_name=KERNEL, timeout=CELL_SECONDS, resources={"metadata": {"path": str(folder)}}
-    )
-    failure = None
-    try:
-        client.execute()
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as e:
-        failure = f"{type(e).__name__}: {ANSI.sub('', str(e)).strip()}"
+    for attempt in range(1, START_ATTEMPTS + 1):
+        failure = None
+        notebook = nbformat.read(path, as_version=4)
+        client = PatientClient(
+            notebook,
+            kernel_name=KERNEL,
+            timeout=CELL_SECONDS,
+            startup_timeout=START_SECONDS,
+            record_timing=False,
+            resources={"metadata": {"path": str(folder)}},
+        )
+        try:
+            client.execute()
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as e:
+            failure = f"{type(e).__name__}: {ANSI.sub('', str(e)).strip()}"
+        except RuntimeError as e:  # the kernel did not start
+            failure = f"{e} (attempt {attempt} of {START_ATTEMPTS})"
+            continue
+        break
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = join_streams(cell.outputs)
     nbformat.write(notebook, work / path.name)
     return notebook, failure
 
@@ -101,6 +152,7 @@ def execute(path, work):
 def main(path, work):
     write_kernel(work)
     os.environ["JUPYTER_PATH"] = str(work / "jupyter")
+    os.environ["JUPYTER_RUNTIME_DIR"] = str(work / "runtime")
     started = time.monotonic()
     notebook, failure = execute(path, work)
     wrong = [failure] if failure else list(complaints(notebook))
