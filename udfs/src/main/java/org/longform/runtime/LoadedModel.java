@@ -4,6 +4,7 @@ import org.longform.generate.GenerationConfig;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.Decoder;
+import org.longform.prompt.PromptFormat;
 import org.longform.tokenizer.Tokenizer;
 
 /**
@@ -19,6 +20,7 @@ public record LoadedModel(
     String device,
     Decoder decoder,
     Tokenizer tokenizer,
+    PromptFormat promptFormat,
     GenerationConfig generationConfig)
     implements AutoCloseable {
 
@@ -33,6 +35,7 @@ public record LoadedModel(
         provider.name(),
         decoder,
         tokenizer,
+        PromptFormat.load(location.directory(), tokenizer),
         generation);
   }
 

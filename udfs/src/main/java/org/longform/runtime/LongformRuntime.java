@@ -8,6 +8,7 @@ import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
+import org.longform.kernels.model.ModelConfig;
 import org.longform.kernels.model.ModelFamilies;
 import org.longform.options.ContextOptions;
 import org.longform.options.ModelOptions;
@@ -87,7 +88,8 @@ public final class LongformRuntime {
   public static void validate(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
-    DecoderSpec spec = ModelFamilies.read(location.directory());
+    ModelConfig config = ModelConfig.read(location.directory());
+    DecoderSpec spec = ModelFamilies.of(config).spec(config);
     Devices.choose(all.get(ModelOptions.DEVICE));
     ContextStrategies.create(
         all.get(ContextOptions.CONTEXT),

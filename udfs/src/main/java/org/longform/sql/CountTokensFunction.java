@@ -28,7 +28,7 @@ final class CountTokensFunction implements SqlFunction.Direct {
   public List<Example> examples() {
     return List.of(
         new Example(
-            "SELECT ai_count_tokens('The sample size of the Veldra cohort was 4821.')", "14"));
+            "SELECT ai_count_tokens('The sample size of the Veldra cohort was 4821.')", "16"));
   }
 
   @Override

@@ -77,10 +77,8 @@ public final class SqlFunctions {
             return build(function, form, prefix, arguments);
           }
         };
-    ((SparkSessionExtensions) extensions)
-        .injectFunction(
-            (Tuple3)
-                new Tuple3<>(new FunctionIdentifier(name), info(function, form, name), builder));
+    extensions.injectFunction(
+        (Tuple3) new Tuple3<>(new FunctionIdentifier(name), info(function, form, name), builder));
   }
 
   /** Registers the functions in one session that was made without the extension. */

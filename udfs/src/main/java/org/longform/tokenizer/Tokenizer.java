@@ -5,6 +5,7 @@ import java.io.StringReader;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,6 +32,14 @@ public final class Tokenizer implements AutoCloseable {
   private final OptionalInt bosId;
   private final OptionalInt eosId;
   private final boolean postProcessorAddsBos;
+  private final boolean putsSpaceFirst;
+
+  /** Where a text stands in a sequence. */
+  public enum Place {
+    BEGINNING,
+    /** Behind other text: nothing is put before it. */
+    CONTINUATION
+  }
 
   private Tokenizer(
       TokenizerConfig config,
@@ -44,6 +53,8 @@ public final class Tokenizer implements AutoCloseable {
     this.specialTokens = json.specialTokens();
     this.bosId = id(json, config.bosToken(), "bos_token");
     this.eosId = id(json, config.eosToken(), "eos_token");
+    this.putsSpaceFirst =
+        !Arrays.equals(documents.encode("a").ids(), behindLineBreak(documents, "a"));
     int[] added = templates.encodeWithSpecialTokens("");
     this.postProcessorAddsBos =
         bosId.isPresent() && added.length > 0 && added[0] == bosId.getAsInt();
@@ -74,9 +85,34 @@ public final class Tokenizer implements AutoCloseable {
     return collect(stream(text));
   }
 
+  /** The ids of a text in a sequence; special tokens in it are ordinary text. */
+  public int[] encode(String text, Place place) {
+    return place == Place.BEGINNING ? encode(text) : continuation(documents, text);
+  }
+
   /** The ids of a prompt template's text; special tokens in it are those tokens. */
-  public int[] encodeTemplate(String text) {
-    return templates.encode(TextWindow.wellFormed(text)).ids();
+  public int[] encodeTemplate(String text, Place place) {
+    return place == Place.BEGINNING
+        ? templates.encode(TextWindow.wellFormed(text)).ids()
+        : continuation(templates, text);
+  }
+
+  // some tokenizers put a space before any text: behind a line break it is not before ours
+  private int[] continuation(NativeTokenizer tokenizer, String text) {
+    String wellFormed = TextWindow.wellFormed(text);
+    if (!putsSpaceFirst) {
+      return tokenizer.encode(wellFormed).ids();
+    }
+    return behindLineBreak(tokenizer, wellFormed);
+  }
+
+  private static int[] behindLineBreak(NativeTokenizer tokenizer, String text) {
+    Encoded encoded = tokenizer.encode("\n" + text);
+    int first = 0;
+    while (first < encoded.size() && encoded.ends()[first] <= 1) {
+      first++;
+    }
+    return Arrays.copyOfRange(encoded.ids(), first, encoded.size());
   }
 
   /** The tokens of a text of any size with their places in it. The caller closes the reader. */

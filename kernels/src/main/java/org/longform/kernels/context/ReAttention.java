@@ -68,7 +68,17 @@ final class ReAttention implements ContextStrategy {
   }
 
   /** Sizes in tokens. */
-  record Sizes(long global, long local, LocalCounts localCounts, int chunk, int questionChunk) {}
+  record Sizes(long global, long local, LocalCounts localCounts, int chunk, int questionChunk) {
+
+    /** Most positions that are used when nothing is recalled. */
+    long positions() {
+      return global + local + (localCounts == LocalCounts.PAST ? largestBlock() : 0);
+    }
+
+    int largestBlock() {
+      return Math.max(chunk, questionChunk);
+    }
+  }
 
   /**
    * How the middle is searched.

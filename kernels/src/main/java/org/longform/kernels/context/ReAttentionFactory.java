@@ -3,6 +3,7 @@ package org.longform.kernels.context;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.longform.kernels.device.TopKeysRequest;
 
 /** The parameters of {@link ReAttention}, their defaults and what does not go together. */
@@ -10,6 +11,9 @@ final class ReAttentionFactory implements ContextFactory {
   /** Models trained on at least this many tokens get the published sizes. */
   private static final long PUBLISHED_WINDOW = 8192;
 
+  private static final long PUBLISHED_CLIP = 127;
+
+  /** Value of a limit that is to follow from the others. */
   private static final long AUTOMATIC = 0;
 
   @Override
@@ -36,6 +40,10 @@ final class ReAttentionFactory implements ContextFactory {
 
   @Override
   public List<Parameter> parameters() {
+    return Stream.of(sizes(), recall(), program()).flatMap(List::stream).toList();
+  }
+
+  private static List<Parameter> sizes() {
     return List.of(
         Parameter.integer(
             "global-size",
@@ -59,6 +67,22 @@ final class ReAttentionFactory implements ContextFactory {
             limits -> isLarge(limits) ? "all" : "past",
             0),
         Parameter.integer(
+            "chunk-size",
+            "Tokens of the document read as one block; its tokens choose together.",
+            "512 (an eighth of the trained window, if that is less)",
+            ReAttentionFactory::defaultChunk,
+            1),
+        Parameter.integer(
+            "question-chunk",
+            "Tokens of the question read as one block; 1 lets each token choose for itself.",
+            "1",
+            limits -> 1L,
+            1));
+  }
+
+  private static List<Parameter> recall() {
+    return List.of(
+        Parameter.integer(
             "top-k-middle",
             "Tokens between that each head of each query votes for; 0 to see nothing of the middle.",
             "4; 8 for models trained on less than 8192 tokens",
@@ -72,15 +96,15 @@ final class ReAttentionFactory implements ContextFactory {
             1),
         Parameter.integer(
             "recall-clip",
-            "Most voted tokens that get a span; -1 for all, 0 for what fits the trained window if no recall-budget is given.",
-            "0: 127; for models trained on less than 8192 tokens a recall-budget instead",
+            "Most voted tokens that get a span; -1 for all, 0 for what fits the trained window, unless recall-budget is given.",
+            "0: 127 or what fits; for models trained on less than 8192 tokens none but a recall-budget",
             limits -> AUTOMATIC,
             SpanSelection.UNLIMITED),
         Parameter.integer(
             "recall-budget",
             "Most tokens of all spans together, counted after they were joined, instead of recall-clip; -1 for any "
-                + "number, 0 for what fits the trained window if no recall-clip is given.",
-            "0: half the trained window for models trained on less than 8192 tokens, else none",
+                + "number, 0 for what fits the trained window, unless recall-clip is given.",
+            "0: for models trained on less than 8192 tokens half the trained window, else none but a recall-clip",
             limits -> AUTOMATIC,
             SpanSelection.UNLIMITED),
         Parameter.choice(
@@ -90,19 +114,11 @@ final class ReAttentionFactory implements ContextFactory {
             "auto",
             "auto",
             "votes",
-            "rank"),
-        Parameter.integer(
-            "chunk-size",
-            "Tokens of the document read as one block; its tokens choose together.",
-            "512 (an eighth of the trained window, if that is less)",
-            ReAttentionFactory::defaultChunk,
-            1),
-        Parameter.integer(
-            "question-chunk",
-            "Tokens of the question read as one block; 1 lets each token choose for itself.",
-            "1",
-            limits -> 1L,
-            1),
+            "rank"));
+  }
+
+  private static List<Parameter> program() {
+    return List.of(
         Parameter.choice(
             "profile",
             "The method (clean), or the published program with its alignment to 128 and its approximate selection (faithful).",
@@ -172,7 +188,7 @@ final class ReAttentionFactory implements ContextFactory {
             Math.toIntExact(values.integer("top-k-middle")),
             pairing(values.choice("pairing"), profile),
             keyNorm(values.choice("recall-type")),
-            spans(values, limits, profile, combination),
+            spans(values, limits, sizes, combination),
             choice(ReAttention.RecallOrder.class, values, "recall-order"));
     requireTrainedPositions(combination, limits, sizes, search);
     return new ReAttention(profile, recall, sizes, search);
@@ -199,43 +215,50 @@ final class ReAttentionFactory implements ContextFactory {
   private static SpanSelection spans(
       ParameterValues values,
       ModelLimits limits,
-      ReAttention.Profile profile,
+      ReAttention.Sizes sizes,
       Combination combination) {
-    long span = values.integer("span-size");
-    long clip = values.integer("recall-clip");
-    long budget = values.integer("recall-budget");
+    boolean clean =
+        choice(ReAttention.Profile.class, values, "profile") == ReAttention.Profile.CLEAN;
+    SpanSelection given =
+        new SpanSelection(
+            values.integer("span-size"),
+            values.integer("recall-clip"),
+            values.integer("recall-budget"));
     combination.require(
-        clip <= 0 || budget <= 0,
+        given.clip() <= 0 || given.budget() <= 0,
         "recall-clip %d and recall-budget %d both limit what is recalled. Give only one of them.",
-        clip,
-        budget);
+        given.clip(),
+        given.budget());
     combination.require(
-        budget <= 0 || profile == ReAttention.Profile.CLEAN,
+        given.budget() <= 0 || clean,
         "recall-budget %d is unknown to the published program. Give recall-clip, or use the clean profile.",
-        budget);
+        given.budget());
     combination.require(
-        budget <= 0 || budget >= span,
+        given.budget() <= 0 || given.budget() >= given.tokensOfOne(),
         "recall-budget %d does not hold one span of span-size %d. Raise it or lower span-size.",
-        budget,
-        span);
-    if (clip == AUTOMATIC && budget == AUTOMATIC) {
-      if (isLarge(limits)) {
-        clip = 127;
-      } else if (profile == ReAttention.Profile.CLEAN) {
-        budget = Math.max(1, limits.trainedWindow() / 2);
-      } else {
-        clip = Math.max(1, limits.trainedWindow() / 2 / (span + span % 2));
-      }
+        given.budget(),
+        given.span());
+    if (given.clip() != AUTOMATIC || given.budget() != AUTOMATIC) {
+      return new SpanSelection(
+          given.span(), unlimitedUnlessGiven(given.clip()), unlimitedUnlessGiven(given.budget()));
     }
-    return new SpanSelection(
-        span,
-        clip == AUTOMATIC ? SpanSelection.UNLIMITED : clip,
-        budget == AUTOMATIC ? SpanSelection.UNLIMITED : budget);
+    // where not even one span fits, the check of the positions says so
+    long room = Math.max(given.tokensOfOne(), limits.trainedWindow() - sizes.positions());
+    return clean && !isLarge(limits)
+        ? new SpanSelection(given.span(), SpanSelection.UNLIMITED, room)
+        : new SpanSelection(
+            given.span(),
+            Math.min(PUBLISHED_CLIP, room / given.tokensOfOne()),
+            SpanSelection.UNLIMITED);
+  }
+
+  private static long unlimitedUnlessGiven(long limit) {
+    return limit == AUTOMATIC ? SpanSelection.UNLIMITED : limit;
   }
 
   private static void requireCausal(
       Combination combination, ReAttention.Profile profile, ReAttention.Sizes sizes) {
-    long largest = Math.max(sizes.chunk(), sizes.questionChunk());
+    long largest = sizes.largestBlock();
     if (profile == ReAttention.Profile.FAITHFUL) {
       combination.require(
           sizes.localCounts() == ReAttention.LocalCounts.ALL,
@@ -267,20 +290,16 @@ final class ReAttentionFactory implements ContextFactory {
       ModelLimits limits,
       ReAttention.Sizes sizes,
       ReAttention.Search search) {
-    long block =
-        sizes.localCounts() == ReAttention.LocalCounts.PAST
-            ? Math.max(sizes.chunk(), sizes.questionChunk())
-            : 0;
     // an unlimited recall is a wish that was written down; nothing to hold against it
     long recalled = search.topK() == 0 ? 0 : Math.max(0, search.spans().largest());
-    long positions = sizes.global() + recalled + sizes.local() + block;
+    long positions = sizes.positions() + recalled;
     combination.require(
         positions <= limits.trainedWindow(),
         "%d global, %d recalled and %d local tokens need %d positions, the model was trained on %d. "
             + "Lower global-size, local-size, chunk-size, or recall-budget or recall-clip times span-size.",
         sizes.global(),
         recalled,
-        sizes.local() + block,
+        sizes.positions() - sizes.global(),
         positions,
         limits.trainedWindow());
   }

@@ -41,6 +41,11 @@ record SpanSelection(long span, long clip, long budget) {
     if (budget != UNLIMITED) {
       return budget;
     }
-    return clip == UNLIMITED ? UNLIMITED : clip * (span + span % 2);
+    return clip == UNLIMITED ? UNLIMITED : clip * tokensOfOne();
+  }
+
+  /** Tokens of one span that is not clipped. */
+  long tokensOfOne() {
+    return span + span % 2;
   }
 }

@@ -25,8 +25,12 @@ public final class RopeConfig {
     this.config = config;
     this.headDim = headDim;
     this.section = config.section("rope_parameters").or(() -> config.section("rope_scaling"));
-    this.type =
-        section.flatMap(s -> s.text("rope_type").or(() -> s.text("type"))).orElse("default");
+    Optional<String> named = section.flatMap(s -> s.text("rope_type").or(() -> s.text("type")));
+    if (named.isEmpty() && section.filter(s -> s.has("factor")).isPresent()) {
+      // a factor that nobody applies would be a silent change of the model
+      throw section.orElse(config).invalid("rope_type", "a kind of scaling to go with factor");
+    }
+    this.type = named.orElse("default");
   }
 
   public RopeSpec spec() {

@@ -3,6 +3,7 @@ package org.longform.kernels.tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -19,6 +20,8 @@ public final class Memory implements AutoCloseable {
     // before the first Pointer: its static initialiser reads the limits once
     NativeLimits.lift();
   }
+
+  private static final AtomicLong ALLOCATED = new AtomicLong();
 
   // a buffer has 31-bit offsets, so that a larger block is seen through several
   private static final int SEGMENT_BITS = 30;
@@ -69,7 +72,20 @@ public final class Memory implements AutoCloseable {
               .capacity(Math.min(SEGMENT_BYTES, size - from))
               .asByteBuffer();
     }
-    return new Memory(block.address(), size, segments, () -> Pointer.free(block));
+    ALLOCATED.addAndGet(size);
+    return new Memory(
+        block.address(),
+        size,
+        segments,
+        () -> {
+          Pointer.free(block);
+          ALLOCATED.addAndGet(-size);
+        });
+  }
+
+  /** Bytes allocated by this process and not closed yet; wrapped buffers do not count. */
+  public static long allocatedBytes() {
+    return ALLOCATED.get();
   }
 
   /** Memory of a direct buffer (a mapped file); {@code release} runs once, on close. */

@@ -61,16 +61,9 @@ class GoldenSuite extends AnyFunSuite {
       layer: Int
   ): (AttentionPlan, Array[Float]) = {
     val sequence = golden.sequence()
-    val cache = sequence.emptyCache()
-    val queries = sequence.queries(sequence.tokens - golden.shape("q")(1), sequence.tokens)
-    try {
-      sequence.append(cache, 0, sequence.tokens)
-      val request = new PlanRequest(layer, queries, cache.view(0), golden.encoding, kernels)
-      val plan = strategy.plan(request)
+    val first = sequence.tokens - golden.shape("q")(1)
+    Reading.last(strategy, sequence, golden.encoding, kernels, first, layer) { (request, plan) =>
       (plan, Reading.attend(request, plan, golden.config.get("softmax_scale").asDouble()))
-    } finally {
-      queries.close()
-      cache.close()
     }
   }
 

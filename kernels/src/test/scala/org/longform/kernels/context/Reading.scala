@@ -52,6 +52,29 @@ final class Reading(
 
 object Reading {
 
+  /** Plans the last tokens of `sequence`, from `first` on, as one block behind a cache of the others. */
+  def last[A](
+      strategy: ContextStrategy,
+      sequence: Sequence,
+      encoding: PositionEncoding,
+      kernels: Kernels,
+      first: Int,
+      layer: Int = 0
+  )(
+      use: (PlanRequest, AttentionPlan) => A
+  ): A = {
+    val cache = sequence.emptyCache()
+    val queries = sequence.queries(first, sequence.tokens)
+    try {
+      sequence.append(cache, 0, sequence.tokens)
+      val request = new PlanRequest(layer, queries, cache.view(0), encoding, kernels)
+      use(request, strategy.plan(request))
+    } finally {
+      queries.close()
+      cache.close()
+    }
+  }
+
   /** (T, H*D) */
   def attend(request: PlanRequest, plan: AttentionPlan, scale: Double): Array[Float] = {
     val out = Tensor.allocate(request.queries.rows(), request.queries.shape().rowElements())

@@ -23,6 +23,7 @@ public final class LlamaFamily implements ModelFamily {
 
   @Override
   public DecoderSpec spec(ModelConfig config) {
+    config.requirePlainWeights();
     config.require("hidden_act", "silu", "silu", "swish");
     int hidden = config.count("hidden_size");
     int heads = config.count("num_attention_heads");

@@ -1,0 +1,40 @@
+package org.longform.prompt;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.longform.tokenizer.ModelFile;
+
+/** Where models keep their chat template. */
+final class ChatTemplateFile {
+  private static final String FIELD = "chat_template";
+
+  private ChatTemplateFile() {}
+
+  /** {@code chat_template.jinja}, else the field of {@code tokenizer_config.json}. */
+  static Optional<String> find(Path modelDirectory) {
+    return ModelFile.find(modelDirectory, "chat_template.jinja")
+        .map(ModelFile::text)
+        .or(
+            () ->
+                ModelFile.find(modelDirectory, "tokenizer_config.json")
+                    .flatMap(ChatTemplateFile::field));
+  }
+
+  // one text, or a list of {name, template} of which "default" is the one for plain chats
+  private static Optional<String> field(ModelFile file) {
+    JsonNode node = file.jsonObject().path(FIELD);
+    if (node.isMissingNode() || node.isNull()) {
+      return Optional.empty();
+    }
+    if (node.isTextual()) {
+      return Optional.of(node.textValue());
+    }
+    for (JsonNode each : node) {
+      if (each.path("name").asText().equals("default") && each.path("template").isTextual()) {
+        return Optional.of(each.path("template").textValue());
+      }
+    }
+    throw file.invalid(FIELD + " must be a text or a list with a template named 'default'");
+  }
+}
