@@ -17,8 +17,6 @@ import org.longform.tokenizer.Tokenizer;
  * nothing here, and no document can be taken for a part of the template.
  */
 final class ChatTemplate {
-  private static final int LONGEST_TEMPLATE = 1 << 18;
-
   private final String template;
   private final Map<String, Object> tokens = new HashMap<>();
 
@@ -33,10 +31,6 @@ final class ChatTemplate {
    *     message, or exceeds its limits
    */
   ChatTurn turn(Optional<String> systemPrompt) {
-    if (template.length() > LONGEST_TEMPLATE) {
-      throw error(
-          "it has %d characters, more than %d".formatted(template.length(), LONGEST_TEMPLATE));
-    }
     String system = placeholder("System");
     String user = placeholder("User");
     List<Map<String, Object>> messages = new ArrayList<>();

@@ -59,7 +59,7 @@ final class TemplateEngine {
   String render(String template, Map<String, Object> variables) {
     RenderResult result;
     try {
-      result = jinjava.renderForResult(template, variables);
+      result = jinjava.renderForResult(TemplateSource.prepared(template), variables);
     } catch (RuntimeException | StackOverflowError e) {
       throw new TemplateFailure(exceeded == null ? reason(e, String.valueOf(e)) : exceeded);
     } finally {
@@ -100,7 +100,6 @@ final class TemplateEngine {
     }
   }
 
-  @SuppressWarnings("deprecation")
   private JinjavaConfig config() {
     CompositeELResolver resolver = new CompositeELResolver();
     resolver.add(new PythonMethods());
@@ -108,7 +107,7 @@ final class TemplateEngine {
     return JinjavaConfig.newBuilder()
         .withTrimBlocks(true)
         .withLstripBlocks(true)
-        .withKeepTrailingNewline(false)
+        .withKeepTrailingNewline(true)
         .withLegacyOverrides(asInPython())
         .withElResolver(resolver)
         .withDisabled(Map.of(Context.Library.TAG, Set.of("include", "import", "from", "extends")))

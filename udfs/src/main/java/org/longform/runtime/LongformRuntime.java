@@ -86,7 +86,12 @@ public final class LongformRuntime {
    * @throws org.longform.kernels.error.LongformException with a sentence saying what is wrong
    */
   public static void validate(Map<String, String> options) {
-    Options all = processOptions.and(Options.ofCall(options));
+    validate(Options.ofCall(options));
+  }
+
+  /** As {@link #validate(Map)}, for options that know who set them. */
+  public static void validate(Options options) {
+    Options all = processOptions.and(options);
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
     ModelConfig config = ModelConfig.read(location.directory());
     DecoderSpec spec = ModelFamilies.of(config).spec(config);

@@ -70,18 +70,16 @@ public final class SqlFunctions {
   private static void injectOne(
       SparkSessionExtensions extensions, SqlFunction function, FunctionForm form, String prefix) {
     String name = form.name(prefix, function);
-    Function1<scala.collection.Seq<Expression>, Expression> builder =
-        new AbstractFunction1<>() {
-          @Override
-          public Expression apply(scala.collection.Seq<Expression> arguments) {
-            return build(function, form, prefix, arguments);
-          }
-        };
     extensions.injectFunction(
-        (Tuple3) new Tuple3<>(new FunctionIdentifier(name), info(function, form, name), builder));
+        (Tuple3)
+            new Tuple3<>(
+                new FunctionIdentifier(name),
+                info(function, form, name),
+                builder(function, form, prefix)));
   }
 
   /** Registers the functions in one session that was made without the extension. */
+  @SuppressWarnings({"unchecked", "rawtypes"}) // as for injectOne
   public static void register(SparkSession session, String prefix) {
     for (SqlFunction function : ALL) {
       for (FunctionForm form : forms(function)) {
@@ -92,14 +90,19 @@ public final class SqlFunctions {
             .registerFunction(
                 new FunctionIdentifier(name),
                 info(function, form, name),
-                new AbstractFunction1<>() {
-                  @Override
-                  public Expression apply(scala.collection.Seq<Expression> arguments) {
-                    return build(function, form, prefix, arguments);
-                  }
-                });
+                (Function1) builder(function, form, prefix));
       }
     }
+  }
+
+  private static Function1<scala.collection.Seq<Expression>, Expression> builder(
+      SqlFunction function, FunctionForm form, String prefix) {
+    return new AbstractFunction1<>() {
+      @Override
+      public Expression apply(scala.collection.Seq<Expression> arguments) {
+        return build(function, form, prefix, arguments);
+      }
+    };
   }
 
   private static Expression build(

@@ -117,9 +117,12 @@ public final class Rows {
 
   /** Whether a shared list has any token of {@code [from, to)}. */
   boolean overlaps(long from, long to) {
+    if (from >= to) {
+      return false;
+    }
     int at = Arrays.binarySearch(starts, from);
     if (at >= 0) {
-      return from < to;
+      return true;
     }
     int before = -at - 2;
     return (before >= 0 && ends[before] > from)

@@ -203,7 +203,7 @@ public final class Memory implements AutoCloseable {
     }
   }
 
-  /** Copies bytes from another block, or from elsewhere in this one. */
+  /** Copies bytes from another block, or from a part of this one that does not overlap. */
   public void copyFrom(Memory source, long sourceOffset, long offset, long count) {
     source.check(sourceOffset, count);
     check(offset, count);

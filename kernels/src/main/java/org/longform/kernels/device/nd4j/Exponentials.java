@@ -48,12 +48,11 @@ final class Exponentials {
     float sum = 0;
     for (int at = from; at < to; at += BLOCK) {
       int count = Math.min(BLOCK, to - at);
-      split(x, at, count, shift);
+      System.arraycopy(x, at, rounded, 0, count);
+      split(rounded, fraction, count, shift);
       floats.put(0, rounded, 0, count).put(BLOCK, fraction, 0, count);
       ints.get(0, exponentBits, 0, count).get(BLOCK, valueBits, 0, count);
-      for (int i = 0; i < count; i++) {
-        valueBits[i] += exponentBits[i] << 23;
-      }
+      join(exponentBits, valueBits, count);
       ints.put(0, valueBits, 0, count);
       floats.get(0, x, at, count);
       sum += sum(x, at, count);
@@ -61,11 +60,12 @@ final class Exponentials {
     return sum;
   }
 
-  private void split(float[] x, int from, int count, float shift) {
-    float[] n = rounded;
-    float[] p = fraction;
+  // arrays from index 0 on, as parameters: with an offset or fields the compiler makes no SIMD of
+  // it
+  /** x = n ln 2 + r; leaves n, as the low bits of a float, in {@code x} and exp(r) in {@code p}. */
+  private static void split(float[] x, float[] p, int count, float shift) {
     for (int i = 0; i < count; i++) {
-      float v = Math.min(Math.max(x[from + i] - shift, LOWEST), HIGHEST);
+      float v = Math.min(Math.max(x[i] - shift, LOWEST), HIGHEST);
       float magic = v * LOG2_E + ROUND;
       float k = magic - ROUND;
       float r = v - k * LN2_HIGH;
@@ -76,8 +76,14 @@ final class Exponentials {
       q = q * r + 4.1665795894E-2f;
       q = q * r + 1.6666665459E-1f;
       q = q * r + 5.0000001201E-1f;
-      n[i] = magic;
+      x[i] = magic;
       p[i] = q * r * r + r + 1f;
+    }
+  }
+
+  private static void join(int[] exponents, int[] values, int count) {
+    for (int i = 0; i < count; i++) {
+      values[i] = values[i] + (exponents[i] << 23);
     }
   }
 

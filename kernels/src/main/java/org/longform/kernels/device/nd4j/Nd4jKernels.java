@@ -2,12 +2,10 @@ package org.longform.kernels.device.nd4j;
 
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.Kernels;
+import org.longform.kernels.device.MatmulShape;
 import org.longform.kernels.device.TopKeys;
 import org.longform.kernels.device.TopKeysRequest;
 import org.longform.kernels.device.Weight;
-import org.longform.kernels.error.ErrorClass;
-import org.longform.kernels.error.LongformException;
-import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Tensor;
 
 /** Products by ND4J's BLAS straight in the tensors' memory; the rest is plain loops. */
@@ -27,31 +25,17 @@ final class Nd4jKernels implements Kernels {
 
   @Override
   public void matmul(Tensor x, Weight w, Tensor out) {
-    Nd4jWeight matrix = Nd4jWeight.of(w);
-    int tokens = Math.toIntExact(x.rows());
-    int inner = Math.toIntExact(x.shape().rowElements());
-    int outer = Math.toIntExact(matrix.shape().axis(0));
-    if (matrix.shape().elements() != (long) inner * outer
-        || out.elements() != (long) tokens * outer
-        || x.dtype() != DType.F32
-        || out.dtype() != DType.F32) {
-      // BLAS checks nothing: a wrong shape would read or write beside the tensors
-      throw new LongformException(
-          ErrorClass.INTERNAL,
-          "Cannot multiply %s %s with a weight %s into %s %s: the shapes do not fit."
-              .formatted(x.dtype(), x.shape(), matrix.shape(), out.dtype(), out.shape()));
+    MatmulShape shape = MatmulShape.of(x, w, out);
+    if (shape.tokens() > 0) {
+      Blas.timesTransposed(
+          x.memory().floats(x.byteOffset(), x.elements()),
+          Nd4jWeight.of(w).values(),
+          out.memory().floats(out.byteOffset(), out.elements()),
+          shape.tokens(),
+          shape.outer(),
+          shape.inner(),
+          1f);
     }
-    if (tokens == 0) {
-      return;
-    }
-    Blas.timesTransposed(
-        x.memory().floats(x.byteOffset(), x.elements()),
-        matrix.values(),
-        out.memory().floats(out.byteOffset(), out.elements()),
-        tokens,
-        outer,
-        inner,
-        1f);
   }
 
   @Override

@@ -2,6 +2,7 @@ package org.longform.kernels.device.reference;
 
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.Kernels;
+import org.longform.kernels.device.MatmulShape;
 import org.longform.kernels.device.TopKeys;
 import org.longform.kernels.device.TopKeysRequest;
 import org.longform.kernels.device.Weight;
@@ -29,7 +30,7 @@ final class ReferenceKernels implements Kernels {
   @Override
   public void matmul(Tensor x, Weight w, Tensor out) {
     Tensor matrix = StoredWeight.of(w);
-    int inner = Math.toIntExact(x.shape().rowElements());
+    int inner = MatmulShape.of(x, w, out).inner();
     long outer = matrix.rows();
     float[] row = new float[inner];
     float[] column = new float[inner];

@@ -1,0 +1,129 @@
+package org.longform.kernels.device
+
+import org.longform.kernels.device.KernelCase.close
+import org.longform.kernels.tensor.{DType, Tensor}
+
+/** Matrix products and the row-wise operations. */
+object DenseCases {
+
+  /** Around the widths of vector registers, pages and blocks. */
+  val SIZES: Seq[Int] = Seq(1, 2, 7, 8, 9, 31, 33, 64, 65, 127, 128, 129, 4097)
+
+  private def tokensFor(size: Int): Seq[Int] = if (size > 1000) Seq(1, 7) else Seq(1, 5, 6, 33)
+
+  private val matmul: Seq[KernelCase] = for {
+    dtype <- DType.values().toSeq
+    size <- SIZES
+    tokens <- tokensFor(size)
+    // a size in turn as inner and as outer width
+    (inner, outer) <- Seq((size, 10), (34, size))
+  } yield KernelCase("matmul", s"$tokens x $inner times $outer x $inner $dtype") { (reference, device) =>
+    val draws = new Draws(size * 31L + tokens)
+    val (stored, memory) = draws.stored(dtype, outer.toLong, inner.toLong)
+    val x = draws.tensor(tokens, inner)
+    try {
+      val results = Seq(reference, device).map { kernels =>
+        val weight = kernels.weight(stored)
+        val out = Tensor.allocate(tokens.toLong, outer.toLong)
+        try {
+          kernels.matmul(x, weight, out)
+          out.toArray
+        } finally {
+          out.close()
+          weight.close()
+        }
+      }
+      close("out", results(1), results.head, Tolerances.product(inner))
+    } finally {
+      x.close()
+      memory.close()
+    }
+  }
+
+  /** Runs an operation that changes or fills a tensor of the given size on both devices. */
+  private def both(reference: Kernels, device: Kernels, tolerance: Double)(
+      run: Kernels => Array[Float]
+  ): Unit = close("out", run(device), run(reference), tolerance)
+
+  private val gather: Seq[KernelCase] = for {
+    dtype <- DType.values().toSeq
+    width <- SIZES
+  } yield KernelCase("gather", s"rows of $width $dtype") { (reference, device) =>
+    val (stored, memory) = new Draws(width.toLong).stored(dtype, 5, width.toLong)
+    val ids = Array(4, 0, 4, 2)
+    try {
+      both(reference, device, Tolerances.EXACT) { kernels =>
+        val table = kernels.weight(stored)
+        val out = Tensor.allocate(ids.length.toLong, width.toLong)
+        try {
+          kernels.gather(table, ids, out)
+          out.toArray
+        } finally {
+          out.close()
+          table.close()
+        }
+      }
+    } finally memory.close()
+  }
+
+  private val withVector: Seq[KernelCase] = for {
+    operation <- Seq("rmsNorm", "addBias")
+    dtype <- DType.values().toSeq
+    width <- SIZES
+  } yield KernelCase(operation, s"rows of $width with $dtype") { (reference, device) =>
+    val draws = new Draws(width * 7L)
+    val (stored, memory) = draws.stored(dtype, width.toLong)
+    val values = draws.uniform(3 * width)
+    try {
+      both(reference, device, Tolerances.ELEMENTWISE * 4) { kernels =>
+        val vector = kernels.weight(stored)
+        val x = Tensor.of(values, 3, width.toLong)
+        try {
+          if (operation == "addBias") kernels.addBias(x, vector)
+          else kernels.rmsNorm(x, vector, 1e-5, x)
+          x.toArray
+        } finally {
+          x.close()
+          vector.close()
+        }
+      }
+    } finally memory.close()
+  }
+
+  private val pairwise: Seq[KernelCase] = for {
+    operation <- Seq("add", "swiGlu")
+    width <- SIZES :+ 9001
+  } yield KernelCase(operation, s"3 rows of $width") { (reference, device) =>
+    val draws = new Draws(width * 13L)
+    // gates from -12 to 12: both ends of the sigmoid
+    val first = draws.uniform(3 * width).map(_ * 12)
+    val second = draws.uniform(3 * width)
+    both(reference, device, Tolerances.ACTIVATION) { kernels =>
+      val x = Tensor.of(first, 3, width.toLong)
+      val y = Tensor.of(second, 3, width.toLong)
+      try {
+        if (operation == "add") kernels.add(x, y) else kernels.swiGlu(x, y)
+        x.toArray
+      } finally {
+        x.close()
+        y.close()
+      }
+    }
+  }
+
+  private val farGates = KernelCase("swiGlu", "gates of ±200") { (reference, device) =>
+    both(reference, device, 200 * Tolerances.ELEMENTWISE) { kernels =>
+      val x = Tensor.of(Array(-200f, -90f, -87f, 87f, 200f), 1, 5)
+      val y = Tensor.of(Array(1f, 1f, 1f, 1f, 1f), 1, 5)
+      try {
+        kernels.swiGlu(x, y)
+        x.toArray
+      } finally {
+        x.close()
+        y.close()
+      }
+    }
+  }
+
+  val ALL: Seq[KernelCase] = matmul ++ gather ++ withVector ++ pairwise :+ farGates
+}

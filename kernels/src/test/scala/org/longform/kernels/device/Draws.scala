@@ -1,0 +1,63 @@
+package org.longform.kernels.device
+
+import java.util.Random
+
+import org.longform.kernels.cache.{KvCache, KvShape}
+import org.longform.kernels.tensor.{DType, Memory, Shape, Tensor}
+
+/** Random tensors and caches that depend on the seed only. */
+final class Draws(seed: Long) {
+  private val random = new Random(seed)
+
+  def uniform(count: Int): Array[Float] = Array.fill(count)(random.nextFloat() * 2 - 1)
+
+  /** Small whole numbers: their products and sums are exact in float32. */
+  def whole(count: Int): Array[Float] = Array.fill(count)((random.nextInt(7) - 3).toFloat)
+
+  def tensor(rows: Int, width: Int): Tensor =
+    Tensor.of(uniform(rows * width), rows.toLong, width.toLong)
+
+  /** A weight as a model file stores it; the caller closes the memory. */
+  def stored(dtype: DType, axes: Long*): (Tensor, Memory) = {
+    val shape = Shape.of(axes: _*)
+    val elements = shape.elements().toInt
+    val memory = Memory.allocate(elements.toLong * dtype.bytes())
+    for (i <- 0 until elements) {
+      dtype match {
+        case DType.F32 => memory.putFloat(4L * i, random.nextFloat() * 2 - 1)
+        // exponents 2^-8 to 2^-1, any sign and fraction
+        case DType.F16 =>
+          val bits =
+            (random.nextInt(2) << 15) | ((7 + random.nextInt(8)) << 10) | random.nextInt(1024)
+          memory.putShort(2L * i, bits.toShort)
+        case DType.BF16 =>
+          val bits = java.lang.Float.floatToRawIntBits(random.nextFloat() * 2 - 1) >>> 16
+          memory.putShort(2L * i, bits.toShort)
+      }
+    }
+    (Tensor.view(dtype, shape, memory, 0), memory)
+  }
+
+  /** A cache of one layer with `tokens` committed tokens. */
+  def cache(kvHeads: Int, headDim: Int, tokens: Int, draw: Int => Array[Float]): KvCache = {
+    val cache = new KvCache(new KvShape(1, kvHeads, headDim))
+    append(cache, tokens, draw)
+    cache
+  }
+
+  def append(cache: KvCache, tokens: Int, draw: Int => Array[Float]): Unit = {
+    if (tokens > 0) {
+      val width = cache.shape().kvHeads() * cache.shape().headDim()
+      val keys = Tensor.of(draw(tokens * width), tokens.toLong, width.toLong)
+      val values = Tensor.of(draw(tokens * width), tokens.toLong, width.toLong)
+      try {
+        cache.reserve(tokens)
+        cache.put(0, keys, values)
+        cache.commit()
+      } finally {
+        keys.close()
+        values.close()
+      }
+    }
+  }
+}

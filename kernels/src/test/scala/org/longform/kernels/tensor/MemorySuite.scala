@@ -1,0 +1,143 @@
+package org.longform.kernels.tensor
+
+import java.nio.{ByteBuffer, ByteOrder}
+
+import org.longform.kernels.error.{ErrorClass, LongformException}
+import org.scalatest.funsuite.AnyFunSuite
+
+class MemorySuite extends AnyFunSuite {
+  private def withMemory[A](size: Long)(body: Memory => A): A = {
+    val memory = Memory.allocate(size)
+    try body(memory)
+    finally memory.close()
+  }
+
+  test("fresh memory is zero and holds what is written, aligned or not") {
+    withMemory(64) { memory =>
+      assert((0L until 61L).forall(memory.getFloat(_) == 0f))
+      for (offset <- 0L to 60L) {
+        memory.putFloat(offset, 1.5f + offset)
+        assert(memory.getFloat(offset) == 1.5f + offset)
+        val array = Array(-2f - offset, 7f)
+        if (offset <= 56) {
+          memory.write(offset, array, 0, 2)
+          val back = new Array[Float](4)
+          memory.read(offset, back, 1, 2)
+          assert(back.toSeq == Seq(0f, -2f - offset, 7f, 0f))
+        }
+      }
+    }
+  }
+
+  test("every access outside the block is refused with its bounds") {
+    withMemory(16) { memory =>
+      withMemory(16) { other =>
+        val target = new Array[Float](8)
+        val outside = Seq[() => Any](
+          () => memory.getFloat(-1),
+          () => memory.getFloat(13),
+          () => memory.putFloat(13, 1f),
+          () => memory.putFloat(Long.MaxValue, 1f),
+          () => memory.getShort(15),
+          () => memory.putShort(15, 1),
+          () => memory.read(4, target, 0, 4),
+          () => memory.write(4, target, 0, 4),
+          () => memory.readShorts(14, new Array[Short](2), 2),
+          () => memory.copyFrom(other, 0, 8, 9),
+          () => memory.copyFrom(other, 9, 0, 8),
+          () => memory.copyFrom(other, 0, 0, -1),
+          () => memory.floats(8, 3),
+          () => memory.floats(-4, 1),
+          () => memory.address(17)
+        )
+        for ((access, i) <- outside.zipWithIndex) {
+          val refused = intercept[IndexOutOfBoundsException](access())
+          assert(refused.getMessage.startsWith("Cannot access bytes "), s"access $i")
+          assert(refused.getMessage.contains("the block has 16 bytes"), s"access $i")
+        }
+        assert(memory.getFloat(12) == 0f)
+      }
+    }
+  }
+
+  test("closed memory is not touched any more, and closing twice frees once") {
+    var freed = 0
+    val memory = Memory.wrap(ByteBuffer.allocateDirect(8), () => freed += 1)
+    memory.close()
+    memory.close()
+    assert(freed == 1)
+    val refused = intercept[IndexOutOfBoundsException](memory.getFloat(0))
+    assert(
+      refused.getMessage == "Cannot access bytes 0 to 4: the block has 8 bytes and is closed."
+    )
+  }
+
+  test("a wrapped buffer is read from its position on, as little-endian") {
+    val buffer = ByteBuffer.allocateDirect(12).order(ByteOrder.LITTLE_ENDIAN)
+    buffer.putFloat(4, 2.5f)
+    buffer.position(4)
+    val memory = Memory.wrap(buffer, () => ())
+    assert(memory.size() == 8)
+    assert(memory.getFloat(0) == 2.5f)
+    assert(memory.address(4) - memory.address(0) == 4)
+  }
+
+  test("bytes are copied within a block and between blocks") {
+    withMemory(32) { memory =>
+      withMemory(32) { other =>
+        other.write(0, Array.tabulate(8)(_.toFloat), 0, 8)
+        memory.copyFrom(other, 4, 8, 12)
+        memory.copyFrom(memory, 8, 20, 12)
+        val all = new Array[Float](8)
+        memory.read(0, all, 0, 8)
+        assert(all.toSeq == Seq(0f, 0f, 1f, 2f, 3f, 1f, 2f, 3f))
+      }
+    }
+  }
+
+  test("memory that the system refuses is an error that says what to do") {
+    val refused = intercept[LongformException](Memory.allocate(1L << 62))
+    assert(refused.errorClass() == ErrorClass.OUT_OF_MEMORY)
+    assert(
+      refused.getMessage.startsWith(
+        "Cannot allocate 4611686018427387904 bytes off the heap: the operating system refused. Use "
+      )
+    )
+    assert(
+      intercept[IllegalArgumentException](Memory.allocate(-1)).getMessage ==
+        "Cannot allocate -1 bytes: the number is negative."
+    )
+  }
+
+  test("a block beyond 2^30 bytes is one block, also where its buffers meet") {
+    val border = 1L << 30
+    // calloc gives untouched pages: only the few that are written take real memory
+    withMemory(border + 64) { memory =>
+      val values = Array.tabulate(8)(_ + 0.5f)
+      for (offset <- Seq(border - 16, border - 14, border - 13, border - 15, border)) {
+        memory.write(offset, values, 0, 8)
+        val back = new Array[Float](8)
+        memory.read(offset, back, 0, 8)
+        assert(back.toSeq == values.toSeq)
+        assert((0 until 8).map(i => memory.getFloat(offset + 4L * i)) == values.toSeq)
+        memory.putFloat(offset + 12, -1f)
+        assert(memory.getFloat(offset + 12) == -1f)
+      }
+      memory.putShort(border - 1, 0x1234)
+      assert(memory.getShort(border - 1) == 0x1234)
+      val shorts = new Array[Short](3)
+      memory.readShorts(border - 3, shorts, 3)
+      assert(shorts(1) == 0x1234)
+      memory.copyFrom(memory, border - 20, border + 8, 40)
+      assert(memory.getShort(border + 27) == 0x1234)
+    }
+  }
+
+  test("JavaCPP's own limits are lifted before it reads them") {
+    withMemory(1) { _ =>
+      assert(System.getProperty("org.bytedeco.javacpp.maxphysicalbytes") == "0")
+      assert(org.bytedeco.javacpp.Pointer.maxPhysicalBytes() == 0)
+      assert(org.bytedeco.javacpp.Pointer.maxBytes() == 0)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+package org.longform.spark;
+
+import java.util.Map;
+import org.apache.spark.api.plugin.ExecutorPlugin;
+import org.apache.spark.api.plugin.PluginContext;
+import org.longform.runtime.LongformRuntime;
+import org.longform.spark.metrics.RuntimeMetrics;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** An executor's side. Starting must be quick: Spark waits for it, so no model is loaded here. */
+final class LongformExecutor implements ExecutorPlugin {
+  private static final Logger LOG = LoggerFactory.getLogger(LongformExecutor.class);
+
+  @Override
+  public void init(PluginContext context, Map<String, String> settings) {
+    JavaVersion.check(Runtime.version().feature());
+    LongformRuntime.configure(settings);
+    RuntimeMetrics.register(context.metricRegistry(), LongformRuntime::stats);
+  }
+
+  @Override
+  public void shutdown() {
+    ShutdownSteps.run(
+        new ShutdownSteps.Step(
+            "tell the totals", () -> LOG.info("Longform did: {}", LongformRuntime.stats())),
+        new ShutdownSteps.Step("release the model", LongformRuntime::shutdown));
+  }
+}

@@ -1,0 +1,26 @@
+package org.longform.spark;
+
+import java.util.Map;
+import org.apache.spark.sql.SparkSessionExtensions;
+import org.longform.options.Options;
+import org.longform.runtime.LongformRuntime;
+import org.longform.spark.conf.SparkSettings;
+import org.longform.sql.SqlFunctions;
+import scala.runtime.AbstractFunction1;
+import scala.runtime.BoxedUnit;
+
+/**
+ * Gives a session the SQL functions: {@code spark.sql.extensions} or {@code
+ * SparkSession.Builder.withExtensions}. {@link LongformPlugin} adds it by itself; alone it is for
+ * places where plugins cannot be set, and there are then no executor metrics.
+ */
+public final class LongformExtensions extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
+  @Override
+  public BoxedUnit apply(SparkSessionExtensions extensions) {
+    Map<String, String> settings = SparkSettings.ofThisProcess();
+    LongformRuntime.validate(Options.ofSparkConf(settings));
+    LongformRuntime.configure(settings);
+    SqlFunctions.inject(extensions, SparkSettings.sqlPrefix(settings));
+    return BoxedUnit.UNIT;
+  }
+}

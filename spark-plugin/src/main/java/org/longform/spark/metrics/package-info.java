@@ -1,0 +1,2 @@
+/** What the executors report about themselves. */
+package org.longform.spark.metrics;

@@ -1,0 +1,2 @@
+/** The Spark ML stage that reads documents. */
+package org.longform.spark.ml;

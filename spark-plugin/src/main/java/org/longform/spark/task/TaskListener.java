@@ -1,0 +1,28 @@
+package org.longform.spark.task;
+
+import org.apache.spark.TaskContext;
+import org.apache.spark.TaskKilledException;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.read.AnswerError;
+import org.longform.read.ReadListener;
+
+/**
+ * Ends the reading when Spark kills the task.
+ *
+ * @param task null where there is no task, as in a LightPipeline
+ */
+public record TaskListener(TaskContext task) implements ReadListener {
+  @Override
+  public boolean cancelled() {
+    return task != null && task.isInterrupted();
+  }
+
+  /**
+   * Ends a task that Spark killed: rows whose reading was cut off must not be kept as failed ones.
+   */
+  public void killIfCancelled(AnswerError error) {
+    if (error.errorClass() == ErrorClass.CANCELLED && cancelled()) {
+      throw new TaskKilledException("the task was killed while a document was read");
+    }
+  }
+}

@@ -1,0 +1,178 @@
+package org.longform.read
+
+import java.util.concurrent.atomic.AtomicLong
+
+import scala.jdk.CollectionConverters._
+
+import org.longform.datasets.tasks.{NeedleCase, NeedleCases, NeedleRequest}
+import org.longform.kernels.error.ErrorClass
+import org.longform.runtime.LongformRuntime
+import org.longform.tokenizer.Tokenizer
+import org.scalatest.BeforeAndAfterAll
+import org.scalatest.funsuite.AnyFunSuite
+
+/** Whole documents read by the bundled model. */
+class SequentialReaderSuite extends AnyFunSuite with BeforeAndAfterAll {
+  override def afterAll(): Unit = LongformRuntime.shutdown()
+
+  private def reader(options: (String, String)*): DocumentReader =
+    LongformRuntime.reader(options.toMap.asJava)
+
+  private def needles(lengthTokens: Int, perDepth: Int): Seq[NeedleCase] = {
+    val card = NeedleRequest.ofCard(lengthTokens)
+    val request = new NeedleRequest(lengthTokens, card.depths(), perDepth, card.firstArticle())
+    val counter = reader()
+    new NeedleCases(request, text => 1 + counter.countTokens(text).toInt).asScala.toList
+  }
+
+  private def ask(reader: DocumentReader, needle: NeedleCase, listener: ReadListener = ReadListener.NONE) =
+    reader
+      .read(
+        new ReadRequest(
+          needle.text(),
+          Task.ASK,
+          needle.questions().asScala.map(_.fact().question()).asJava,
+          needle.id(),
+          listener
+        )
+      )
+      .asScala
+      .toList
+
+  private def correct(reader: DocumentReader, needle: NeedleCase): Int =
+    ask(reader, needle).zip(needle.questions().asScala).count { case (answer, asked) =>
+      answer.value() == asked.fact().answer()
+    }
+
+  test("inside the trained window every strategy answers every question") {
+    val cases = needles(512, 2)
+    val questions = cases.map(_.questions().size()).sum
+    assert(questions == 10)
+    for (context <- Seq("full", "streaming", "lm-infinite", "reattention"))
+      assert(cases.map(correct(reader("context" -> context), _)).sum == questions, context)
+  }
+
+  test("at four times the trained window ReAttention finds facts, full attention none") {
+    val cases = needles(2048, 2)
+    assert(cases.map(correct(reader("context" -> "reattention"), _)).sum >= 8)
+    assert(cases.map(correct(reader("context" -> "full"), _)).sum == 0)
+  }
+
+  test("the best evidence of a correct answer is the sentence that states it") {
+    var correctAnswers = 0
+    for (needle <- needles(1024, 1))
+      for ((answer, asked) <- ask(reader(), needle).zip(needle.questions().asScala))
+        if (answer.value() == asked.fact().answer()) {
+          correctAnswers += 1
+          val best = answer.evidence().get(0)
+          assert(best.start() <= asked.fact().start() && best.end() >= asked.fact().end() - 1)
+          assert(best.text() == needle.text().substring(best.start().toInt, best.end().toInt))
+          val scores = answer.evidence().asScala.map(_.score())
+          assert(scores == scores.sorted.reverse && scores.sum <= 1.0 + 1e-9)
+        }
+    assert(correctAnswers >= 4)
+  }
+
+  test("a document is prefilled once for all its questions") {
+    val needle = needles(2048, 2).maxBy(_.questions().size())
+    assert(needle.questions().size() >= 2)
+    val read = new AtomicLong
+    val counting = new ReadListener { override def tokensRead(tokens: Long): Unit = read.addAndGet(tokens) }
+    val answers = ask(reader(), needle, counting)
+    val tokenizer = Tokenizer.load(org.longform.datasets.models.BundledModels.localDirectory("longform-tiny"))
+    try {
+      val document = tokenizer.count(needle.text())
+      val questions = needle
+        .questions()
+        .asScala
+        .map(asked => tokenizer.count("\n\nQuestion: " + asked.fact().question() + "\nAnswer:"))
+        .sum
+      assert(read.get() == document + questions)
+      // begin-of-text, document and question
+      val first =
+        tokenizer.count("\n\nQuestion: " + needle.questions().get(0).fact().question() + "\nAnswer:")
+      assert(answers.head.inputTokens() == 1 + document + first)
+    } finally tokenizer.close()
+  }
+
+  test("asking several questions at once gives the same answers as one after the other") {
+    val needle = needles(1024, 1).head
+    val together = ask(reader(), needle).map(_.value())
+    val alone = needle.questions().asScala.toList.map { asked =>
+      reader()
+        .read(
+          new ReadRequest(
+            needle.text(),
+            Task.ASK,
+            List(asked.fact().question()).asJava,
+            "other",
+            ReadListener.NONE
+          )
+        )
+        .get(0)
+        .value()
+    }
+    assert(together == alone)
+  }
+
+  test("LM-Infinite's memory does not grow with the document, ReAttention's does") {
+    def peak(context: String, tokens: Int): Long = {
+      val before = LongformRuntime.stats()
+      assert(before.kvBytes() == 0, "keys and values of an earlier document are still here")
+      val highest = new AtomicLong
+      val listener = new ReadListener {
+        override def tokensRead(read: Long): Unit =
+          highest.accumulateAndGet(LongformRuntime.stats().kvBytes(), (a, b) => math.max(a, b))
+      }
+      ask(reader("context" -> context), needles(tokens, 1).head, listener)
+      highest.get()
+    }
+    assert(peak("lm-infinite", 4096) <= peak("lm-infinite", 1024) * 5 / 4)
+    assert(peak("reattention", 4096) > peak("reattention", 1024) * 2)
+    assert(LongformRuntime.stats().kvBytes() == 0)
+  }
+
+  test("a cancelled reading ends with an error of class CANCELLED and frees its memory") {
+    val cancelled = new ReadListener {
+      private var read = 0L
+      override def tokensRead(tokens: Long): Unit = read += tokens
+      override def cancelled(): Boolean = read > 500
+    }
+    val answers = ask(reader(), needles(2048, 1).head, cancelled)
+    assert(answers.nonEmpty && answers.forall(_.error().errorClass() == ErrorClass.CANCELLED))
+    assert(answers.forall(_.finishReason() == "cancelled"))
+    assert(LongformRuntime.stats().kvBytes() == 0)
+  }
+
+  test(
+    "perplexity stays flat beyond the trained window under LM-Infinite and explodes under full attention"
+  ) {
+    val text = needles(4096, 1).head.text()
+    def perplexity(context: String): Double =
+      reader("context" -> context)
+        .read(new ReadRequest(text, Task.PERPLEXITY, List("").asJava, "p", ReadListener.NONE))
+        .get(0)
+        .value()
+        .toDouble
+    assert(perplexity("lm-infinite") < 2.6)
+    assert(perplexity("full") > 8)
+  }
+
+  test("a limit on the input is told, and nothing else ever cuts a document") {
+    val needle = needles(1024, 1).head
+    val cut = ask(reader("max_input_tokens" -> "300"), needle)
+    assert(cut.forall(answer => answer.truncated() && answer.inputTokens() < 350))
+    assert(ask(reader(), needle).forall(answer => !answer.truncated() && answer.inputTokens() > 800))
+  }
+
+  test("an unknown model is an error of the row that says where it looked") {
+    val failure = intercept[Exception](
+      LongformRuntime.validate(Map("model" -> "/no/such/model").asJava)
+    )
+    assert(failure.getMessage.contains("Cannot find model '/no/such/model': there is no such directory"))
+    val answer = reader("model" -> "/no/such/model")
+      .read(new ReadRequest("text", Task.ASK, List("q").asJava, "k", ReadListener.NONE))
+      .get(0)
+    assert(answer.value() == null && answer.error().errorClass() == ErrorClass.INVALID_MODEL)
+  }
+}
