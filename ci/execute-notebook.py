@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
@@ -27,12 +28,14 @@ def write_kernel(work):
     maven = "{http://maven.apache.org/POM/4.0.0}"
     opens = ElementTree.parse("pom.xml").findtext(f"{maven}properties/{maven}spark.jvm.opens")
     folder = work / "jupyter" / "kernels" / KERNEL
-    folder.mkdir(parents=True, exist_ok=True)
+    scratch = work / "tmp"
+    for each in (folder, scratch):
+        each.mkdir(parents=True, exist_ok=True)
     java = pathlib.Path(os.environ["JAVA_HOME"]) / "bin" / "java"
     specification = {
         "argv": [
             str(java), *opens.split(), "-Xmx2g", "-Djava.awt.headless=true",
-            "org.rapaio.jupyter.kernel.MainApp", "{connection_file}",
+            f"-Djava.io.tmpdir={scratch}", "org.rapaio.jupyter.kernel.MainApp", "{connection_file}",
         ],
         "display_name": "Java with Longform",
         "language": "java",
@@ -150,6 +153,8 @@ def execute(path, work):
 
 
 def main(path, work):
+    for left_over in ("run", "tmp"):
+        shutil.rmtree(work / left_over, ignore_errors=True)
     write_kernel(work)
     os.environ["JUPYTER_PATH"] = str(work / "jupyter")
     os.environ["JUPYTER_RUNTIME_DIR"] = str(work / "runtime")
