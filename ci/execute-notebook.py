@@ -19,7 +19,7 @@ KERNEL = "longform"
 CELL_SECONDS = 300
 START_SECONDS = 60
 START_ATTEMPTS = 3
-EXCEPTION = re.compile(r"\b[A-Z]\w*(?:Exception|Error)\b|^\s+at [\w.$/]+\(.*\)$", re.MULTILINE)
+EXCEPTION = re.compile(r"\b(?:[A-Z]\w*)?Exception\b|\b[A-Z]\w+Error\b|^ERROR |^\s+at [\w.$/]+\(.*\)$", re.MULTILINE)
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -27,6 +27,8 @@ def write_kernel(work):
     """The kernel's specification, in a folder that JUPYTER_PATH can name."""
     maven = "{http://maven.apache.org/POM/4.0.0}"
     opens = ElementTree.parse("pom.xml").findtext(f"{maven}properties/{maven}spark.jvm.opens")
+    if not opens:
+        raise SystemExit("Cannot start the kernel: pom.xml has no property spark.jvm.opens. Add what Spark needs on Java 17.")
     folder = work / "jupyter" / "kernels" / KERNEL
     scratch = work / "tmp"
     for each in (folder, scratch):
@@ -88,6 +90,15 @@ def complaints(notebook):
         yield "no cell shows an image. Draw a chart."
 
 
+def without_outputs(notebook):
+    """What was shown by an earlier run must not pass for the result of this one."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = []
+            cell.execution_count = None
+    return notebook
+
+
 class PatientClient(NotebookClient):
     """Speaks to the kernel only when it listens on all its ports, and a moment later.
 
@@ -128,7 +139,7 @@ def execute(path, work):
     folder.mkdir(parents=True, exist_ok=True)
     for attempt in range(1, START_ATTEMPTS + 1):
         failure = None
-        notebook = nbformat.read(path, as_version=4)
+        notebook = without_outputs(nbformat.read(path, as_version=4))
         client = PatientClient(
             notebook,
             kernel_name=KERNEL,
