@@ -1,0 +1,25 @@
+package org.longform.spark.job;
+
+import java.util.List;
+import org.longform.read.Task;
+import picocli.CommandLine.Mixin;
+
+/** Asks documents questions; each document is read once for all of them. */
+final class AskCommand extends ReadCommand {
+  @Mixin private QuestionArguments asked;
+
+  AskCommand(CommandContext context) {
+    super(context, Task.ASK);
+  }
+
+  @Override
+  List<String> questions() {
+    asked.requireAny();
+    return asked.questions();
+  }
+
+  @Override
+  String questionsColumn() {
+    return asked.column();
+  }
+}

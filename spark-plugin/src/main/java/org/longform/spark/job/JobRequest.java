@@ -1,0 +1,51 @@
+package org.longform.spark.job;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.longform.read.Task;
+import org.longform.spark.job.input.InputSpec;
+
+/**
+ * What a job is to do.
+ *
+ * @param questions asked of every document, besides those it carries; for {@link Task#ASK} only
+ * @param options options by SQL name, for the reader
+ * @param output path of the Delta table
+ * @param limit read at most this many documents of the input
+ */
+record JobRequest(
+    InputSpec input,
+    Task task,
+    List<String> questions,
+    Map<String, String> options,
+    String output,
+    long limit,
+    Batching batching,
+    FailedRows failedRows,
+    OnError onError) {
+  JobRequest {
+    questions = List.copyOf(questions);
+    options = Map.copyOf(options);
+  }
+
+  /**
+   * How much work is at risk when the job is killed.
+   *
+   * @param documents read at most this many between two commits
+   * @param time commit what is finished after this time, even within a batch
+   */
+  record Batching(int documents, Duration time) {}
+
+  /** What happens to rows that failed in an earlier run. */
+  enum FailedRows {
+    KEEP,
+    RETRY
+  }
+
+  /** What happens when a row fails. */
+  enum OnError {
+    RECORD,
+    FAIL_JOB
+  }
+}

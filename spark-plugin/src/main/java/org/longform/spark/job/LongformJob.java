@@ -1,0 +1,171 @@
+package org.longform.spark.job;
+
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.read.Task;
+import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
+ * {@code generate}, {@code perplexity}, {@code inspect}, {@code tokenize}, {@code articles} and
+ * {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+ */
+public final class LongformJob {
+  static final int DONE = 0;
+  static final int FAILED = 1;
+  static final int WRONG_ARGUMENTS = 2;
+
+  private static final int HELP_WIDTH = 110;
+
+  private static final String VERBOSE = "--verbose";
+
+  private LongformJob() {}
+
+  public static void main(String[] arguments) {
+    System.exit(run(arguments, new CommandContext(new RuntimeReaders(), System.out, System.err)));
+  }
+
+  /** Runs a command and returns its exit code. Nothing is thrown. */
+  static int run(String[] arguments, CommandContext context) {
+    return commandLine(context).execute(arguments);
+  }
+
+  static CommandLine commandLine(CommandContext context) {
+    CommandSpec root = CommandSpec.create().name("longform");
+    root.usageMessage()
+        .description(
+            "Reads documents of any length with a language model and writes a table of answers.")
+        .footer("%n'longform <command> --help' shows the options of a command.");
+    root.addOption(help());
+    add(
+        root,
+        "summarize",
+        "Write a summary of each document.",
+        new ReadCommand(context, Task.SUMMARIZE));
+    add(root, "ask", "Answer questions about each document.", new AskCommand(context));
+    add(root, "generate", "Continue each text.", new ReadCommand(context, Task.GENERATE));
+    add(
+        root,
+        "perplexity",
+        "Measure how well the model predicts each document.",
+        new ReadCommand(context, Task.PERPLEXITY));
+    add(
+        root,
+        "inspect",
+        "Show a model, its memory needs and its defaults.",
+        new InspectCommand(context));
+    add(root, "tokenize", "Count the tokens of each document.", new TokenizeCommand(context));
+    addPlain(
+        root,
+        "articles",
+        "Write long synthetic articles with questions and gold answers.",
+        new ArticlesCommand(context));
+    addPlain(
+        root,
+        "evaluate",
+        "Compare a table of answers with gold answers.",
+        new EvaluateCommand(context));
+    return new CommandLine(root)
+        .setUsageHelpWidth(HELP_WIDTH)
+        .setUsageHelpLongOptionsMaxWidth(34)
+        .setOut(writer(context.out()))
+        .setErr(writer(context.err()))
+        .setExecutionStrategy(new CommandLine.RunLast())
+        .setParameterExceptionHandler((failure, args) -> wrongArguments(failure, context))
+        .setExecutionExceptionHandler(
+            (failure, command, parsed) -> failed(failure, parsed, context));
+  }
+
+  /** Adds a command that reads with a model and so takes its options. */
+  private static void add(CommandSpec root, String name, String description, Object command) {
+    OptionFlags.addTo(addPlain(root, name, description, command), 1);
+  }
+
+  private static CommandSpec addPlain(
+      CommandSpec root, String name, String description, Object command) {
+    CommandLine line = new CommandLine(command);
+    line.getCommandSpec().name(name);
+    line.getCommandSpec().usageMessage().description(description).sortOptions(false);
+    line.getCommandSpec().addOption(help()).addOption(verbose());
+    root.addSubcommand(name, line);
+    return line.getCommandSpec();
+  }
+
+  private static OptionSpec help() {
+    return OptionSpec.builder("--help")
+        .usageHelp(true)
+        .order(100)
+        .description("Show this text.")
+        .build();
+  }
+
+  private static OptionSpec verbose() {
+    return OptionSpec.builder(VERBOSE)
+        .type(boolean.class)
+        .arity("0")
+        .order(99)
+        .description("Show where an error came from.")
+        .build();
+  }
+
+  private static int wrongArguments(ParameterException failure, CommandContext context) {
+    String command = failure.getCommandLine().getCommandSpec().qualifiedName(" ");
+    String problem = failure.getMessage().strip().replaceAll("\\.$", "");
+    context
+        .err()
+        .println("Cannot run '%s': %s. See '%s --help'.".formatted(command, problem, command));
+    return WRONG_ARGUMENTS;
+  }
+
+  private static int failed(Exception failure, ParseResult parsed, CommandContext context) {
+    LongformException known = known(failure);
+    context
+        .err()
+        .println(
+            known != null
+                ? known.getMessage()
+                : "Cannot finish the job: %s. --verbose shows where it came from."
+                    .formatted(firstLine(failure)));
+    if (verbose(parsed)) {
+      failure.printStackTrace(context.err());
+    }
+    return known != null && known.errorClass() == ErrorClass.INVALID_OPTION
+        ? WRONG_ARGUMENTS
+        : FAILED;
+  }
+
+  // Spark wraps what a task throws
+  private static LongformException known(Throwable failure) {
+    for (Throwable each = failure; each != null; each = each.getCause()) {
+      if (each instanceof LongformException known) {
+        return known;
+      }
+    }
+    return null;
+  }
+
+  private static String firstLine(Throwable failure) {
+    String message = failure.getMessage() == null ? "" : failure.getMessage().strip();
+    String line = message.lines().findFirst().orElse("").replaceAll("\\.$", "");
+    return failure.getClass().getSimpleName() + (line.isEmpty() ? "" : " (" + line + ")");
+  }
+
+  private static boolean verbose(ParseResult parsed) {
+    ParseResult last = parsed;
+    while (last.hasSubcommand()) {
+      last = last.subcommand();
+    }
+    return last.hasMatchedOption(VERBOSE);
+  }
+
+  private static PrintWriter writer(PrintStream stream) {
+    return new PrintWriter(stream, true, StandardCharsets.UTF_8);
+  }
+}

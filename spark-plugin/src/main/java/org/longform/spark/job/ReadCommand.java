@@ -1,0 +1,99 @@
+package org.longform.spark.job;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.longform.options.Options;
+import org.longform.options.RuntimeOptions;
+import org.longform.read.Task;
+import org.longform.spark.job.input.InputSpec;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** Reads documents and writes a table of answers. */
+class ReadCommand implements Callable<Integer> {
+  private final CommandContext context;
+  private final Task task;
+
+  @Spec private CommandSpec command;
+  @Mixin private InputArguments input;
+  @Mixin private OutputArguments output;
+  @Mixin private SessionArguments session;
+
+  ReadCommand(CommandContext context, Task task) {
+    this.context = context;
+    this.task = task;
+  }
+
+  /** Asked of every document. */
+  List<String> questions() {
+    return List.of();
+  }
+
+  /** Column with questions of the documents, empty for none. */
+  String questionsColumn() {
+    return "";
+  }
+
+  @Override
+  public Integer call() {
+    JobRequest request = request();
+    try (JobSession open = JobSession.open(session.master())) {
+      SparkSession spark = open.spark();
+      JobSummary summary =
+          new ReadingJob(spark, context.readers(), context.progressLine()).run(request);
+      show(spark, summary);
+      context.out().print(summary.text());
+    }
+    return 0;
+  }
+
+  private JobRequest request() {
+    List<String> questions = questions();
+    Options options = OptionFlags.given(command.commandLine().getParseResult());
+    InputSpec spec = input.spec().withQuestionsColumn(questionsColumn());
+    return new JobRequest(
+        spec,
+        task,
+        questions,
+        options.toMap(),
+        output.output(),
+        input.limit(),
+        output.batching(),
+        output.failedRows(),
+        options.get(RuntimeOptions.FAIL_ON_ERROR)
+            ? JobRequest.OnError.FAIL_JOB
+            : JobRequest.OnError.RECORD);
+  }
+
+  private void show(SparkSession spark, JobSummary summary) {
+    if (output.show() == 0) {
+      return;
+    }
+    List<Row> rows =
+        spark
+            .read()
+            .format("delta")
+            .load(summary.path())
+            .filter(
+                col("config_hash")
+                    .equalTo(summary.configHash())
+                    .and(col("task").equalTo(task.word())))
+            .orderBy("doc_id", "question")
+            .select("doc_id", "question", "value", "error.message")
+            .limit(output.show())
+            .collectAsList();
+    for (Row row : rows) {
+      context.out().println(row.getString(0));
+      if (!row.getString(1).isEmpty()) {
+        context.out().println("  Q: " + row.getString(1));
+      }
+      context.out().println(row.isNullAt(2) ? "  " + row.getString(3) : "  A: " + row.getString(2));
+    }
+    context.out().println();
+  }
+}

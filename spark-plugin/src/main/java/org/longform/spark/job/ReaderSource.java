@@ -1,0 +1,17 @@
+package org.longform.spark.job;
+
+import java.io.Serializable;
+import java.util.Map;
+import org.longform.read.DocumentReader;
+
+/** Where the job gets its readers from. It travels to the executors. */
+interface ReaderSource extends Serializable {
+  /** A reader for options by their SQL names; cheap after the first call in a process. */
+  DocumentReader reader(Map<String, String> options);
+
+  /** Refuses what cannot work, with a sentence, before anything is read. */
+  void validate(Map<String, String> options);
+
+  /** Model, method and all effective options: equal texts mean equal answers. */
+  String describe(Map<String, String> options);
+}

@@ -1,0 +1,209 @@
+package org.longform.spark.job;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.spark.FutureAction;
+import org.apache.spark.SparkContext;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.spark.job.input.Corpora;
+import org.longform.spark.job.input.Corpus;
+import org.longform.spark.sink.AnswerSchema;
+import org.longform.spark.sink.AnswerTable;
+import scala.runtime.BoxedUnit;
+
+/**
+ * Brings a table of answers up to date with its input: reads what has no row yet, batch by batch,
+ * and commits each batch. A job that is killed at any time and started again goes on from its last
+ * commit.
+ */
+final class ReadingJob {
+  private static final long POLL_MILLIS = 200;
+
+  private final SparkSession spark;
+  private final ReaderSource readers;
+  private final ProgressLine progress;
+  private final ReadProgress counts = new ReadProgress();
+  private final String runId = UUID.randomUUID().toString();
+
+  private long rowsWithValue;
+  private long rowsWithError;
+  private long documentsLost;
+  private long charactersDone;
+  private long tokensDone;
+
+  ReadingJob(SparkSession spark, ReaderSource readers, ProgressLine progress) {
+    this.spark = spark;
+    this.readers = readers;
+    this.progress = progress;
+  }
+
+  /**
+   * Runs to the end, or to the first failed row where the request says so.
+   *
+   * @throws LongformException for a request that cannot be carried out, and for the first failed
+   *     row with {@link JobRequest.OnError#FAIL_JOB}
+   */
+  JobSummary run(JobRequest request) {
+    readers.validate(request.options());
+    Corpus corpus = Corpora.open(spark, request.input());
+    AnswerTable table = AnswerTable.open(spark, request.output());
+    String configHash = sha256(readers.describe(request.options()));
+    SparkContext context = spark.sparkContext();
+    DocumentAnswers answers =
+        new DocumentAnswers(
+            readers,
+            request.task(),
+            request.options(),
+            configHash,
+            runId,
+            new DocumentAnswers.Counters(
+                context.longAccumulator(ReadProgress.TOKENS),
+                context.longAccumulator(ReadProgress.DOCUMENTS)));
+    Dataset<Row> existing =
+        table
+            .rows()
+            .filter(
+                col("config_hash")
+                    .equalTo(configHash)
+                    .and(col("task").equalTo(request.task().word())));
+    long rowsBefore = existing.count();
+    context.addSparkListener(counts);
+    try (WorkIndex index = WorkIndex.of(request, corpus, existing)) {
+      WorkIndex.Amount total = index.amount();
+      Iterator<List<PendingDocument>> batches = index.batches(request.batching().documents());
+      while (batches.hasNext()) {
+        Batch batch = new Batch(request, table, total, batches.next());
+        batch.read(new BatchReading(spark, corpus, answers));
+      }
+    } finally {
+      context.removeSparkListener(counts);
+      progress.end();
+    }
+    return new JobSummary(
+        table.path(),
+        runId,
+        configHash,
+        rowsBefore,
+        rowsWithValue,
+        rowsWithError,
+        documentsLost,
+        counts.tokens(),
+        progress.elapsed());
+  }
+
+  /** One batch: rows arrive task by task and are committed at the end, or when it is time. */
+  private final class Batch {
+    private final JobRequest request;
+    private final AnswerTable table;
+    private final WorkIndex.Amount total;
+    private final Map<String, PendingDocument> missing;
+    private final BlockingQueue<List<Row>> finished = new LinkedBlockingQueue<>();
+    private final List<Row> uncommitted = new ArrayList<>();
+    private long lastCommit = System.nanoTime();
+
+    Batch(
+        JobRequest request,
+        AnswerTable table,
+        WorkIndex.Amount total,
+        List<PendingDocument> documents) {
+      this.request = request;
+      this.table = table;
+      this.total = total;
+      this.missing =
+          documents.stream()
+              .collect(Collectors.toMap(PendingDocument::contentHash, Function.identity()));
+    }
+
+    void read(BatchReading reading) {
+      FutureAction<BoxedUnit> running = reading.start(List.copyOf(missing.values()), finished);
+      try {
+        while (!running.isCompleted()) {
+          take(POLL_MILLIS);
+          progress.show(state());
+          if (System.nanoTime() - lastCommit > request.batching().time().toNanos()) {
+            commit();
+          }
+        }
+        take(0);
+      } catch (RuntimeException | InterruptedException e) {
+        running.cancel();
+        if (e instanceof RuntimeException failure) {
+          throw failure;
+        }
+        Thread.currentThread().interrupt();
+        throw new LongformException(
+            ErrorClass.CANCELLED,
+            "Cannot go on: the job was interrupted. Run it again; finished rows are kept.",
+            e);
+      } finally {
+        commit(); // also what was finished before a failure
+      }
+      running.value().get().get(); // throws what the job failed with
+      documentsLost += missing.size();
+    }
+
+    private void take(long millis) throws InterruptedException {
+      List<Row> rows = finished.poll(millis, TimeUnit.MILLISECONDS);
+      for (; rows != null; rows = finished.poll()) {
+        rows.forEach(this::add);
+      }
+    }
+
+    private void add(Row row) {
+      uncommitted.add(row);
+      PendingDocument document = missing.remove(row.getString(AnswerSchema.CONTENT_HASH));
+      if (document != null) {
+        charactersDone += document.characters();
+        tokensDone += row.getLong(AnswerSchema.INPUT_TOKENS);
+      }
+      if (row.isNullAt(AnswerSchema.ERROR_STRUCT)) {
+        rowsWithValue++;
+        return;
+      }
+      rowsWithError++;
+      if (request.onError() == JobRequest.OnError.FAIL_JOB) {
+        Row error = row.getStruct(AnswerSchema.ERROR_STRUCT);
+        throw new LongformException(ErrorClass.valueOf(error.getString(0)), error.getString(1));
+      }
+    }
+
+    private void commit() {
+      lastCommit = System.nanoTime();
+      table.commit(uncommitted, runId);
+      uncommitted.clear();
+    }
+
+    private ProgressLine.State state() {
+      return new ProgressLine.State(
+          total, counts.documents(), charactersDone, tokensDone, counts.tokens());
+    }
+  }
+
+  static String sha256(String text) {
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java runtime has SHA-256", e);
+    }
+  }
+}

@@ -1,0 +1,63 @@
+package org.longform.spark.job.input;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.apache.hadoop.fs.FileStatus;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.longform.kernels.error.LongformException;
+
+/** Opens what an {@link InputSpec} names. */
+public final class Corpora {
+  private Corpora() {}
+
+  /**
+   * @throws LongformException INVALID_INPUT if there are no documents, or not the columns
+   */
+  public static Corpus open(SparkSession spark, InputSpec spec) {
+    InputFiles files =
+        InputFiles.list(spark.sparkContext().hadoopConfiguration(), spec.paths(), spec.format());
+    List<Corpus> parts = new ArrayList<>();
+    for (InputFormat format : InputFormat.values()) {
+      List<FileStatus> members = files.of(format);
+      if (members.isEmpty()) {
+        continue;
+      }
+      switch (format) {
+        case TEXT, JATS -> parts.add(new FileCorpus(spark, format, members));
+        case JSON -> parts.add(JsonCorpus.open(spark, spec, members));
+        case PARQUET ->
+            parts.add(TableCorpus.open(spec, spark.read().parquet(paths(members)), spec.paths()));
+        default -> {
+          for (FileStatus table : members) {
+            String path = table.getPath().toString();
+            parts.add(TableCorpus.open(spec, spark.read().format("delta").load(path), path));
+          }
+        }
+      }
+    }
+    return parts.size() == 1 ? parts.get(0) : new Several(parts);
+  }
+
+  static String[] paths(List<FileStatus> files) {
+    return files.stream().map(file -> file.getPath().toString()).toArray(String[]::new);
+  }
+
+  /** Inputs of several formats one after the other. */
+  private record Several(List<Corpus> parts) implements Corpus {
+    @Override
+    public Dataset<Row> documents() {
+      return parts.stream().map(Corpus::documents).reduce(Dataset::union).orElseThrow();
+    }
+
+    @Override
+    public Dataset<Row> documentsOf(Set<String> sourcePaths) {
+      return parts.stream()
+          .map(part -> part.documentsOf(sourcePaths))
+          .reduce(Dataset::union)
+          .orElseThrow();
+    }
+  }
+}

@@ -1,0 +1,2 @@
+/** Where documents come from: files of text, JATS articles, JSON lines, Parquet and Delta. */
+package org.longform.spark.job.input;

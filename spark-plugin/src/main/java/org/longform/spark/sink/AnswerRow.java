@@ -1,0 +1,91 @@
+package org.longform.spark.sink;
+
+import java.sql.Timestamp;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.longform.read.Answer;
+import org.longform.read.Evidence;
+import org.longform.read.Task;
+
+/**
+ * One answer with what tells its row from others.
+ *
+ * @param key document, configuration, task and question
+ * @param docId what the user calls the document
+ * @param answer value or error, usage and evidence
+ * @param attempt how often this row was tried, from 1
+ * @param runId the run that wrote the row
+ * @param startedAt when the document's reading began
+ * @param sourcePath the file the document came from
+ */
+public record AnswerRow(
+    Key key,
+    String docId,
+    Answer answer,
+    int attempt,
+    String runId,
+    Instant startedAt,
+    String sourcePath) {
+
+  /**
+   * What a row is about; a table holds each key once.
+   *
+   * @param contentHash sha256 of the text, hexadecimal
+   * @param configHash sha256 of model and options, hexadecimal
+   * @param question empty where the task has none
+   */
+  public record Key(String contentHash, String configHash, Task task, String question) {
+
+    /** The key of a row of {@link AnswerSchema#TABLE}. */
+    public static Key of(Row row) {
+      return new Key(
+          row.getString(AnswerSchema.CONTENT_HASH),
+          row.getString(AnswerSchema.CONFIG_HASH),
+          Task.valueOf(row.getString(AnswerSchema.TASK).toUpperCase(java.util.Locale.ROOT)),
+          row.getString(AnswerSchema.QUESTION));
+    }
+  }
+
+  /** As a Spark row of {@link AnswerSchema#TABLE}, which can travel between processes. */
+  public Row toRow() {
+    Row error =
+        answer
+            .failure()
+            .map(failure -> RowFactory.create(failure.errorClass().name(), failure.message()))
+            .orElse(null);
+    return RowFactory.create(
+        docId,
+        key.contentHash(),
+        key.configHash(),
+        key.question(),
+        key.task().word(),
+        answer.value(),
+        error,
+        answer.finishReason(),
+        answer.inputTokens(),
+        answer.outputTokens(),
+        answer.attendedTokens(),
+        answer.truncated(),
+        answer.method(),
+        answer.model(),
+        answer.modelRevision(),
+        answer.seed(),
+        answer.latencyMs(),
+        evidence(answer.evidence()),
+        attempt,
+        runId,
+        Timestamp.from(startedAt),
+        sourcePath);
+  }
+
+  private static List<Row> evidence(List<Evidence> spans) {
+    List<Row> rows = new ArrayList<>(); // not toList(): the rows must be serializable
+    for (Evidence span : spans) {
+      rows.add(RowFactory.create(span.doc(), span.start(), span.end(), span.text(), span.score()));
+    }
+    return rows;
+  }
+}

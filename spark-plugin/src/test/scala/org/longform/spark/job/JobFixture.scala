@@ -1,0 +1,58 @@
+package org.longform.spark.job
+
+import org.apache.spark.sql.Row
+import org.longform.read.Task
+import org.longform.spark.SparkSuite
+import org.longform.spark.job.input.InputSpec
+
+import java.io.{ByteArrayOutputStream, PrintStream}
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.{Files, Path}
+import java.time.Duration
+import java.util.{List => JList, Map => JMap}
+import scala.collection.JavaConverters._
+
+/** Inputs, requests and outputs of jobs. */
+trait JobFixture extends SparkSuite {
+  protected def write(folder: Path, name: String, text: String): Path = {
+    Files.createDirectories(folder.resolve(name).getParent)
+    Files.write(folder.resolve(name), text.getBytes(UTF_8))
+  }
+
+  protected def request(
+      input: String,
+      output: Path,
+      task: Task = Task.SUMMARIZE,
+      questions: Seq[String] = Nil,
+      questionsColumn: String = "",
+      options: Map[String, String] = Map.empty,
+      limit: Long = Integer.MAX_VALUE,
+      batch: Int = 256,
+      failed: JobRequest.FailedRows = JobRequest.FailedRows.KEEP,
+      onError: JobRequest.OnError = JobRequest.OnError.RECORD
+  ): JobRequest =
+    new JobRequest(
+      InputSpec.of(input).withQuestionsColumn(questionsColumn),
+      task,
+      questions.asJava,
+      options.asJava,
+      output.toString,
+      limit,
+      new JobRequest.Batching(batch, Duration.ofMinutes(10)),
+      failed,
+      onError
+    )
+
+  protected def run(request: JobRequest): JobSummary = {
+    val quiet = new PrintStream(new ByteArrayOutputStream, true, "UTF-8")
+    val line = new ProgressLine(quiet, ProgressLine.Screen.LOG, () => System.nanoTime())
+    new ReadingJob(spark, new FakeReaders, line).run(request)
+  }
+
+  protected def rows(output: Path): Seq[Row] =
+    spark.read.format("delta").load(output.toString).orderBy("doc_id", "question").collect().toSeq
+
+  protected def noOptions: JMap[String, String] = JMap.of()
+
+  protected def none[T]: JList[T] = JList.of()
+}
