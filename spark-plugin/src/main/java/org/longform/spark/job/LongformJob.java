@@ -76,10 +76,24 @@ public final class LongformJob {
   private static void add(CommandSpec root, String name, String description, Object command) {
     CommandLine line = new CommandLine(command);
     line.getCommandSpec().name(name);
-    line.getCommandSpec().usageMessage().description(description).sortOptions(false);
+    line.getCommandSpec()
+        .usageMessage()
+        .customSynopsis(synopsis(line.getCommandSpec()))
+        .description(description)
+        .sortOptions(false);
     line.getCommandSpec().addOption(help()).addOption(verbose());
     OptionFlags.addTo(line.getCommandSpec(), 1);
     root.addSubcommand(name, line);
+  }
+
+  // one line: the options of all strategies would fill half a page
+  private static String synopsis(CommandSpec command) {
+    StringBuilder line = new StringBuilder("longform " + command.name());
+    command.options().stream()
+        .filter(OptionSpec::required)
+        .forEach(
+            option -> line.append(" %s=%s".formatted(option.longestName(), option.paramLabel())));
+    return line.append(" [options]").toString();
   }
 
   private static OptionSpec help() {
