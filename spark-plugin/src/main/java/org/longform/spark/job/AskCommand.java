@@ -2,9 +2,11 @@ package org.longform.spark.job;
 
 import java.util.List;
 import org.longform.read.Task;
+import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /** Asks documents questions; each document is read once for all of them. */
+@Command
 final class AskCommand extends ReadCommand {
   @Mixin private QuestionArguments asked;
 

@@ -1,12 +1,25 @@
 package org.longform.spark.job;
 
-import java.util.Map;
+import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.longform.kernels.context.ContextFactory;
+import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.ModelLimits;
+import org.longform.kernels.context.Parameter;
+import org.longform.kernels.model.DecoderSpec;
+import org.longform.kernels.model.DecoderSpec.Trait;
+import org.longform.options.Options;
+import org.longform.runtime.LoadedModel;
+import org.longform.runtime.LongformRuntime;
+import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** Shows what a model is and what it needs. */
+/** Loads a model and shows what it is, what it needs and how each context would read with it. */
+@Command
 final class InspectCommand implements Callable<Integer> {
+  private static final int BITS_PER_BYTE = 8;
+
   private final CommandContext context;
 
   @Spec private CommandSpec command;
@@ -17,9 +30,72 @@ final class InspectCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    Map<String, String> options = OptionFlags.given(command.commandLine().getParseResult()).toMap();
-    context.readers().validate(options);
-    context.out().println(context.readers().describe(options));
+    Options options = OptionFlags.given(command.commandLine().getParseResult());
+    LongformRuntime.validate(options);
+    try {
+      show(LongformRuntime.model(options));
+    } finally {
+      LongformRuntime.shutdown();
+    }
     return 0;
+  }
+
+  private void show(LoadedModel model) {
+    DecoderSpec spec = model.decoder().spec();
+    long parameters = parameters(spec);
+    line("model", "%s", model.location().name());
+    line("directory", "%s", model.location().directory());
+    line("revision", "%s", model.revision());
+    line(
+        "family",
+        "%s, %d layers, width %d, %d query and %d key/value heads of %d",
+        spec.family(),
+        spec.layers(),
+        spec.hidden(),
+        spec.heads(),
+        spec.kvHeads(),
+        spec.headDim());
+    line("parameters", "%,d", parameters);
+    line(
+        "stored as",
+        "%d bits each, %,d bytes in all",
+        Math.round((double) model.decoder().mappedBytes() * BITS_PER_BYTE / parameters),
+        model.decoder().mappedBytes());
+    line("device", "%s, with %,d bytes of its own", model.device(), model.decoder().ownedBytes());
+    line("vocabulary", "%,d tokens", spec.vocabulary());
+    line("trained window", "%,d tokens", spec.trainedWindow());
+    line("KV cache", "%,d bytes for each token", model.decoder().kvBytesPerToken());
+    for (ContextFactory strategy : ContextStrategies.ALL) {
+      show(strategy, model.decoder().limits());
+    }
+  }
+
+  private void show(ContextFactory strategy, ModelLimits limits) {
+    context.out().printf("%ncontext %s%n  %s%n", strategy.name(), strategy.description());
+    for (Parameter parameter : strategy.parameters()) {
+      context
+          .out()
+          .printf("  --%-20s %s%n", parameter.name(), parameter.defaultValue().apply(limits));
+    }
+  }
+
+  private void line(String name, String format, Object... values) {
+    context.out().printf("%-16s%s%n", name, String.format(Locale.ROOT, format, values));
+  }
+
+  /** Numbers in all matrices and vectors of the model. */
+  static long parameters(DecoderSpec spec) {
+    long width = spec.hidden();
+    long attention =
+        width * spec.queryWidth() * 2 // queries and output
+            + width * spec.kvWidth() * 2; // keys and values
+    long feedForward = width * spec.intermediate() * 3;
+    long biases =
+        (spec.has(Trait.QKV_BIAS) ? spec.queryWidth() + 2L * spec.kvWidth() : 0)
+            + (spec.has(Trait.OUTPUT_BIAS) ? width : 0)
+            + (spec.has(Trait.FFN_BIAS) ? 2L * spec.intermediate() + width : 0);
+    long embeddings = spec.vocabulary() * width * (spec.has(Trait.TIED_EMBEDDINGS) ? 1L : 2L);
+    long norms = 2 * width;
+    return spec.layers() * (attention + feedForward + biases + norms) + embeddings + width;
   }
 }

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Set;
 import org.apache.spark.SparkConf;
 import org.apache.spark.sql.SparkSession;
+import org.longform.spark.LongformPlugin;
 
 /** The Spark session of a command: the one that runs already, or one of its own. */
 final class JobSession implements AutoCloseable {
@@ -31,6 +32,7 @@ final class JobSession implements AutoCloseable {
     SparkConf conf = new SparkConf();
     conf.setIfMissing("spark.app.name", "longform");
     conf.setIfMissing("spark.master", master);
+    append(conf, "spark.plugins", LongformPlugin.class.getName());
     append(conf, "spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension");
     conf.setIfMissing(
         "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog");

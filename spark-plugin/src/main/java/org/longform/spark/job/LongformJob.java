@@ -92,10 +92,24 @@ public final class LongformJob {
       CommandSpec root, String name, String description, Object command) {
     CommandLine line = new CommandLine(command);
     line.getCommandSpec().name(name);
-    line.getCommandSpec().usageMessage().description(description).sortOptions(false);
+    line.getCommandSpec()
+        .usageMessage()
+        .customSynopsis(synopsis(line.getCommandSpec()))
+        .description(description)
+        .sortOptions(false);
     line.getCommandSpec().addOption(help()).addOption(verbose());
     root.addSubcommand(name, line);
     return line.getCommandSpec();
+  }
+
+  // one line: the options of all strategies would fill half a page
+  private static String synopsis(CommandSpec command) {
+    StringBuilder line = new StringBuilder("longform " + command.name());
+    command.options().stream()
+        .filter(OptionSpec::required)
+        .forEach(
+            option -> line.append(" %s=%s".formatted(option.longestName(), option.paramLabel())));
+    return line.append(" [options]").toString();
   }
 
   private static OptionSpec help() {

@@ -49,11 +49,19 @@ final class OptionFlags {
         OptionSpec.builder(option.flag())
             .type(List.class)
             .auxiliaryTypes(String.class)
-            .paramLabel(yesOrNo ? "true|false" : "<" + option.name() + ">")
+            .paramLabel(yesOrNo ? "true|false" : label(option))
             .arity(yesOrNo ? "0..1" : "1")
             // a percent sign would begin a format of picocli
             .description(help(option).replace("%", "%%"));
     return (yesOrNo ? flag.fallbackValue("true") : flag).build();
+  }
+
+  private static String label(Option<?> option) {
+    return switch (option.type().expected()) {
+      case "a whole number" -> "<n>";
+      case "a decimal number" -> "<x>";
+      default -> "<text>";
+    };
   }
 
   private static String help(Option<?> option) {

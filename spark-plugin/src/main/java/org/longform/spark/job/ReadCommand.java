@@ -3,18 +3,25 @@ package org.longform.spark.job;
 import static org.apache.spark.sql.functions.col;
 
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.longform.datasets.models.BundledModels;
+import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
 import org.longform.read.Task;
+import org.longform.runtime.ModelLocation;
 import org.longform.spark.job.input.InputSpec;
+import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
 /** Reads documents and writes a table of answers. */
+@Command
 class ReadCommand implements Callable<Integer> {
   private final CommandContext context;
   private final Task task;
@@ -60,7 +67,7 @@ class ReadCommand implements Callable<Integer> {
         spec,
         task,
         questions,
-        options.toMap(),
+        withAbsoluteModel(options),
         output.output(),
         input.limit(),
         output.batching(),
@@ -68,6 +75,18 @@ class ReadCommand implements Callable<Integer> {
         options.get(RuntimeOptions.FAIL_ON_ERROR)
             ? JobRequest.OnError.FAIL_JOB
             : JobRequest.OnError.RECORD);
+  }
+
+  // an executor has a working directory of its own, in which a relative path means something else
+  static Map<String, String> withAbsoluteModel(Options options) {
+    Map<String, String> texts = new TreeMap<>(options.toMap());
+    texts.computeIfPresent(
+        ModelOptions.MODEL.sqlKey(),
+        (key, name) ->
+            BundledModels.names().contains(name)
+                ? name
+                : ModelLocation.resolve(name).directory().toAbsolutePath().normalize().toString());
+    return texts;
   }
 
   private void show(SparkSession spark, JobSummary summary) {

@@ -2,21 +2,24 @@ package org.longform.spark.job;
 
 import java.util.Map;
 import org.longform.read.DocumentReader;
+import org.longform.runtime.LongformRuntime;
 
-/** Readers of this process's runtime. */
+/** The readers of each process's own runtime, which share one loaded model. */
 final class RuntimeReaders implements ReaderSource {
   private static final long serialVersionUID = 1L;
 
   @Override
   public DocumentReader reader(Map<String, String> options) {
-    throw new UnsupportedOperationException("the runtime is not merged yet");
+    return LongformRuntime.reader(options);
   }
 
   @Override
-  public void validate(Map<String, String> options) {}
+  public void validate(Map<String, String> options) {
+    LongformRuntime.validate(options);
+  }
 
   @Override
   public String describe(Map<String, String> options) {
-    return options.toString();
+    return LongformRuntime.describe(options);
   }
 }

@@ -12,12 +12,14 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.longform.spark.job.input.Corpora;
 import org.longform.spark.job.input.Corpus;
+import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /** Counts the tokens of documents, so that a run can be planned before it is started. */
+@Command
 final class TokenizeCommand implements Callable<Integer> {
   private static final int DOC_ID = Corpus.DOCUMENT.fieldIndex("doc_id");
   private static final int TEXT = Corpus.DOCUMENT.fieldIndex("text");
