@@ -101,7 +101,8 @@ class LongDocumentAnnotator(override val uid: String)
 
   /** One list of annotations for each row, one annotation for each document of the row. */
   override def batchAnnotate(rows: Seq[Array[Annotation]]): Seq[Seq[Annotation]] = {
-    val options = if (TaskContext.get() == null) effectiveOptions else driverOptions.getOrElse(effectiveOptions)
+    val options =
+      if (TaskContext.get() == null) effectiveOptions else driverOptions.getOrElse(effectiveOptions)
     val reader = new AnnotationReader(checkedTask, askedQuestion, options)
     rows.map(_.map(reader.read).toSeq)
   }
