@@ -29,15 +29,25 @@ public record GenerationConfig(Options defaults, List<Integer> eosIds) {
   }
 
   /**
-   * Reads the file; a model without one sets nothing. As in Transformers, temperature, top_p, top_k
-   * and min_p count only where {@code do_sample} is true.
+   * Reads the file; a model without one sets nothing. Where it names no end token, config.json's
+   * counts. As in Transformers, temperature, top_p, top_k and min_p count only where {@code
+   * do_sample} is true.
    *
    * @throws LongformException INVALID_MODEL naming the file and the field
    */
   public static GenerationConfig load(Path modelDirectory) {
-    return ModelFile.find(modelDirectory, FILE)
-        .map(GenerationConfig::read)
-        .orElseGet(() -> new GenerationConfig(Options.defaults(), List.of()));
+    GenerationConfig config =
+        ModelFile.find(modelDirectory, FILE)
+            .map(GenerationConfig::read)
+            .orElseGet(() -> new GenerationConfig(Options.defaults(), List.of()));
+    if (!config.eosIds.isEmpty()) {
+      return config;
+    }
+    List<Integer> ends =
+        ModelFile.find(modelDirectory, "config.json")
+            .map(file -> eosIds(file, file.jsonObject().path("eos_token_id")))
+            .orElse(List.of());
+    return new GenerationConfig(config.defaults, ends);
   }
 
   private static GenerationConfig read(ModelFile file) {

@@ -1,5 +1,6 @@
 package org.longform.generate;
 
+import java.util.BitSet;
 import java.util.Set;
 import java.util.function.LongConsumer;
 import org.longform.kernels.model.Session;
@@ -29,12 +30,18 @@ public final class Generator {
   /**
    * @param session read up to the place where the answer begins; it reads the answer, too
    * @param parameters how tokens are chosen
+   * @param prompt the tokens of the prompt, which a repetition penalty counts as written
    * @param rowSeed seed of this row, from {@link RowSeed}
    * @param onToken told of each token, by ones
    */
   public Generation generate(
-      Session session, SamplingParameters parameters, long rowSeed, LongConsumer onToken) {
+      Session session,
+      SamplingParameters parameters,
+      BitSet prompt,
+      long rowSeed,
+      LongConsumer onToken) {
     Sampler sampler = new Sampler(parameters, rowSeed);
+    prompt.stream().forEach(sampler::observe);
     StopStrings stops = new StopStrings(parameters.stop());
     Detokenizer detokenizer = tokenizer.detokenizer();
     StringBuilder text = new StringBuilder();

@@ -57,9 +57,15 @@ final class TemplateEngine {
    * @throws TemplateFailure for any error
    */
   String render(String template, Map<String, Object> variables) {
+    TemplateSource source = new TemplateSource(template);
+    for (String filter : source.filters()) {
+      if (jinjava.getGlobalContext().getFilter(filter) == null) {
+        throw new TemplateFailure("it uses the filter '" + filter + "', which is unknown");
+      }
+    }
     RenderResult result;
     try {
-      result = jinjava.renderForResult(TemplateSource.prepared(template), variables);
+      result = jinjava.renderForResult(source.text(), variables);
     } catch (RuntimeException | StackOverflowError e) {
       throw new TemplateFailure(exceeded == null ? reason(e, String.valueOf(e)) : exceeded);
     } finally {
@@ -70,7 +76,7 @@ final class TemplateEngine {
     }
     for (TemplateError error : result.getErrors()) {
       // a missing property is undefined, which Jinja lets templates test for
-      if (error.getSeverity() != TemplateError.ErrorType.WARNING) {
+      if (error.getReason() != TemplateError.ErrorReason.UNKNOWN) {
         throw new TemplateFailure(
             "line " + error.getLineno() + ": " + reason(error.getException(), error.getMessage()));
       }

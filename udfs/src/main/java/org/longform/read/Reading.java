@@ -1,5 +1,6 @@
 package org.longform.read;
 
+import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
@@ -31,6 +32,8 @@ final class Reading implements AutoCloseable {
   private final int[] prefix;
   private final DocumentTokens document;
   private final Surprise surprise = new Surprise();
+  // which tokens the prompt has, for the repetition penalty
+  private final BitSet present = new BitSet();
   private boolean truncated;
   private long kvBytesReported;
   private long attended;
@@ -92,9 +95,16 @@ final class Reading implements AutoCloseable {
     for (int from = 0; from < count; from += piece) {
       int taken = Math.min(piece, count - from);
       session.feed(ids, from, taken);
+      note(present, ids, from, taken);
       request.listener().tokensRead(taken);
       counters.tokensRead(taken);
       reportKvBytes(session.stats().kvBytes());
+    }
+  }
+
+  private static void note(BitSet tokens, int[] ids, int from, int count) {
+    for (int i = from; i < from + count; i++) {
+      tokens.set(ids[i]);
     }
   }
 
@@ -109,6 +119,8 @@ final class Reading implements AutoCloseable {
     SamplingParameters parameters = SamplingParameters.of(prompt.withStops(options));
     int evidenceCount = options.get(OutputOptions.EVIDENCE_COUNT);
     EvidenceCollector evidence = new EvidenceCollector(document);
+    BitSet promptTokens = (BitSet) present.clone();
+    note(promptTokens, suffix, 0, suffix.length);
     try (Session fork = session.fork()) {
       fork.ask(suffix);
       request.listener().tokensRead(suffix.length);
@@ -121,6 +133,7 @@ final class Reading implements AutoCloseable {
               .generate(
                   fork,
                   parameters,
+                  promptTokens,
                   header.seed(),
                   tokens -> {
                     request.listener().tokensGenerated(tokens);

@@ -9,36 +9,37 @@ import org.longform.read.Answer;
 import org.longform.read.AnswerError;
 import org.longform.read.Evidence;
 
-/** The struct that the {@code _detail} functions return. */
+/**
+ * The struct that the {@code _detail} functions return. Every field is nullable: Delta tables
+ * refuse NOT NULL inside arrays.
+ */
 public final class AnswerSchema {
   public static final StructType ERROR =
-      new StructType()
-          .add("class", DataTypes.StringType, false)
-          .add("message", DataTypes.StringType, false);
+      new StructType().add("class", DataTypes.StringType).add("message", DataTypes.StringType);
 
   public static final StructType EVIDENCE =
       new StructType()
-          .add("doc", DataTypes.StringType, false)
-          .add("start", DataTypes.LongType, false)
-          .add("end", DataTypes.LongType, false)
-          .add("text", DataTypes.StringType, false)
-          .add("score", DataTypes.DoubleType, false);
+          .add("doc", DataTypes.StringType)
+          .add("start", DataTypes.LongType)
+          .add("end", DataTypes.LongType)
+          .add("text", DataTypes.StringType)
+          .add("score", DataTypes.DoubleType);
 
   public static final StructType DETAIL =
       new StructType()
-          .add("value", DataTypes.StringType, true)
-          .add("error", ERROR, true)
-          .add("finish_reason", DataTypes.StringType, false)
-          .add("input_tokens", DataTypes.LongType, false)
-          .add("output_tokens", DataTypes.LongType, false)
-          .add("attended_tokens", DataTypes.LongType, false)
-          .add("truncated", DataTypes.BooleanType, false)
-          .add("method", DataTypes.StringType, false)
-          .add("model", DataTypes.StringType, false)
-          .add("model_revision", DataTypes.StringType, false)
-          .add("seed", DataTypes.LongType, false)
-          .add("latency_ms", DataTypes.LongType, false)
-          .add("evidence", DataTypes.createArrayType(EVIDENCE, false), false);
+          .add("value", DataTypes.StringType)
+          .add("error", ERROR)
+          .add("finish_reason", DataTypes.StringType)
+          .add("input_tokens", DataTypes.LongType)
+          .add("output_tokens", DataTypes.LongType)
+          .add("attended_tokens", DataTypes.LongType)
+          .add("truncated", DataTypes.BooleanType)
+          .add("method", DataTypes.StringType)
+          .add("model", DataTypes.StringType)
+          .add("model_revision", DataTypes.StringType)
+          .add("seed", DataTypes.LongType)
+          .add("latency_ms", DataTypes.LongType)
+          .add("evidence", DataTypes.createArrayType(EVIDENCE));
 
   private AnswerSchema() {}
 

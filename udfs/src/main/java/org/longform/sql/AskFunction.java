@@ -75,9 +75,4 @@ final class AskFunction implements SqlFunction {
   public DataType valueType(List<DataType> arguments) {
     return arguments.get(1);
   }
-
-  @Override
-  public Object value(List<String> texts) {
-    return texts.get(0);
-  }
 }

@@ -1,7 +1,6 @@
 package org.longform.sql;
 
 import java.util.List;
-import java.util.Optional;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.longform.read.DocumentReader;
@@ -32,23 +31,8 @@ final class CountTokensFunction implements SqlFunction.Direct {
   }
 
   @Override
-  public Optional<List<DataType>> accepts(List<DataType> given) {
-    return given.size() == 1 ? Optional.of(List.of(DataTypes.StringType)) : Optional.empty();
-  }
-
-  @Override
-  public FunctionCall call(List<Object> arguments) {
-    throw new IllegalStateException("count_tokens is answered directly");
-  }
-
-  @Override
   public DataType valueType(List<DataType> arguments) {
     return DataTypes.IntegerType;
-  }
-
-  @Override
-  public Object value(List<String> texts) {
-    throw new IllegalStateException("count_tokens is answered directly");
   }
 
   @Override

@@ -20,6 +20,11 @@ record FunctionCall(
     Map<String, String> options,
     Cardinality manyAnswers) {
 
+  /** One answer to a document of which nothing is asked. */
+  static FunctionCall of(String content, Task task) {
+    return new FunctionCall(content, task, List.of(""), Map.of(), Cardinality.ONE);
+  }
+
   /** One answer, or an array of them. */
   enum Cardinality {
     ONE,

@@ -54,7 +54,7 @@ final class FunctionEvaluation {
     if (call.manyAnswers() == FunctionCall.Cardinality.ARRAY) {
       return results;
     }
-    return form == FunctionForm.VALUE ? function.value(texts(answers)) : results.get(0);
+    return form == FunctionForm.VALUE ? function.value(texts(answers).get(0)) : results.get(0);
   }
 
   /** A question that is NULL gets no answer; the others are asked in one reading. */

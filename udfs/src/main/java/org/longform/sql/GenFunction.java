@@ -1,8 +1,6 @@
 package org.longform.sql;
 
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.longform.read.Task;
@@ -33,27 +31,12 @@ final class GenFunction implements SqlFunction {
   }
 
   @Override
-  public Optional<List<DataType>> accepts(List<DataType> given) {
-    return given.size() == 1 ? Optional.of(List.of(DataTypes.StringType)) : Optional.empty();
-  }
-
-  @Override
   public FunctionCall call(List<Object> arguments) {
-    return new FunctionCall(
-        (String) arguments.get(0),
-        Task.GENERATE,
-        List.of(""),
-        Map.of(),
-        FunctionCall.Cardinality.ONE);
+    return FunctionCall.of((String) arguments.get(0), Task.GENERATE);
   }
 
   @Override
   public DataType valueType(List<DataType> arguments) {
     return DataTypes.StringType;
-  }
-
-  @Override
-  public Object value(List<String> texts) {
-    return texts.get(0);
   }
 }

@@ -1,8 +1,6 @@
 package org.longform.sql;
 
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.longform.read.Task;
@@ -34,18 +32,8 @@ final class PerplexityFunction implements SqlFunction {
   }
 
   @Override
-  public Optional<List<DataType>> accepts(List<DataType> given) {
-    return given.size() == 1 ? Optional.of(List.of(DataTypes.StringType)) : Optional.empty();
-  }
-
-  @Override
   public FunctionCall call(List<Object> arguments) {
-    return new FunctionCall(
-        (String) arguments.get(0),
-        Task.PERPLEXITY,
-        List.of(""),
-        Map.of(),
-        FunctionCall.Cardinality.ONE);
+    return FunctionCall.of((String) arguments.get(0), Task.PERPLEXITY);
   }
 
   @Override
@@ -54,7 +42,7 @@ final class PerplexityFunction implements SqlFunction {
   }
 
   @Override
-  public Object value(List<String> texts) {
-    return texts.get(0) == null ? null : Double.valueOf(texts.get(0));
+  public Object value(String text) {
+    return text == null ? null : Double.valueOf(text);
   }
 }

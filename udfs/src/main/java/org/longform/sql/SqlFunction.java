@@ -3,6 +3,7 @@ package org.longform.sql;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.longform.read.DocumentReader;
 
 /**
@@ -23,12 +24,14 @@ public interface SqlFunction {
   List<Example> examples();
 
   /**
-   * Types the arguments are cast to, the options map left out.
+   * Types the arguments are cast to, the options map left out; one text unless overridden.
    *
    * @param given types of the arguments as written, the options map left out
    * @return empty if the function cannot be called with so many or such arguments
    */
-  Optional<List<DataType>> accepts(List<DataType> given);
+  default Optional<List<DataType>> accepts(List<DataType> given) {
+    return given.size() == 1 ? Optional.of(List.of(DataTypes.StringType)) : Optional.empty();
+  }
 
   /** What is asked of the reader; no argument is NULL. */
   FunctionCall call(List<Object> arguments);
@@ -36,8 +39,10 @@ public interface SqlFunction {
   /** Type of the value. */
   DataType valueType(List<DataType> arguments);
 
-  /** Turns the answers' texts, in the order of the questions, into the value. */
-  Object value(List<String> texts);
+  /** Turns the text of the one answer, which may be null, into the value. */
+  default Object value(String text) {
+    return text;
+  }
 
   /** A query on one line and the line it prints. */
   record Example(String query, String prints) {}
@@ -45,5 +50,10 @@ public interface SqlFunction {
   /** A function that is answered without reading by the model and so has no detail. */
   interface Direct extends SqlFunction {
     Object answer(DocumentReader reader, List<Object> arguments);
+
+    @Override
+    default FunctionCall call(List<Object> arguments) {
+      throw new IllegalStateException(word() + " is answered directly");
+    }
   }
 }

@@ -61,9 +61,4 @@ final class SummarizeFunction implements SqlFunction {
   public DataType valueType(List<DataType> arguments) {
     return DataTypes.StringType;
   }
-
-  @Override
-  public Object value(List<String> texts) {
-    return texts.get(0);
-  }
 }

@@ -53,8 +53,7 @@ public final class Tokenizer implements AutoCloseable {
     this.specialTokens = json.specialTokens();
     this.bosId = id(json, config.bosToken(), "bos_token");
     this.eosId = id(json, config.eosToken(), "eos_token");
-    this.putsSpaceFirst =
-        !Arrays.equals(documents.encode("a").ids(), behindLineBreak(documents, "a"));
+    this.putsSpaceFirst = !Arrays.equals(documents.encode("a").ids(), behind(documents, "a"));
     int[] added = templates.encodeWithSpecialTokens("");
     this.postProcessorAddsBos =
         bosId.isPresent() && added.length > 0 && added[0] == bosId.getAsInt();
@@ -97,22 +96,23 @@ public final class Tokenizer implements AutoCloseable {
         : continuation(templates, text);
   }
 
-  // some tokenizers put a space before any text: behind a line break it is not before ours
+  // some tokenizers put a space before any text: behind another character it is not before ours
   private int[] continuation(NativeTokenizer tokenizer, String text) {
     String wellFormed = TextWindow.wellFormed(text);
-    if (!putsSpaceFirst) {
-      return tokenizer.encode(wellFormed).ids();
-    }
-    return behindLineBreak(tokenizer, wellFormed);
+    return putsSpaceFirst ? behind(tokenizer, wellFormed) : tokenizer.encode(wellFormed).ids();
   }
 
-  private static int[] behindLineBreak(NativeTokenizer tokenizer, String text) {
-    Encoded encoded = tokenizer.encode("\n" + text);
-    int first = 0;
-    while (first < encoded.size() && encoded.ends()[first] <= 1) {
-      first++;
+  /** The ids of the text behind the first character that does not share a token with it. */
+  private static int[] behind(NativeTokenizer tokenizer, String text) {
+    for (String character : List.of("\n", "a", ".", "\u0001")) {
+      Encoded encoded = tokenizer.encode(character + text);
+      for (int i = 1; i < encoded.size() && encoded.starts()[i] <= 1; i++) {
+        if (encoded.starts()[i] == 1 && encoded.beginsCharacter(i)) {
+          return Arrays.copyOfRange(encoded.ids(), i, encoded.size());
+        }
+      }
     }
-    return Arrays.copyOfRange(encoded.ids(), first, encoded.size());
+    return tokenizer.encode(text).ids();
   }
 
   /** The tokens of a text of any size with their places in it. The caller closes the reader. */

@@ -57,7 +57,8 @@ class TemplateEngineSuite extends AnyFunSuite {
   test("broken templates, unknown functions and filters fail with a reason") {
     assert(failure("{% if x %}").contains("Missing end tag"))
     assert(failure("{{ nothing(3) }}").contains("nothing"))
-    assert(failure("{{ 'a' | no_such_filter }}").nonEmpty)
+    assert(failure("{{ 'a' | no_such_filter }}").contains("the filter 'no_such_filter'"))
+    assert(failure("{% for i in [] %}a{% else %}b{% endfor %}").contains("'else' in a 'for'"))
     assert(failure("{{ 'a'.no_such_method() }}").contains("no_such_method"))
     assert(failure("{% whatever %}").contains("whatever"))
     assert(failure("{{ 1 + }}").nonEmpty)

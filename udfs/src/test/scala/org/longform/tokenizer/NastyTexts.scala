@@ -54,29 +54,29 @@ object NastyTexts {
     text.toString
   }
 
-  /** Name and text. */
-  def all(seed: Long): Seq[(String, String)] = {
+  /** Name and text. Each but the shortest needs several windows of 4096 characters. */
+  def all(seed: Long, longWord: Int = 1 << 17): Seq[(String, String)] = {
     val random = new Random(seed)
     Seq(
       "nothing" -> "",
       "one character" -> "x",
-      "a mixture of scripts" -> mixture(random, 60000),
-      "another mixture" -> mixture(random, 60000),
-      "prose" -> prose(random, 80000),
-      "one word of a megabyte" -> word(random, 1 << 20),
-      "one letter" -> "a" * 70001,
-      "two letters" -> "ab" * 35001,
-      "digits" -> Seq.fill(70001)(random.nextInt(10)).mkString,
-      "spaces" -> " " * 70001,
-      "spaces before a word" -> (" " * 40000 + "x" + " " * 40000 + "\n"),
-      "line breaks" -> "\r\n" * 30001,
-      "mixed white space" -> Seq.fill(60001)(" \n\t\r".charAt(random.nextInt(4))).mkString,
-      "punctuation" -> "!?" * 30001,
-      "emoji" -> "👩‍👩‍👧‍👦" * 5001,
-      "control characters" -> Seq.fill(60001)(random.nextInt(32).toChar).mkString,
-      "combining marks" -> ("e" + "\u0301" * 40000),
-      "special tokens" -> "<|bos|><s>" * 6001,
-      "random characters" -> Seq.fill(40000)(Character.toChars(1 + random.nextInt(0xd7ff))(0)).mkString
+      "a mixture of scripts" -> mixture(random, 20000),
+      "another mixture" -> mixture(random, 20000),
+      "prose" -> prose(random, 25000),
+      "one long word" -> word(random, longWord),
+      "one letter" -> "a" * 21001,
+      "two letters" -> "ab" * 11001,
+      "digits" -> Seq.fill(21001)(random.nextInt(10)).mkString,
+      "spaces" -> " " * 21001,
+      "spaces before a word" -> (" " * 12000 + "x" + " " * 12000 + "\n"),
+      "line breaks" -> "\r\n" * 9001,
+      "mixed white space" -> Seq.fill(15001)(" \n\t\r".charAt(random.nextInt(4))).mkString,
+      "punctuation" -> "!?" * 9001,
+      "emoji" -> "👩‍👩‍👧‍👦" * 1501,
+      "control characters" -> Seq.fill(15001)(random.nextInt(32).toChar).mkString,
+      "combining marks" -> ("e" + "\u0301" * 12000),
+      "special tokens" -> "<|bos|><s>" * 1801,
+      "random characters" -> Seq.fill(12000)(Character.toChars(1 + random.nextInt(0xd7ff))(0)).mkString
     )
   }
 }

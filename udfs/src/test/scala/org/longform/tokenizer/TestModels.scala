@@ -3,14 +3,16 @@ package org.longform.tokenizer
 import com.fasterxml.jackson.databind.node.{ArrayNode, ObjectNode}
 import com.fasterxml.jackson.databind.{JsonNode, ObjectMapper}
 
-import java.nio.file.{Files, Path, Paths}
+import org.longform.datasets.models.BundledModels
+
+import java.nio.file.{Files, Path}
 import scala.collection.JavaConverters._
 
 /** The bundled tokenizer, and variants of it that behave like those of well-known families. */
 object TestModels {
   private val json = new ObjectMapper
 
-  val bundled: Path = Paths.get(getClass.getResource("/longform-tiny").toURI)
+  lazy val bundled: Path = BundledModels.localDirectory("longform-tiny")
 
   def directory(files: (String, String)*): Path = {
     val directory = Files.createTempDirectory("model")

@@ -1,7 +1,6 @@
 package org.longform.datasets.tasks
 
 import java.io.{ByteArrayOutputStream, OutputStream}
-import java.nio.file.Files
 
 import scala.collection.JavaConverters._
 
@@ -74,18 +73,5 @@ class CorpusGeneratorSuite extends AnyFunSuite {
     }
     CorpusGenerator.write(CorpusRequest.of("huge", Seq(Long.box(3000000L)).asJava, 1), counting)
     assert(bytes > 12600000L && largest < 100000, s"$bytes bytes, at most $largest at once")
-  }
-
-  test("the command line writes a whole file and refuses wrong arguments with the usage") {
-    val file = Files.createTempDirectory("corpus-").resolve("corpus.jsonl")
-    GenerateCorpus.run("cli", "200,400", "2", file.toString)
-    assert(Files.readString(file) == write(CorpusRequest.of("cli", Seq(200L, 400L).map(Long.box).asJava, 2)))
-    assert(file.getParent.toFile.list.toSeq == Seq("corpus.jsonl"))
-    def message(args: String*) = intercept[IllegalArgumentException](GenerateCorpus.run(args: _*)).getMessage
-    assert(
-      message("cli") == "Cannot generate a corpus: four arguments are needed (1 given). " +
-        "Give: SEED LENGTH[,LENGTH...] ARTICLES_PER_LENGTH FILE"
-    )
-    assert(message("cli", "2k", "1", file.toString).contains("is expected ('2k')"))
   }
 }

@@ -14,8 +14,8 @@ import picocli.CommandLine.ParseResult;
 
 /**
  * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
- * {@code generate}, {@code perplexity}, {@code inspect} and {@code tokenize}. Exit codes: 0 done, 1
- * failed, 2 wrong arguments.
+ * {@code generate}, {@code perplexity}, {@code inspect}, {@code tokenize}, {@code articles} and
+ * {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
  */
 public final class LongformJob {
   static final int DONE = 0;
@@ -62,6 +62,16 @@ public final class LongformJob {
         "Show a model, its memory needs and its defaults.",
         new InspectCommand(context));
     add(root, "tokenize", "Count the tokens of each document.", new TokenizeCommand(context));
+    addPlain(
+        root,
+        "articles",
+        "Write long synthetic articles with questions and gold answers.",
+        new ArticlesCommand(context));
+    addPlain(
+        root,
+        "evaluate",
+        "Compare a table of answers with gold answers.",
+        new EvaluateCommand(context));
     return new CommandLine(root)
         .setUsageHelpWidth(HELP_WIDTH)
         .setUsageHelpLongOptionsMaxWidth(34)
@@ -73,7 +83,13 @@ public final class LongformJob {
             (failure, command, parsed) -> failed(failure, parsed, context));
   }
 
+  /** Adds a command that reads with a model and so takes its options. */
   private static void add(CommandSpec root, String name, String description, Object command) {
+    OptionFlags.addTo(addPlain(root, name, description, command), 1);
+  }
+
+  private static CommandSpec addPlain(
+      CommandSpec root, String name, String description, Object command) {
     CommandLine line = new CommandLine(command);
     line.getCommandSpec().name(name);
     line.getCommandSpec()
@@ -82,8 +98,8 @@ public final class LongformJob {
         .description(description)
         .sortOptions(false);
     line.getCommandSpec().addOption(help()).addOption(verbose());
-    OptionFlags.addTo(line.getCommandSpec(), 1);
     root.addSubcommand(name, line);
+    return line.getCommandSpec();
   }
 
   // one line: the options of all strategies would fill half a page

@@ -1,0 +1,82 @@
+package org.longform.spark.job;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.longform.datasets.tasks.CorpusGenerator;
+import org.longform.datasets.tasks.CorpusRequest;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import picocli.CommandLine.Option;
+
+/** Writes a corpus of long synthetic articles with questions and gold answers. */
+final class ArticlesCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  @Option(
+      names = "--output",
+      required = true,
+      paramLabel = "<file>",
+      order = -20,
+      description = "File for the articles, one JSON line each; appears when it is complete.")
+  private Path output;
+
+  @Option(
+      names = "--lengths",
+      required = true,
+      split = ",",
+      paramLabel = "<tokens>",
+      order = -19,
+      description = "Lengths of the articles in tokens of the bundled model, separated by commas.")
+  private List<Long> lengths;
+
+  @Option(
+      names = "--articles",
+      defaultValue = "1",
+      paramLabel = "<n>",
+      order = -18,
+      description = "Articles of each length. Default: 1.")
+  private int articles;
+
+  @Option(
+      names = "--seed",
+      defaultValue = "0",
+      paramLabel = "<text>",
+      order = -17,
+      description = "The same seed gives the same articles. Default: 0.")
+  private String seed;
+
+  ArticlesCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    CorpusRequest request = request();
+    Path file = output.toAbsolutePath();
+    Files.createDirectories(file.getParent());
+    Path partial = file.resolveSibling(file.getFileName() + ".partial");
+    try (OutputStream out = Files.newOutputStream(partial)) {
+      CorpusGenerator.write(request, out);
+    }
+    Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
+    context
+        .out()
+        .printf(
+            "Wrote %d articles, %,d bytes: %s%n",
+            (long) lengths.size() * articles, Files.size(file), output);
+    return 0;
+  }
+
+  private CorpusRequest request() {
+    try {
+      return CorpusRequest.of(seed, lengths, articles);
+    } catch (IllegalArgumentException e) {
+      throw new LongformException(ErrorClass.INVALID_OPTION, e.getMessage(), e);
+    }
+  }
+}

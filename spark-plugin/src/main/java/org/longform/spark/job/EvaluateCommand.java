@@ -1,0 +1,167 @@
+package org.longform.spark.job;
+
+import static org.apache.spark.sql.functions.avg;
+import static org.apache.spark.sql.functions.coalesce;
+import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.explode;
+import static org.apache.spark.sql.functions.expr;
+import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.trim;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.longform.read.Task;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Compares a table of answers with the gold answers of a generated corpus. */
+final class EvaluateCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  @Option(
+      names = "--answers",
+      required = true,
+      paramLabel = "<path>",
+      order = -20,
+      description = "Delta table that 'longform ask' wrote.")
+  private String answers;
+
+  @Option(
+      names = "--gold",
+      required = true,
+      paramLabel = "<path>",
+      order = -19,
+      description =
+          "JSON lines with doc_id, length_tokens_target and questions, each with question and"
+              + " answer, as the article generator writes them.")
+  private String gold;
+
+  @Option(
+      names = "--show",
+      defaultValue = "3",
+      paramLabel = "<n>",
+      order = -18,
+      description = "Answers of each method to print beside the gold answers. Default: 3.")
+  private int show;
+
+  @Mixin private SessionArguments session;
+
+  EvaluateCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() {
+    try (JobSession open = JobSession.open(session.master())) {
+      Dataset<Row> judged = judged(open.spark()).cache();
+      printAnswers(judged);
+      printExactMatch(judged);
+      judged.unpersist();
+    }
+    return 0;
+  }
+
+  /** One row for each answer that has a gold answer. */
+  private Dataset<Row> judged(SparkSession spark) {
+    Dataset<Row> goldAnswers =
+        spark
+            .read()
+            .schema(
+                "doc_id string, length_tokens_target long, "
+                    + "questions array<struct<question: string, answer: string, depth: double>>")
+            .json(gold)
+            .select(col("doc_id"), col("length_tokens_target"), explode(col("questions")).as("q"))
+            .select(
+                col("doc_id"),
+                col("length_tokens_target").as("length"),
+                col("q.question").as("question"),
+                col("q.answer").as("gold"),
+                col("q.depth").as("depth"));
+    return spark
+        .read()
+        .format("delta")
+        .load(answers)
+        .where(col("task").equalTo(Task.ASK.word()))
+        .join(goldAnswers, new String[] {"doc_id", "question"}, "inner")
+        .withColumn("exact", coalesce(trim(col("value")).equalTo(col("gold")), lit(false)));
+  }
+
+  private void printAnswers(Dataset<Row> judged) {
+    if (show <= 0) {
+      return;
+    }
+    List<Row> rows =
+        judged
+            .withColumn(
+                "place",
+                expr("row_number() OVER (PARTITION BY method ORDER BY length DESC, depth, doc_id)"))
+            .where(col("place").leq(show))
+            .orderBy("length", "doc_id", "question", "method")
+            .collectAsList();
+    String asked = "";
+    for (Row row : rows) {
+      String question = row.getAs("question");
+      if (!question.equals(asked)) {
+        asked = question;
+        context
+            .out()
+            .printf(
+                "%n%s, %d tokens, %.0f%% into it%n  question     %s%n  gold         %s%n",
+                row.<String>getAs("doc_id"),
+                row.<Long>getAs("length"),
+                100 * row.<Double>getAs("depth"),
+                question,
+                row.<String>getAs("gold"));
+      }
+      String value = row.getAs("value");
+      context
+          .out()
+          .printf("  %-12s %s%n", row.<String>getAs("method"), value == null ? "(none)" : value);
+    }
+  }
+
+  private void printExactMatch(Dataset<Row> judged) {
+    List<Row> rows =
+        judged
+            .groupBy("method", "length")
+            .agg(avg(col("exact").cast("double")).as("share"), count(lit(1)).as("questions"))
+            .orderBy("method", "length")
+            .collectAsList();
+    TreeSet<Long> lengths = new TreeSet<>();
+    Map<String, Map<Long, String>> cells = new LinkedHashMap<>();
+    for (Row row : rows) {
+      long length = row.getAs("length");
+      lengths.add(length);
+      cells
+          .computeIfAbsent(row.getAs("method"), method -> new LinkedHashMap<>())
+          .put(
+              length,
+              "%.0f%% of %d"
+                  .formatted(100 * row.<Double>getAs("share"), row.<Long>getAs("questions")));
+    }
+    context.out().printf("%nExact match of the whole answer, by tokens of the article:%n");
+    List<String> head = new ArrayList<>(List.of("method"));
+    lengths.forEach(length -> head.add(length.toString()));
+    context.out().println(line(head));
+    cells.forEach(
+        (method, byLength) -> {
+          List<String> cellsOfMethod = new ArrayList<>(List.of(method));
+          lengths.forEach(length -> cellsOfMethod.add(byLength.getOrDefault(length, "-")));
+          context.out().println(line(cellsOfMethod));
+        });
+  }
+
+  private static String line(List<String> cells) {
+    StringBuilder line = new StringBuilder("  %-14s".formatted(cells.get(0)));
+    cells.subList(1, cells.size()).forEach(cell -> line.append("%12s".formatted(cell)));
+    return line.toString();
+  }
+}

@@ -1,0 +1,79 @@
+package org.longform.spark.job
+
+import java.io.{ByteArrayOutputStream, PrintStream}
+import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.{Files, Path}
+
+import scala.jdk.CollectionConverters._
+
+import org.longform.spark.SparkSuite
+
+/** The commands that make a corpus with gold answers and compare answers with them. */
+class CorpusCommandsSuite extends SparkSuite {
+  private case class Ran(code: Int, out: String, err: String)
+
+  private def run(arguments: String*): Ran = {
+    val out = new ByteArrayOutputStream
+    val err = new ByteArrayOutputStream
+    val context =
+      new CommandContext(
+        new RuntimeReaders,
+        new PrintStream(out, true, UTF_8),
+        new PrintStream(err, true, UTF_8)
+      )
+    Ran(LongformJob.run(arguments.toArray, context), out.toString(UTF_8), err.toString(UTF_8))
+  }
+
+  private def corpus(directory: Path): Path = {
+    val file = directory.resolve("articles.jsonl")
+    val ran =
+      run("articles", "--seed", "s", "--lengths", "200,440", "--articles", "2", "--output", file.toString)
+    assert(ran.code == 0, ran.err)
+    assert(ran.out.startsWith("Wrote 4 articles"))
+    file
+  }
+
+  test("articles writes one JSON line an article, the same for the same seed") {
+    val directory = Files.createTempDirectory("corpus-")
+    val file = corpus(directory)
+    assert(Files.readAllLines(file).size() == 4)
+    assert(directory.toFile.list().toSeq == Seq("articles.jsonl"))
+    assert(Files.readString(file) == Files.readString(corpus(Files.createTempDirectory("corpus-"))))
+  }
+
+  test("articles refuses a length of nothing in a sentence") {
+    val ran =
+      run("articles", "--lengths", "0", "--output", Files.createTempDirectory("c").resolve("f").toString)
+    assert(ran.code == LongformJob.WRONG_ARGUMENTS)
+    assert(ran.err.contains("Cannot write a corpus: target lengths must be given and positive ([0])"))
+  }
+
+  test("evaluate counts exact answers by method and length and shows them beside the gold ones") {
+    val directory = Files.createTempDirectory("evaluate-")
+    val gold = spark.read.json(corpus(directory).toString)
+    val answers = gold
+      .selectExpr("doc_id", "length_tokens_target AS length", "explode(questions) AS q")
+      .selectExpr(
+        "doc_id",
+        "q.question",
+        "'ask' AS task",
+        "'some-method' AS method",
+        "CASE WHEN length = 200 THEN concat(q.answer, ' ') WHEN q.depth < 0.5 THEN NULL ELSE 'wrong' END AS value"
+      )
+    answers.write.format("delta").save(directory.resolve("answers").toString)
+    val ran = run(
+      "evaluate",
+      "--answers",
+      directory.resolve("answers").toString,
+      "--gold",
+      directory.resolve("articles.jsonl").toString,
+      "--show",
+      "2"
+    )
+    assert(ran.code == 0, ran.err)
+    val table = ran.out.substring(ran.out.indexOf("Exact match"))
+    assert(table.linesIterator.exists(_.trim.split("\\s+").toSeq == Seq("method", "200", "440")))
+    assert(table.contains("some-method") && table.contains("100% of") && table.contains("0% of"))
+    assert(ran.out.contains("  gold  ") && ran.out.linesIterator.count(_.startsWith("  question")) == 2)
+  }
+}
