@@ -6,10 +6,10 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
+import org.longform.models.ModelLocation;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
-import org.longform.runtime.ModelLocation;
 import org.longform.spark.conf.SparkSettings;
 
 /** The driver's side: everything that can be wrong is found here, before executors start. */

@@ -9,7 +9,6 @@ import org.longform.options.GenerationOptions;
 import org.longform.options.OptionSource;
 import org.longform.options.Options;
 import org.longform.options.PromptOptions;
-import org.longform.read.Task;
 import org.longform.tokenizer.Tokenizer;
 import org.longform.tokenizer.Tokenizer.Place;
 

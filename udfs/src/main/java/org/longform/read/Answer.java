@@ -2,6 +2,7 @@ package org.longform.read;
 
 import java.util.List;
 import java.util.Optional;
+import org.longform.prompt.Task;
 
 /**
  * One answer and all that is to be known of how it came about. {@code value} is null exactly when

@@ -5,11 +5,11 @@ import java.util.Map;
 import org.longform.generate.FinishReason;
 import org.longform.generate.RowSeed;
 import org.longform.kernels.error.ErrorClass;
+import org.longform.models.LoadedModel;
 import org.longform.options.ContextOptions;
 import org.longform.options.GenerationOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
-import org.longform.runtime.LoadedModel;
 
 /** What all answers of one reading have in common. */
 record AnswerHeader(String method, String model, String modelRevision, long seed) {

@@ -1,6 +1,7 @@
 package org.longform.read;
 
 import java.util.List;
+import org.longform.prompt.Task;
 
 /**
  * One document and what is asked of it.

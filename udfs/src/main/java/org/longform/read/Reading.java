@@ -11,13 +11,13 @@ import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
+import org.longform.models.LoadedModel;
 import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
 import org.longform.options.PromptOptions;
 import org.longform.prompt.Prompt;
-import org.longform.runtime.Counters;
-import org.longform.runtime.LoadedModel;
+import org.longform.prompt.Task;
 import org.longform.tokenizer.TokenChunk;
 import org.longform.tokenizer.TokenStream;
 
@@ -27,7 +27,7 @@ final class Reading implements AutoCloseable {
   private final Options options;
   private final AnswerHeader header;
   private final ReadRequest request;
-  private final Counters counters;
+  private final ReadCounters counters;
   private final Session session;
   private final int[] prefix;
   private final DocumentTokens document;
@@ -44,7 +44,7 @@ final class Reading implements AutoCloseable {
       Options options,
       AnswerHeader header,
       ReadRequest request,
-      Counters counters) {
+      ReadCounters counters) {
     this.model = model;
     this.options = options;
     this.header = header;

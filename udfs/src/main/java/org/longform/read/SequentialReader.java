@@ -5,9 +5,8 @@ import java.util.List;
 import java.util.function.Supplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.models.LoadedModel;
 import org.longform.options.Options;
-import org.longform.runtime.Counters;
-import org.longform.runtime.LoadedModel;
 
 /**
  * Feeds a document from its beginning to its end, once, and answers every question from a fork of
@@ -16,13 +15,13 @@ import org.longform.runtime.LoadedModel;
 public final class SequentialReader implements DocumentReader {
   private final Options callOptions;
   private final Supplier<LoadedModel> model;
-  private final Counters counters;
+  private final ReadCounters counters;
 
   /**
    * @param options what was set by the call and the conf; the model's own defaults come under them
    * @param model loads the model when first asked
    */
-  public SequentialReader(Options options, Supplier<LoadedModel> model, Counters counters) {
+  public SequentialReader(Options options, Supplier<LoadedModel> model, ReadCounters counters) {
     this.callOptions = options;
     this.model = model;
     this.counters = counters;

@@ -4,16 +4,22 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.LongAdder;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.ModelConfig;
 import org.longform.kernels.model.ModelFamilies;
+import org.longform.models.LoadedModel;
+import org.longform.models.LoadedModels;
+import org.longform.models.ModelLocation;
+import org.longform.models.ModelRevision;
 import org.longform.options.ContextOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.read.DocumentReader;
+import org.longform.read.ReadCounters;
 import org.longform.read.SequentialReader;
 
 /**
@@ -22,8 +28,9 @@ import org.longform.read.SequentialReader;
  */
 public final class LongformRuntime {
   private static final int READERS = 256;
-  private static final Counters COUNTERS = new Counters();
-  private static final LoadedModels MODELS = new LoadedModels(COUNTERS);
+  private static final LongAdder MODEL_LOADS = new LongAdder();
+  private static final ReadCounters COUNTERS = new ReadCounters();
+  private static final LoadedModels MODELS = new LoadedModels(MODEL_LOADS::increment);
   // rows may bring options of their own, so the number of readers is bounded
   private static final Map<Options, DocumentReader> READERS_BY_OPTIONS =
       new LinkedHashMap<>(16, 0.75f, true) {
@@ -127,7 +134,7 @@ public final class LongformRuntime {
   }
 
   public static RuntimeStats stats() {
-    return COUNTERS.snapshot();
+    return RuntimeStats.of(MODEL_LOADS.sum(), COUNTERS);
   }
 
   /** Frees all models. Documents being read end first; later calls load again. */

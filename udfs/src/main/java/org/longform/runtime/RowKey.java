@@ -27,7 +27,7 @@ public final class RowKey {
     digest.update(bytes);
   }
 
-  static MessageDigest sha256() {
+  private static MessageDigest sha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

@@ -1,5 +1,7 @@
 package org.longform.runtime;
 
+import org.longform.read.ReadCounters;
+
 /**
  * What this process did since it started.
  *
@@ -20,4 +22,17 @@ public record RuntimeStats(
     long tokensGenerated,
     long tokensAttended,
     long kvBytes,
-    long peakKvBytes) {}
+    long peakKvBytes) {
+
+  static RuntimeStats of(long modelLoads, ReadCounters counters) {
+    return new RuntimeStats(
+        modelLoads,
+        counters.documents(),
+        counters.failedRows(),
+        counters.tokensRead(),
+        counters.tokensGenerated(),
+        counters.tokensAttended(),
+        counters.kvBytes(),
+        counters.peakKvBytes());
+  }
+}

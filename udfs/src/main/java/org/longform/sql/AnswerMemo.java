@@ -4,9 +4,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.longform.options.Options;
+import org.longform.prompt.Task;
 import org.longform.read.Answer;
 import org.longform.read.ReadRequest;
-import org.longform.read.Task;
 import org.longform.runtime.RowKey;
 
 /**

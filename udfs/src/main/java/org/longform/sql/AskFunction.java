@@ -7,7 +7,7 @@ import java.util.Optional;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 
 /** {@code ai_ask(content, question | array<question> [, options])}. */
 final class AskFunction implements SqlFunction {

@@ -2,7 +2,7 @@ package org.longform.sql;
 
 import java.util.List;
 import java.util.Map;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 
 /**
  * What one call of a function asks for.

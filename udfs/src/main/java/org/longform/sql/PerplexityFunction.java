@@ -3,7 +3,7 @@ package org.longform.sql;
 import java.util.List;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 
 /** {@code ai_perplexity(content [, options])}. */
 final class PerplexityFunction implements SqlFunction {

@@ -6,7 +6,7 @@ import java.util.Optional;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.longform.options.PromptOptions;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 
 /** {@code ai_summarize(content [, max_words [, options]])}. */
 final class SummarizeFunction implements SqlFunction {

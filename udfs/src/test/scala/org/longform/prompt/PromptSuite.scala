@@ -2,7 +2,6 @@ package org.longform.prompt
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.options.{GenerationOptions, Options}
-import org.longform.read.Task
 import org.longform.tokenizer.{TestModels, Tokenizer}
 import org.scalatest.BeforeAndAfterAll
 import org.scalatest.funsuite.AnyFunSuite

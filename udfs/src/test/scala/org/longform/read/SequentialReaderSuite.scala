@@ -6,6 +6,7 @@ import scala.jdk.CollectionConverters._
 
 import org.longform.datasets.tasks.{NeedleCase, NeedleCases, NeedleRequest}
 import org.longform.kernels.error.ErrorClass
+import org.longform.prompt.Task
 import org.longform.runtime.LongformRuntime
 import org.longform.tokenizer.Tokenizer
 import org.scalatest.BeforeAndAfterAll

@@ -1,7 +1,7 @@
 package org.longform.spark.job;
 
 import java.util.List;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 

@@ -11,12 +11,12 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.util.LongAccumulator;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.prompt.Task;
 import org.longform.read.Answer;
 import org.longform.read.AnswerError;
 import org.longform.read.DocumentReader;
 import org.longform.read.ReadListener;
 import org.longform.read.ReadRequest;
-import org.longform.read.Task;
 import org.longform.spark.job.PendingDocument.PendingQuestion;
 import org.longform.spark.sink.AnswerRow;
 

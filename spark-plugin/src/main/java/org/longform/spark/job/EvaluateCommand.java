@@ -22,7 +22,7 @@ import java.util.concurrent.Callable;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 

@@ -3,7 +3,7 @@ package org.longform.spark.job;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 import org.longform.spark.job.input.InputSpec;
 
 /**

@@ -5,7 +5,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;

@@ -28,7 +28,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.storage.StorageLevel;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 import org.longform.spark.job.input.Corpus;
 
 /**

@@ -14,7 +14,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 import org.longform.runtime.LongformRuntime;
 import org.longform.spark.task.StageTask;
 import org.longform.sql.AnswerSchema;

@@ -6,9 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.longform.prompt.Task;
 import org.longform.read.Answer;
 import org.longform.read.Evidence;
-import org.longform.read.Task;
 
 /**
  * One answer with what tells its row from others.

@@ -5,7 +5,7 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
-import org.longform.read.Task;
+import org.longform.prompt.Task;
 
 /** What a pipeline stage does with each document, as its parameters say. */
 public final class StageTask {

@@ -19,7 +19,7 @@ import org.longform.options.{
   Options
 }
 import org.longform.options.PromptOptions
-import org.longform.read.Task
+import org.longform.prompt.Task
 import org.longform.runtime.LongformRuntime
 import org.longform.spark.conf.OptionParams
 import org.longform.spark.task.StageTask

@@ -1,7 +1,7 @@
 package org.longform.spark.job
 
 import org.apache.spark.sql.Row
-import org.longform.read.Task
+import org.longform.prompt.Task
 import org.longform.spark.SparkSuite
 import org.longform.spark.job.input.InputSpec
 

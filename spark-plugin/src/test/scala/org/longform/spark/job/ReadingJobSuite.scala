@@ -1,7 +1,7 @@
 package org.longform.spark.job
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.read.Task
+import org.longform.prompt.Task
 import org.scalatest.BeforeAndAfterEach
 
 class ReadingJobSuite extends JobFixture with BeforeAndAfterEach {

@@ -1,4 +1,4 @@
-package org.longform.runtime;
+package org.longform.models;
 
 import java.net.URI;
 import java.nio.file.Files;

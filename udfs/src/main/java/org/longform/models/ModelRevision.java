@@ -1,4 +1,4 @@
-package org.longform.runtime;
+package org.longform.models;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
@@ -16,13 +17,14 @@ import java.util.stream.Stream;
  * What tells two versions of a model apart: the commit of a hub snapshot where the directory is
  * one, else a fingerprint of its files.
  */
-final class ModelRevision {
+public final class ModelRevision {
   // of a large file the first and last part count, so that naming a model does not read all of it
   private static final int SAMPLE_BYTES = 1 << 20;
 
   private ModelRevision() {}
 
-  static String of(Path directory) {
+  /** 16 hexadecimal digits, or the 40 of a commit. */
+  public static String of(Path directory) {
     Path parent = directory.toAbsolutePath().normalize().getParent();
     String name = directory.toAbsolutePath().normalize().getFileName().toString();
     if (parent != null
@@ -31,8 +33,8 @@ final class ModelRevision {
         && name.matches("[0-9a-f]{40}")) {
       return name;
     }
-    MessageDigest digest = RowKey.sha256();
     try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
       for (Path file : modelFiles(directory)) {
         long size = Files.size(file);
         digest.update((file.getFileName() + ":" + size + ":").getBytes(StandardCharsets.UTF_8));
@@ -41,10 +43,12 @@ final class ModelRevision {
           sample(channel, Math.max(SAMPLE_BYTES, size - SAMPLE_BYTES), size, digest);
         }
       }
+      return HexFormat.of().formatHex(digest.digest(), 0, 8);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
     }
-    return HexFormat.of().formatHex(digest.digest(), 0, 8);
   }
 
   private static List<Path> modelFiles(Path directory) throws IOException {

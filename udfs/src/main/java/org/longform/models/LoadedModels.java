@@ -1,4 +1,4 @@
-package org.longform.runtime;
+package org.longform.models;
 
 import java.util.HashMap;
 import java.util.Map;
@@ -12,19 +12,23 @@ import org.slf4j.LoggerFactory;
  * The models of this process. Each is loaded once, by the first task that needs it, while the
  * others wait; it stays until the process ends or {@link #close} is called.
  */
-final class LoadedModels implements AutoCloseable {
+public final class LoadedModels implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LoadedModels.class);
 
   private final Map<Key, CompletableFuture<LoadedModel>> models = new HashMap<>();
-  private final Counters counters;
+  private final Runnable onLoad;
 
   private record Key(String directory, String device, int threads) {}
 
-  LoadedModels(Counters counters) {
-    this.counters = counters;
+  /**
+   * @param onLoad told of each model that was loaded
+   */
+  public LoadedModels(Runnable onLoad) {
+    this.onLoad = onLoad;
   }
 
-  LoadedModel get(ModelLocation location, String device, int threads) {
+  /** The model, loaded if it is not yet. A failure to load is thrown to all who wait for it. */
+  public LoadedModel get(ModelLocation location, String device, int threads) {
     Key key = new Key(location.directory().toAbsolutePath().toString(), device, threads);
     CompletableFuture<LoadedModel> future;
     boolean first = false;
@@ -53,7 +57,7 @@ final class LoadedModels implements AutoCloseable {
     long started = System.nanoTime();
     try {
       LoadedModel model = LoadedModel.load(location, key.device, key.threads);
-      counters.modelLoaded();
+      onLoad.run();
       LOG.info(
           "Loaded model '{}' revision {} on device '{}' in {} ms.",
           location.name(),

@@ -1,4 +1,4 @@
-package org.longform.runtime;
+package org.longform.models;
 
 import org.longform.generate.GenerationConfig;
 import org.longform.kernels.device.DeviceProvider;

@@ -1,4 +1,4 @@
-package org.longform.read;
+package org.longform.prompt;
 
 /** What is done with a document. */
 public enum Task {

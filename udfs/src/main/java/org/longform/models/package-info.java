@@ -1,0 +1,2 @@
+/** Models as users name them: found, identified, loaded once. */
+package org.longform.models;

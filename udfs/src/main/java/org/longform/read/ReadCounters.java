@@ -1,0 +1,71 @@
+package org.longform.read;
+
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAccumulator;
+import java.util.concurrent.atomic.LongAdder;
+
+/** Running totals of this process. They advance while a document is being read, not after it. */
+public final class ReadCounters {
+  private final LongAdder documents = new LongAdder();
+  private final LongAdder failedRows = new LongAdder();
+  private final LongAdder tokensRead = new LongAdder();
+  private final LongAdder tokensGenerated = new LongAdder();
+  private final LongAdder tokensAttended = new LongAdder();
+  private final AtomicLong kvBytes = new AtomicLong();
+  private final LongAccumulator peakKvBytes = new LongAccumulator(Math::max, 0);
+
+  public void documentRead(long attended, long peakBytes) {
+    documents.increment();
+    tokensAttended.add(attended);
+    peakKvBytes.accumulate(peakBytes);
+  }
+
+  public void rowFailed() {
+    failedRows.increment();
+  }
+
+  public void tokensRead(long tokens) {
+    tokensRead.add(tokens);
+  }
+
+  public void tokensGenerated(long tokens) {
+    tokensGenerated.add(tokens);
+  }
+
+  /** Keys and values came (positive) or went (negative). */
+  public void kvBytesChanged(long bytes) {
+    kvBytes.addAndGet(bytes);
+  }
+
+  /** Documents read to the end, failed questions included. */
+  public long documents() {
+    return documents.sum();
+  }
+
+  /** Answers that carry an error. */
+  public long failedRows() {
+    return failedRows.sum();
+  }
+
+  /** Tokens of documents and questions. */
+  public long tokensRead() {
+    return tokensRead.sum();
+  }
+
+  public long tokensGenerated() {
+    return tokensGenerated.sum();
+  }
+
+  public long tokensAttended() {
+    return tokensAttended.sum();
+  }
+
+  /** Bytes of keys and values held right now. */
+  public long kvBytes() {
+    return kvBytes.get();
+  }
+
+  public long peakKvBytes() {
+    return peakKvBytes.get();
+  }
+}
