@@ -1,5 +1,6 @@
 package org.longform.spark.job;
 
+import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -41,6 +42,10 @@ final class JobSession implements AutoCloseable {
     // a second copy of a slow task would read long documents twice
     conf.set("spark.speculation", "false");
     if (conf.get("spark.master").startsWith("local")) {
+      // Spark makes this directory even if no table is ever put there
+      conf.setIfMissing(
+          "spark.sql.warehouse.dir",
+          Path.of(System.getProperty("java.io.tmpdir"), "longform-warehouse").toUri().toString());
       conf.setIfMissing("spark.ui.enabled", "false");
       conf.setIfMissing("spark.driver.host", "127.0.0.1");
       conf.setIfMissing("spark.driver.bindAddress", "127.0.0.1");

@@ -17,7 +17,7 @@ final class ProgressLine {
   private final PrintStream out;
   private final Screen screen;
   private final LongSupplier nanoTime;
-  private final long started;
+  private long started;
   private long lastPrinted;
   private int lastWidth;
 
@@ -45,6 +45,12 @@ final class ProgressLine {
     this.out = out;
     this.screen = screen;
     this.nanoTime = nanoTime;
+    this.started = nanoTime.getAsLong();
+    this.lastPrinted = started;
+  }
+
+  /** Time counts from here. */
+  void start() {
     this.started = nanoTime.getAsLong();
     this.lastPrinted = started;
   }

@@ -89,6 +89,7 @@ final class ReadingJob {
     try (WorkIndex index = WorkIndex.of(request, corpus, existing)) {
       WorkIndex.Amount total = index.amount();
       Iterator<List<PendingDocument>> batches = index.batches(request.batching().documents());
+      progress.start(); // planning is no reading
       while (batches.hasNext()) {
         Batch batch = new Batch(request, table, total, batches.next());
         batch.read(new BatchReading(spark, corpus, answers));

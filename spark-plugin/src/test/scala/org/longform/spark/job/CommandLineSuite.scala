@@ -1,0 +1,168 @@
+package org.longform.spark.job
+
+import org.longform.kernels.context.ContextStrategies
+
+import java.io.{ByteArrayOutputStream, PrintStream}
+import java.nio.charset.StandardCharsets.UTF_8
+import scala.collection.JavaConverters._
+
+class CommandLineSuite extends JobFixture {
+  private val readingCommands = Seq("summarize", "ask", "generate", "perplexity")
+
+  private case class Ended(code: Int, out: String, err: String)
+
+  private def command(arguments: String*): Ended = {
+    spark // commands take the session that runs
+    val out = new ByteArrayOutputStream
+    val err = new ByteArrayOutputStream
+    val context =
+      new CommandContext(
+        new FakeReaders,
+        new PrintStream(out, true, UTF_8),
+        new PrintStream(err, true, UTF_8)
+      )
+    val code = LongformJob.run(arguments.toArray, context)
+    Ended(code, out.toString(UTF_8), err.toString(UTF_8))
+  }
+
+  private def refused(code: Int, arguments: String*): String = {
+    val ended = command(arguments: _*)
+    assert(ended.code == code, ended)
+    assert(ended.err.linesIterator.size == 1, ended.err)
+    ended.err.trim
+  }
+
+  test("the help of each reading command lists every option and every parameter of every context") {
+    val parameters = ContextStrategies.ALL.asScala.flatMap(_.parameters().asScala).map("--" + _.name()).toSet
+    assert(parameters.size >= 10)
+    readingCommands.foreach { name =>
+      val help = command(name, "--help")
+      assert(help.code == 0)
+      assert(help.out.startsWith(s"Usage: longform $name --input=<path> --output=<path> [options]"))
+      val listed = "--[a-z-]+".r.findAllIn(help.out).toSet
+      val missing = (OptionFlags.all().asScala.map(_.flag()).toSet ++ parameters) -- listed
+      assert(missing.isEmpty, name)
+      Seq(
+        "--format",
+        "--text-column",
+        "--id-column",
+        "--limit",
+        "--batch-documents",
+        "--batch-minutes",
+        "--retry-failed"
+      )
+        .foreach(flag => assert(listed(flag), name))
+    }
+    assert(command("ask", "--help").out.contains("--questions-column"))
+    assert(!command("ask", "--help").out.contains("--sql-prefix"))
+  }
+
+  test("the first page lists the commands") {
+    val help = command("--help")
+    assert(help.code == 0)
+    (readingCommands ++ Seq("inspect", "tokenize")).foreach(name => assert(help.out.contains(s"  $name ")))
+  }
+
+  test("wrong arguments are one sentence and exit code 2") {
+    assert(
+      refused(2, "ask", "--output", "o") ==
+        "Cannot run 'longform ask': Missing required option: '--input=<path>'. See 'longform ask --help'."
+    )
+    assert(refused(2, "ask", "--input", "i", "--output", "o", "--contxt", "full").contains("'--contxt'"))
+    assert(refused(2, "fly").startsWith("Cannot run 'longform': Unmatched argument"))
+    assert(refused(2).startsWith("Cannot run 'longform': Missing required subcommand"))
+    assert(
+      refused(2, "ask", "--input", "i", "--output", "o") ==
+        "Cannot ask: there is no question. Give --question or --questions-column."
+    )
+    val summarize = Seq("summarize", "--input", "i", "--output", "o")
+    assert(
+      refused(2, summarize ++ Seq("--temperature", "hot"): _*)
+        .startsWith("Cannot use option '--temperature': ")
+    )
+    assert(
+      refused(2, summarize ++ Seq("--top-p", "0.5", "--top-p", "0.6"): _*).contains("it is given 2 times")
+    )
+    assert(refused(2, summarize ++ Seq("--format", "pdf"): _*).contains("Give one of auto, text, jats"))
+    assert(refused(2, summarize ++ Seq("--limit", "0"): _*).contains("it must be at least 1 (0)"))
+    assert(refused(2, summarize ++ Seq("--batch-minutes", "x"): _*).contains("'--batch-minutes'"))
+    assert(
+      refused(1, summarize ++ Seq("--model", "/no/such"): _*)
+        .startsWith("Cannot find model '/no/such': there is no")
+    )
+  }
+
+  test("a run prints the answers that were asked for, what it did and how to query the table") {
+    val in = emptyFolder()
+    val out = emptyFolder().resolve("answers")
+    write(in, "a.txt", "alpha text")
+    write(in, "b.txt", " ")
+    val asked = Seq(
+      "ask",
+      "--input",
+      in.toString,
+      "--output",
+      out.toString,
+      "--question",
+      "who?",
+      "--question",
+      "when?"
+    )
+    val ended = command(asked ++ Seq("--show", "3"): _*)
+    assert(ended.code == 0, ended)
+    assert(ended.out.contains("a.txt\n  Q: when?\n  A: ask|when?|10|alpha te\n"))
+    assert(ended.out.contains("b.txt\n  Q: when?\n  Cannot read document"))
+    assert(ended.out.contains("2 rows with a value, 2 with an error, 0 were there before; "))
+    assert(ended.out.contains(s"The Delta table is at file:$out"))
+    val query = ended.out.linesIterator.find(_.startsWith("Query it: ")).get.stripPrefix("Query it: ")
+    assert(spark.sql(query).count() == 4)
+    assert(command(asked: _*).out.contains("0 rows with a value, 0 with an error, 4 were there before; "))
+  }
+
+  test("a failed job is one sentence and exit code 1, with its origin on request") {
+    val in = emptyFolder()
+    write(in, "a.txt", "this FAILS")
+    def failing(flags: Seq[String], input: String = in.toString): Seq[String] =
+      Seq("summarize", "--input", input, "--output", emptyFolder().resolve("o").toString) ++ flags
+    assert(command(failing(Nil): _*).code == 0)
+    assert(
+      refused(
+        1,
+        failing(Seq("--fail-on-error")): _*
+      ) == "Cannot read the document: it fails (FAILS). Heal it."
+    )
+    val verbose = command(failing(Seq("--fail-on-error", "--verbose")): _*)
+    assert(
+      verbose.code == 1 && verbose.err.contains("LongformException") && verbose.err.contains(
+        "at org.longform"
+      )
+    )
+    assert(refused(1, failing(Nil, "/no/where"): _*).startsWith("Cannot read documents from '/no/where': "))
+  }
+
+  test("tokenize counts the tokens of each document") {
+    val in = emptyFolder()
+    write(in, "a.txt", "x" * 400)
+    write(in, "b.txt", "y" * 4000)
+    write(in, "c.txt", "")
+    val ended = command("tokenize", "--input", in.toString)
+    assert(ended.code == 0, ended)
+    assert(ended.out.linesIterator.toSeq.head.trim.matches("1,000 tokens +4,000 characters .*b.txt"))
+    assert(ended.out.contains("2 documents, 1,100 tokens; shortest 100, median 1,000, longest 1,000"))
+    assert(ended.out.contains("1 documents have no text or cannot be read"))
+  }
+
+  test("inspect shows the bundled model, its memory needs and the defaults of each context") {
+    val ended = command("inspect")
+    assert(ended.code == 0, ended)
+    Seq(
+      "parameters      1,016,960",
+      "16 bits each",
+      "trained window  512 tokens",
+      "2,048 bytes for each token"
+    ).foreach { text =>
+      assert(ended.out.contains(text))
+    }
+    ContextStrategies.ALL.forEach(strategy => assert(ended.out.contains("context " + strategy.name())))
+  }
+}
