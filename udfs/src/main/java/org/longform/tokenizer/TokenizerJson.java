@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -167,8 +166,7 @@ final class TokenizerJson {
       throw file.invalid("its model has no vocabulary");
     }
     int largest = -1;
-    for (Iterator<Map.Entry<String, JsonNode>> it = vocabulary.fields(); it.hasNext(); ) {
-      Map.Entry<String, JsonNode> entry = it.next();
+    for (Map.Entry<String, JsonNode> entry : vocabulary.properties()) {
       JsonNode id = entry.getValue();
       if (!id.isInt() || id.intValue() < 0 || id.intValue() == Integer.MAX_VALUE) {
         throw file.invalid("the id of token '%s' is not one (%s)".formatted(entry.getKey(), id));

@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
-import java.util.stream.IntStream;
 import org.apache.spark.FutureAction;
 import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -19,7 +18,7 @@ import org.longform.spark.job.DocumentAnswers.Arrived;
 import org.longform.spark.job.input.Corpus;
 import scala.Tuple2;
 import scala.collection.Iterator;
-import scala.collection.JavaConverters;
+import scala.collection.immutable.Range$;
 import scala.runtime.AbstractFunction0;
 import scala.runtime.AbstractFunction1;
 import scala.runtime.AbstractFunction2;
@@ -67,9 +66,7 @@ final class BatchReading {
         .submitJob(
             placed.rdd(),
             new ReadTask(answers),
-            JavaConverters.asScalaBuffer(
-                    IntStream.range(0, tasks.size()).<Object>mapToObj(Integer::valueOf).toList())
-                .toSeq(),
+            Range$.MODULE$.apply(0, tasks.size()),
             new AbstractFunction2<Object, List<Row>, BoxedUnit>() {
               @Override
               public BoxedUnit apply(Object task, List<Row> rows) {
