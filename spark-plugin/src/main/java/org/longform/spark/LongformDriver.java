@@ -1,13 +1,11 @@
 package org.longform.spark;
 
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
-import org.longform.datasets.models.BundledModels;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
@@ -33,9 +31,8 @@ final class LongformDriver implements DriverPlugin {
   // An executor has a working directory of its own, in which a relative path means something else.
   private static void makeModelAbsolute(SparkConf conf) {
     String key = ModelOptions.MODEL.confKey();
-    if (conf.contains(key) && !BundledModels.names().contains(conf.get(key))) {
-      Path directory = ModelLocation.resolve(conf.get(key)).directory();
-      conf.set(key, directory.toAbsolutePath().normalize().toString());
+    if (conf.contains(key)) {
+      conf.set(key, ModelLocation.portable(conf.get(key)));
     }
   }
 

@@ -83,10 +83,10 @@ class LongformPluginSuite extends SparkSuite {
     val model = BundledModels.localDirectory("longform-tiny")
     val relative = Path.of("").toAbsolutePath.relativize(model.toAbsolutePath).toString
     val session = LocalSession.of(Plugin + ("spark.longform.model" -> relative))
-    assert(
-      session.sparkContext.getConf.get("spark.longform.model") == model.toAbsolutePath.normalize.toString
-    )
-    assert(session.sql("SELECT ai_count_tokens('Blue light')").head().getInt(0) > 0)
+    val absolute = model.toAbsolutePath.normalize.toString
+    assert(session.sparkContext.getConf.get("spark.longform.model") == absolute)
+    val named = session.sql("SELECT ai_summarize_detail('Blue light doubles the leaf area.', 5).model")
+    assert(named.head().getString(0) == absolute)
   }
 
   test("a stopped application leaves no settings behind") {

@@ -102,6 +102,18 @@ public final class LongformRuntime {
         new ModelLimits(spec.trainedWindow(), spec.layers()));
   }
 
+  /**
+   * The same options as they may be sent to executors: see {@link ModelLocation#portable}. Call it
+   * on the driver, where a relative path is what the user meant.
+   */
+  public static Options portable(Options options) {
+    if (!options.isSet(ModelOptions.MODEL)) {
+      return options;
+    }
+    String model = ModelLocation.portable(options.get(ModelOptions.MODEL));
+    return options.with(ModelOptions.MODEL, model, options.sourceOf(ModelOptions.MODEL));
+  }
+
   /** Everything that an answer depends on beside the document, as canonical text. */
   public static String describe(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));

@@ -45,6 +45,18 @@ public record ModelLocation(String name, Path directory) {
     return new ModelLocation(name, directory);
   }
 
+  /**
+   * The name as another process on any node may use it: a relative path made absolute, since an
+   * executor has a working directory of its own. What is no local directory is left as it is.
+   */
+  public static String portable(String name) {
+    if (BundledModels.names().contains(name)) {
+      return name;
+    }
+    Path directory = path(name);
+    return Files.isDirectory(directory) ? directory.toAbsolutePath().normalize().toString() : name;
+  }
+
   private static Path path(String name) {
     try {
       return name.startsWith("file:") ? Path.of(URI.create(name)) : Path.of(name);

@@ -3,8 +3,10 @@ package org.longform.sql;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.spark.SparkEnv;
+import org.apache.spark.TaskContext;
 import org.apache.spark.sql.internal.SQLConf;
 import org.longform.options.Options;
+import org.longform.runtime.LongformRuntime;
 import scala.Tuple2;
 
 /** What the Spark configuration says about Longform: the application's, then the session's. */
@@ -31,6 +33,7 @@ public final class SessionConf {
         conf.put(entry._1(), entry._2());
       }
     }
-    return Options.ofSparkConf(conf);
+    Options options = Options.ofSparkConf(conf);
+    return TaskContext.get() == null ? LongformRuntime.portable(options) : options;
   }
 }

@@ -4,9 +4,13 @@ import static org.apache.spark.sql.functions.avg;
 import static org.apache.spark.sql.functions.coalesce;
 import static org.apache.spark.sql.functions.col;
 import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.count_distinct;
+import static org.apache.spark.sql.functions.desc;
 import static org.apache.spark.sql.functions.explode;
 import static org.apache.spark.sql.functions.expr;
 import static org.apache.spark.sql.functions.lit;
+import static org.apache.spark.sql.functions.max;
+import static org.apache.spark.sql.functions.min;
 import static org.apache.spark.sql.functions.trim;
 
 import java.util.ArrayList;
@@ -24,6 +28,8 @@ import picocli.CommandLine.Option;
 
 /** Compares a table of answers with the gold answers of a generated corpus. */
 final class EvaluateCommand implements Callable<Integer> {
+  private static final int LONGEST_SHOWN = 100;
+
   private final CommandContext context;
 
   @Option(
@@ -49,7 +55,7 @@ final class EvaluateCommand implements Callable<Integer> {
       defaultValue = "3",
       paramLabel = "<n>",
       order = -18,
-      description = "Answers of each method to print beside the gold answers. Default: 3.")
+      description = "Questions to print with gold answer and answers. Default: 3.")
   private int show;
 
   @Mixin private SessionArguments session;
@@ -98,13 +104,25 @@ final class EvaluateCommand implements Callable<Integer> {
     if (show <= 0) {
       return;
     }
+    // questions that most methods answered come first, so that methods stand side by side; of each
+    // length one, then of each a second
+    Dataset<Row> shown =
+        judged
+            .groupBy("doc_id", "question")
+            .agg(
+                count_distinct(col("method")).as("methods"),
+                max("length").as("longest"),
+                min("depth").as("place"))
+            .withColumn(
+                "nth",
+                expr("row_number() OVER (PARTITION BY methods, longest ORDER BY place, doc_id)"))
+            .orderBy(desc("methods"), col("nth"), desc("longest"))
+            .limit(show)
+            .select("doc_id", "question");
     List<Row> rows =
         judged
-            .withColumn(
-                "place",
-                expr("row_number() OVER (PARTITION BY method ORDER BY length DESC, depth, doc_id)"))
-            .where(col("place").leq(show))
-            .orderBy("length", "doc_id", "question", "method")
+            .join(shown, new String[] {"doc_id", "question"}, "left_semi")
+            .orderBy("length", "depth", "doc_id", "method")
             .collectAsList();
     String asked = "";
     for (Row row : rows) {
@@ -121,11 +139,17 @@ final class EvaluateCommand implements Callable<Integer> {
                 question,
                 row.<String>getAs("gold"));
       }
-      String value = row.getAs("value");
       context
           .out()
-          .printf("  %-12s %s%n", row.<String>getAs("method"), value == null ? "(none)" : value);
+          .printf("  %-12s %s%n", row.<String>getAs("method"), shortened(row.getAs("value")));
     }
+  }
+
+  private static String shortened(String value) {
+    if (value == null) {
+      return "(none)";
+    }
+    return value.length() <= LONGEST_SHOWN ? value : value.substring(0, LONGEST_SHOWN) + " …";
   }
 
   private void printExactMatch(Dataset<Row> judged) {

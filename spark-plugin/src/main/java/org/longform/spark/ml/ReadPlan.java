@@ -51,7 +51,7 @@ record ReadPlan(
     Column question = question(values, task, columns);
     List<Added> added = added(values, task);
     StructType outputSchema = outputSchema(added, columns);
-    Options all = SessionConf.options().and(Options.ofCall(options));
+    Options all = LongformRuntime.portable(SessionConf.options().and(Options.ofCall(options)));
     LongformRuntime.validate(all);
     ReadRow reader = new ReadRow(task, all, onFailure(all));
     return new ReadPlan(task, document, question, reader, added, outputSchema);

@@ -7,6 +7,7 @@ import com.johnsnowlabs.nlp.{
   HasBatchedAnnotate,
   ParamsAndFeaturesReadable
 }
+import org.apache.spark.TaskContext
 import org.apache.spark.ml.param.{Param, Params}
 import org.apache.spark.ml.util.Identifiable
 import org.apache.spark.sql.Dataset
@@ -42,6 +43,10 @@ class LongDocumentAnnotator(override val uid: String)
   override val inputAnnotatorTypes: Array[String] = Array(AnnotatorType.DOCUMENT)
 
   private val optionParams = new OptionParams(uid)
+
+  // What the driver found, paths made absolute: it travels to the executors with the stage. A LightPipeline has
+  // no tasks and asks when it reads.
+  private var driverOptions: Option[Options] = None
 
   /** What to do: summarize, ask, generate or perplexity. */
   val task = new Param[String](uid, "task", "What to do: summarize, ask, generate or perplexity.")
@@ -88,18 +93,22 @@ class LongDocumentAnnotator(override val uid: String)
   /** Checks the task, the options and the model, before anything runs. */
   override protected def beforeAnnotate(dataset: Dataset[_]): Dataset[_] = {
     checkedTask
-    LongformRuntime.validate(effectiveOptions)
+    val options = effectiveOptions
+    LongformRuntime.validate(options)
+    driverOptions = Some(options)
     dataset
   }
 
   /** One list of annotations for each row, one annotation for each document of the row. */
   override def batchAnnotate(rows: Seq[Array[Annotation]]): Seq[Seq[Annotation]] = {
-    val reader = new AnnotationReader(checkedTask, askedQuestion, effectiveOptions)
+    val options =
+      if (TaskContext.get() == null) effectiveOptions else driverOptions.getOrElse(effectiveOptions)
+    val reader = new AnnotationReader(checkedTask, askedQuestion, options)
     rows.map(_.map(reader.read).toSeq)
   }
 
   private def effectiveOptions: Options =
-    SessionConf.options().and(Options.ofCall(optionParams.texts(this)))
+    LongformRuntime.portable(SessionConf.options().and(Options.ofCall(optionParams.texts(this))))
 
   private def askedQuestion: String = get(question).getOrElse("")
 
