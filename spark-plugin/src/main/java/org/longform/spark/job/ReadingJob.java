@@ -136,6 +136,18 @@ final class ReadingJob {
     void read(BatchReading reading) {
       FutureAction<BoxedUnit> running = reading.start(List.copyOf(missing.values()), finished);
       try {
+        await(running);
+      } catch (RuntimeException e) {
+        running.cancel();
+        commitAfter(e);
+        throw e;
+      }
+      commit();
+      documentsLost += missing.size();
+    }
+
+    private void await(FutureAction<BoxedUnit> running) {
+      try {
         while (!running.isCompleted()) {
           take(POLL_MILLIS);
           progress.show(state());
@@ -144,21 +156,23 @@ final class ReadingJob {
           }
         }
         take(0);
-      } catch (RuntimeException | InterruptedException e) {
-        running.cancel();
-        if (e instanceof RuntimeException failure) {
-          throw failure;
-        }
+      } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         throw new LongformException(
             ErrorClass.CANCELLED,
             "Cannot go on: the job was interrupted. Run it again; finished rows are kept.",
             e);
-      } finally {
-        commit(); // also what was finished before a failure
       }
       running.value().get().get(); // throws what the job failed with
-      documentsLost += missing.size();
+    }
+
+    /** Keeps what was finished before a failure, which stays the one that is told. */
+    private void commitAfter(RuntimeException failure) {
+      try {
+        commit();
+      } catch (RuntimeException e) {
+        failure.addSuppressed(e);
+      }
     }
 
     private void take(long millis) throws InterruptedException {

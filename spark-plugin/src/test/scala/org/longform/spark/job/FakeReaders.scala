@@ -3,6 +3,7 @@ package org.longform.spark.job
 import org.longform.kernels.error.ErrorClass
 import org.longform.read._
 
+import java.nio.file.{Files, Path}
 import java.util.concurrent.ConcurrentLinkedQueue
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.{List => JList, Map => JMap}
@@ -17,7 +18,11 @@ class FakeReaders extends ReaderSource {
   override def reader(options: JMap[String, String]): DocumentReader = new FakeReader(options)
   override def validate(options: JMap[String, String]): Unit = ()
   override def describe(options: JMap[String, String]): String =
-    options.asScala.filterKeys(!Set("pause_ms", "halt_after").contains(_)).toSeq.sorted.mkString(";")
+    options.asScala
+      .filterKeys(!Set("pause_ms", "halt_after", "delete").contains(_))
+      .toSeq
+      .sorted
+      .mkString(";")
 }
 
 class FakeReader(options: JMap[String, String]) extends DocumentReader {
@@ -29,6 +34,7 @@ class FakeReader(options: JMap[String, String]) extends DocumentReader {
     }
     Thread.sleep(options.getOrDefault("pause_ms", "0").toLong)
     request.listener.tokensRead(text.length / 4)
+    Option(options.get("delete")).foreach(file => Files.deleteIfExists(Path.of(file)))
     if (text.contains("POISON")) throw new IllegalStateException("poison")
     request.questions.asScala.map { question =>
       val error =

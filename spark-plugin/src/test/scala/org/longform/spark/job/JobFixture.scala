@@ -9,7 +9,6 @@ import java.io.{ByteArrayOutputStream, PrintStream}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 import java.time.Duration
-import java.util.{List => JList, Map => JMap}
 import scala.collection.JavaConverters._
 
 /** Inputs, requests and outputs of jobs. */
@@ -28,6 +27,7 @@ trait JobFixture extends SparkSuite {
       options: Map[String, String] = Map.empty,
       limit: Long = Integer.MAX_VALUE,
       batch: Int = 256,
+      time: Duration = Duration.ofMinutes(10),
       failed: JobRequest.FailedRows = JobRequest.FailedRows.KEEP,
       onError: JobRequest.OnError = JobRequest.OnError.RECORD
   ): JobRequest =
@@ -38,7 +38,7 @@ trait JobFixture extends SparkSuite {
       options.asJava,
       output.toString,
       limit,
-      new JobRequest.Batching(batch, Duration.ofMinutes(10)),
+      new JobRequest.Batching(batch, time),
       failed,
       onError
     )
@@ -51,8 +51,4 @@ trait JobFixture extends SparkSuite {
 
   protected def rows(output: Path): Seq[Row] =
     spark.read.format("delta").load(output.toString).orderBy("doc_id", "question").collect().toSeq
-
-  protected def noOptions: JMap[String, String] = JMap.of()
-
-  protected def none[T]: JList[T] = JList.of()
 }

@@ -4,6 +4,8 @@ import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.prompt.Task
 import org.scalatest.BeforeAndAfterEach
 
+import java.time.Duration
+
 class ReadingJobSuite extends JobFixture with BeforeAndAfterEach {
   override def beforeEach(): Unit = FakeReaders.reset()
 
@@ -188,5 +190,31 @@ class ReadingJobSuite extends JobFixture with BeforeAndAfterEach {
     val history = io.delta.tables.DeltaTable.forPath(spark, out.toString).history().collect()
     val metadata = history.map(_.getAs[String]("userMetadata")).filter(_ != null)
     assert(metadata.toSeq == Seq.fill(3)("longform run " + summary.runId))
+  }
+
+  test("what is finished is committed when it is time, also within a batch") {
+    val in = emptyFolder()
+    val out = emptyFolder().resolve("answers")
+    (1 to 24).foreach(i => write(in, s"$i.txt", s"text $i"))
+    run(request(in.toString, out, options = Map("pause_ms" -> "400"), time = Duration.ofMillis(1)))
+    val commits =
+      io.delta.tables.DeltaTable.forPath(spark, out.toString).history().filter("operation = 'MERGE'").count()
+    assert(commits >= 2)
+    assert(rows(out).size == 24 && FakeReaders.readings.get == 24)
+  }
+
+  test("a document that vanishes while the job runs is told of and has no row") {
+    val in = emptyFolder()
+    val out = emptyFolder().resolve("answers")
+    write(in, "1.txt", "text 1")
+    val last = write(in, "2.txt", "text 2")
+    val summary = run(request(in.toString, out, options = Map("delete" -> last.toString), batch = 1))
+    assert(summary.documentsLost == 1 && summary.rowsWithValue == 1)
+    assert(
+      summary.text.contains(
+        "1 documents changed or vanished while the job ran and have no rows. Run it again."
+      )
+    )
+    assert(rows(out).size == 1)
   }
 }

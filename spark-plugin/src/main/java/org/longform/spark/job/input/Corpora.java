@@ -8,9 +8,13 @@ import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.longform.kernels.error.LongformException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Opens what an {@link InputSpec} names. */
 public final class Corpora {
+  private static final Logger LOG = LoggerFactory.getLogger(Corpora.class);
+
   private Corpora() {}
 
   /**
@@ -19,6 +23,12 @@ public final class Corpora {
   public static Corpus open(SparkSession spark, InputSpec spec) {
     InputFiles files =
         InputFiles.list(spark.sparkContext().hadoopConfiguration(), spec.paths(), spec.format());
+    if (!files.ignoredEndings().isEmpty()) {
+      LOG.warn(
+          "Left out files of no known format in '{}': {}. Name them, or the format, to read them.",
+          spec.paths(),
+          String.join(" ", files.ignoredEndings()));
+    }
     List<Corpus> parts = new ArrayList<>();
     for (InputFormat format : InputFormat.values()) {
       List<FileStatus> members = files.of(format);
