@@ -4,7 +4,8 @@ import com.johnsnowlabs.nlp.{Annotation, AnnotatorType}
 import org.apache.spark.TaskContext
 import org.longform.kernels.error.LongformException
 import org.longform.options.{Options, RuntimeOptions}
-import org.longform.read.{Answer, AnswerError, ReadRequest, Task}
+import org.longform.prompt.Task
+import org.longform.read.{Answer, AnswerError, ReadRequest}
 import org.longform.runtime.{LongformRuntime, RowKey}
 import org.longform.spark.task.TaskListener
 

@@ -3,7 +3,8 @@ package org.longform.spark.sink
 import io.delta.tables.DeltaTable
 import org.apache.spark.sql.Row
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.read.{Answer, AnswerError, Task}
+import org.longform.prompt.Task
+import org.longform.read.{Answer, AnswerError}
 import org.longform.spark.SparkSuite
 
 import java.nio.file.Files
