@@ -44,9 +44,8 @@ public final class SequentialReader implements DocumentReader {
         }
         counters.documentRead(reading.attendedTokens(), reading.peakKvBytes());
       }
-    } catch (LongformException | OutOfMemoryError e) {
-      failRest(request, header, answers, AnswerError.of(e), started);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | OutOfMemoryError | StackOverflowError | LinkageError e) {
+      // a task that dies takes the rows beside it with it, so what can be said is said in the row
       failRest(request, header, answers, AnswerError.of(e), started);
     }
     return answers;

@@ -5,7 +5,6 @@ import java.util.List;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
-import org.apache.spark.sql.catalyst.expressions.ApplyFunctionExpression;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
 import org.apache.spark.sql.types.DataType;
@@ -130,7 +129,7 @@ public final class SqlFunctions {
                                     ", ", given.stream().map(DataType::simpleString).toList()),
                                 function.arguments())));
     Options session = SessionConf.options();
-    return new ApplyFunctionExpression(
+    return new FunctionExpression(
         new CatalystFunction(function, form, prefix, types, withOptions, session),
         arguments.toList());
   }

@@ -174,6 +174,14 @@ class SqlFunctionsSuite extends AnyFunSuite with BeforeAndAfterAll {
     assert(answers(1) == answers(6))
   }
 
+  test("a result column is named after the function, also in a plan that was copied") {
+    val frame =
+      spark.sql("SELECT ai_count_tokens(concat('a ', id)) FROM range(3) WHERE ai_count_tokens('a') = 1")
+    assert(frame.columns.toSeq == Seq("ai_count_tokens(concat(a , id))"))
+    assert(frame.queryExecution.optimizedPlan.clone().toString.contains("ai_count_tokens"))
+    assert(frame.count() == 3)
+  }
+
   test("a wrong option is a sentence that names the nearest one") {
     val failure =
       intercept[Exception](one(s"SELECT ai_ask('$document', '$question', map('max_new_token', '3'))"))
