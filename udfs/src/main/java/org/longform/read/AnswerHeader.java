@@ -12,20 +12,22 @@ import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 
 /** What all answers of one reading have in common. */
-record AnswerHeader(String method, String model, String modelRevision, long seed) {
+record AnswerHeader(
+    String method, String model, String modelRevision, long optionSeed, String rowKey) {
 
   static AnswerHeader of(LoadedModel loaded, Options options, String rowKey) {
     return new AnswerHeader(
         method(options),
         loaded.location().name(),
         loaded.revision(),
-        RowSeed.of(options.get(GenerationOptions.SEED), rowKey));
+        options.get(GenerationOptions.SEED),
+        rowKey);
   }
 
   /** As much as is known where the model could not be loaded. */
   static AnswerHeader unknown(Options options) {
     return new AnswerHeader(
-        options.get(ContextOptions.CONTEXT), options.get(ModelOptions.MODEL), "", 0);
+        options.get(ContextOptions.CONTEXT), options.get(ModelOptions.MODEL), "", 0, "");
   }
 
   private static String method(Options options) {
@@ -34,7 +36,12 @@ record AnswerHeader(String method, String model, String modelRevision, long seed
     return parameters.isEmpty() ? name : name + parameters;
   }
 
-  Answer failed(AnswerError error, long startedNanos) {
+  /** The seed of one answer: the same whatever else is asked of the document, and wherever. */
+  long seed(String question) {
+    return RowSeed.of(optionSeed, rowKey + "\n" + question);
+  }
+
+  Answer failed(String question, AnswerError error, long startedNanos) {
     FinishReason reason =
         error.errorClass() == ErrorClass.CANCELLED ? FinishReason.CANCELLED : FinishReason.ERROR;
     return new Answer(
@@ -48,7 +55,7 @@ record AnswerHeader(String method, String model, String modelRevision, long seed
         method,
         model,
         modelRevision,
-        seed,
+        seed(question),
         (System.nanoTime() - startedNanos) / 1_000_000,
         List.of());
   }

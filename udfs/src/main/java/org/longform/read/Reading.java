@@ -112,7 +112,13 @@ final class Reading implements AutoCloseable {
   Answer answer(String question, long startedNanos) {
     if (request.task() == Task.PERPLEXITY) {
       return answered(
-          Double.toString(surprise.perplexity()), FinishReason.STOP, 0, 0, List.of(), startedNanos);
+          question,
+          Double.toString(surprise.perplexity()),
+          FinishReason.STOP,
+          0,
+          0,
+          List.of(),
+          startedNanos);
     }
     Prompt prompt = prompt(question);
     int[] suffix = prompt.suffixTokens(model.tokenizer());
@@ -134,13 +140,14 @@ final class Reading implements AutoCloseable {
                   fork,
                   parameters,
                   promptTokens,
-                  header.seed(),
+                  header.seed(question),
                   tokens -> {
                     request.listener().tokensGenerated(tokens);
                     counters.tokensGenerated(tokens);
                   });
       track(fork);
       return answered(
+          question,
           written.text().strip(),
           written.finishReason(),
           suffix.length,
@@ -151,6 +158,7 @@ final class Reading implements AutoCloseable {
   }
 
   private Answer answered(
+      String question,
       String value,
       FinishReason reason,
       int questionTokens,
@@ -168,7 +176,7 @@ final class Reading implements AutoCloseable {
         header.method(),
         header.model(),
         header.modelRevision(),
-        header.seed(),
+        header.seed(question),
         (System.nanoTime() - startedNanos) / 1_000_000,
         evidence);
   }

@@ -62,7 +62,7 @@ public final class SequentialReader implements DocumentReader {
       return reading.answer(question, started);
     } catch (LongformException e) {
       counters.rowFailed();
-      return header.failed(AnswerError.of(e), started);
+      return header.failed(question, AnswerError.of(e), started);
     }
   }
 
@@ -74,7 +74,7 @@ public final class SequentialReader implements DocumentReader {
       long started) {
     while (answers.size() < request.questions().size()) {
       counters.rowFailed();
-      answers.add(header.failed(error, started));
+      answers.add(header.failed(request.questions().get(answers.size()), error, started));
     }
   }
 

@@ -27,8 +27,8 @@ final class AnswerMemo {
         }
       };
 
-  /** The row key is made of document and questions, see {@link RowKey}. */
-  private record Key(Options options, Task task, String rowKey) {}
+  /** The row key stands for the document, see {@link RowKey}. */
+  private record Key(Options options, Task task, String rowKey, List<String> questions) {}
 
   synchronized List<Answer> find(Options options, ReadRequest request) {
     return answers.getOrDefault(key(options, request), List.of());
@@ -41,6 +41,6 @@ final class AnswerMemo {
   }
 
   private static Key key(Options options, ReadRequest request) {
-    return new Key(options, request.task(), request.rowKey());
+    return new Key(options, request.task(), request.rowKey(), request.questions());
   }
 }

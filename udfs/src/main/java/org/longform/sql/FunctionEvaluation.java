@@ -72,8 +72,7 @@ final class FunctionEvaluation {
 
   private static List<Answer> read(FunctionCall call, List<String> questions, Options options) {
     ReadRequest request =
-        new ReadRequest(
-            call.content(), call.task(), questions, RowKey.of(call.content(), questions), TASK);
+        new ReadRequest(call.content(), call.task(), questions, RowKey.of(call.content()), TASK);
     List<Answer> remembered = MEMO.find(options, request);
     if (!remembered.isEmpty()) {
       return remembered;

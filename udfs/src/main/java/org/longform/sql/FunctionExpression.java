@@ -8,6 +8,7 @@ import org.apache.spark.sql.connector.catalog.functions.ScalarFunction;
  * A call of a function in a plan. Shown, and named as a column, by the function's name: {@code
  * ai_ask(text, …)}. Public with a public constructor because Catalyst copies nodes by reflection.
  */
+@SuppressWarnings("MissingOverride") // which of the two overrides depends on the Scala version
 public final class FunctionExpression extends ApplyFunctionExpression {
   private static final long serialVersionUID = 1L;
 
@@ -21,12 +22,12 @@ public final class FunctionExpression extends ApplyFunctionExpression {
     return function().name();
   }
 
-  // Scala 2.12 and 2.13 mean different collections by IndexedSeq; each overrides one of the two
-
+  /** Overrides in Scala 2.12. */
   public Expression withNewChildrenInternal(scala.collection.IndexedSeq<Expression> children) {
     return new FunctionExpression(function(), children.toList());
   }
 
+  /** Overrides in Scala 2.13. */
   public Expression withNewChildrenInternal(
       scala.collection.immutable.IndexedSeq<Expression> children) {
     return new FunctionExpression(function(), children.toList());

@@ -182,6 +182,17 @@ class SqlFunctionsSuite extends AnyFunSuite with BeforeAndAfterAll {
     assert(frame.count() == 3)
   }
 
+  test("a sampled answer is the same whatever else is asked of the document") {
+    val sampled = "map('temperature', '1.5', 'seed', '3', 'max_new_tokens', '12', 'top_k', '50')"
+    val other = "What was the code name of the Kelmos cohort?"
+    val alone = one(s"SELECT ai_ask_detail('$document', '$question', $sampled)").getStruct(0)
+    val together =
+      one(s"SELECT ai_ask_detail('$document', array('$other', '$question'), $sampled)").getSeq[Row](0)
+    assert(together(1).getAs[String]("value") == alone.getAs[String]("value"))
+    assert(together(1).getAs[Long]("seed") == alone.getAs[Long]("seed"))
+    assert(together.head.getAs[Long]("seed") != alone.getAs[Long]("seed"))
+  }
+
   test("a wrong option is a sentence that names the nearest one") {
     val failure =
       intercept[Exception](one(s"SELECT ai_ask('$document', '$question', map('max_new_token', '3'))"))

@@ -57,8 +57,7 @@ final class ReadRow implements UDF2<String, String, Row> {
     }
     TaskListener listener = new TaskListener(TaskContext.get());
     ReadRequest request =
-        new ReadRequest(
-            document, task, List.of(question), RowKey.of(document, List.of(question)), listener);
+        new ReadRequest(document, task, List.of(question), RowKey.of(document), listener);
     Answer answer = LongformRuntime.reader(options).read(request).get(0);
     if (answer.failure().isEmpty()) {
       return RowFactory.create(value(answer), null, AnswerSchema.toRow(answer));

@@ -16,7 +16,7 @@ private[nlp] final class AnnotationReader(task: Task, question: String, options:
   def read(document: Annotation): Annotation = {
     val listener = new TaskListener(TaskContext.get())
     val questions = java.util.Collections.singletonList(question)
-    val key = RowKey.of(document.result, questions)
+    val key = RowKey.of(document.result)
     val request = new ReadRequest(document.result, task, questions, key, listener)
     val answer = LongformRuntime.reader(options).read(request).get(0)
     Option(answer.error).foreach { error =>
