@@ -25,7 +25,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.spark.job.input.Corpora;
 import org.longform.spark.job.input.Corpus;
-import org.longform.spark.sink.AnswerSchema;
+import org.longform.spark.sink.AnswerColumns;
 import org.longform.spark.sink.AnswerTable;
 import scala.runtime.BoxedUnit;
 
@@ -184,18 +184,18 @@ final class ReadingJob {
 
     private void add(Row row) {
       uncommitted.add(row);
-      PendingDocument document = missing.remove(row.getString(AnswerSchema.CONTENT_HASH));
+      PendingDocument document = missing.remove(row.getString(AnswerColumns.CONTENT_HASH));
       if (document != null) {
         charactersDone += document.characters();
-        tokensDone += row.getLong(AnswerSchema.INPUT_TOKENS);
+        tokensDone += row.getLong(AnswerColumns.INPUT_TOKENS);
       }
-      if (row.isNullAt(AnswerSchema.ERROR_STRUCT)) {
+      if (row.isNullAt(AnswerColumns.ERROR_STRUCT)) {
         rowsWithValue++;
         return;
       }
       rowsWithError++;
       if (request.onError() == JobRequest.OnError.FAIL_JOB) {
-        Row error = row.getStruct(AnswerSchema.ERROR_STRUCT);
+        Row error = row.getStruct(AnswerColumns.ERROR_STRUCT);
         throw new LongformException(ErrorClass.valueOf(error.getString(0)), error.getString(1));
       }
     }

@@ -39,17 +39,17 @@ public record AnswerRow(
    */
   public record Key(String contentHash, String configHash, Task task, String question) {
 
-    /** The key of a row of {@link AnswerSchema#TABLE}. */
+    /** The key of a row of {@link AnswerColumns#TABLE}. */
     public static Key of(Row row) {
       return new Key(
-          row.getString(AnswerSchema.CONTENT_HASH),
-          row.getString(AnswerSchema.CONFIG_HASH),
-          Task.valueOf(row.getString(AnswerSchema.TASK).toUpperCase(java.util.Locale.ROOT)),
-          row.getString(AnswerSchema.QUESTION));
+          row.getString(AnswerColumns.CONTENT_HASH),
+          row.getString(AnswerColumns.CONFIG_HASH),
+          Task.valueOf(row.getString(AnswerColumns.TASK).toUpperCase(java.util.Locale.ROOT)),
+          row.getString(AnswerColumns.QUESTION));
     }
   }
 
-  /** As a Spark row of {@link AnswerSchema#TABLE}, which can travel between processes. */
+  /** As a Spark row of {@link AnswerColumns#TABLE}, which can travel between processes. */
   public Row toRow() {
     Row error =
         answer

@@ -22,7 +22,7 @@ import org.apache.spark.sql.types.StructType;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
-/** A Delta table with the columns of {@link AnswerSchema#TABLE}, each key in it once. */
+/** A Delta table with the columns of {@link AnswerColumns#TABLE}, each key in it once. */
 public final class AnswerTable {
   /** Table property that says which version of the columns a table has. */
   public static final String VERSION_PROPERTY = "longform.answers.version";
@@ -66,7 +66,7 @@ public final class AnswerTable {
     } else {
       DeltaTable.createIfNotExists(spark)
           .location(full)
-          .addColumns(AnswerSchema.TABLE)
+          .addColumns(AnswerColumns.TABLE)
           .comment(COMMENT)
           .property(VERSION_PROPERTY, VERSION)
           .execute();
@@ -97,10 +97,11 @@ public final class AnswerTable {
     if (byKey.isEmpty()) {
       return;
     }
-    boolean retried = byKey.values().stream().anyMatch(row -> row.getInt(AnswerSchema.ATTEMPT) > 1);
+    boolean retried =
+        byKey.values().stream().anyMatch(row -> row.getInt(AnswerColumns.ATTEMPT) > 1);
     // one file for each commit: a batch is small
     Dataset<Row> source =
-        spark.createDataFrame(new ArrayList<>(byKey.values()), AnswerSchema.TABLE).coalesce(1);
+        spark.createDataFrame(new ArrayList<>(byKey.values()), AnswerColumns.TABLE).coalesce(1);
     for (int attempt = 1; ; attempt++) {
       try {
         merge(source, retried, runId);
@@ -119,7 +120,7 @@ public final class AnswerTable {
 
   private void merge(Dataset<Row> source, boolean retried, String runId) {
     Map<String, String> columns = new LinkedHashMap<>();
-    for (String column : AnswerSchema.TABLE.fieldNames()) {
+    for (String column : AnswerColumns.TABLE.fieldNames()) {
       columns.put(column, "s." + column);
     }
     DeltaMergeBuilder merge =
@@ -166,7 +167,7 @@ public final class AnswerTable {
 
   private static void check(String path, StructType found) {
     List<String> wrong =
-        Arrays.stream(AnswerSchema.TABLE.fields())
+        Arrays.stream(AnswerColumns.TABLE.fields())
             .filter(field -> !has(found, field))
             .map(field -> field.name() + " " + field.dataType().catalogString())
             .toList();

@@ -35,7 +35,7 @@ class AnswerTableSuite extends SparkSuite {
     val path = emptyFolder().resolve("t").toString
     AnswerTable.open(spark, path)
     val schema = DeltaTable.forPath(spark, path).toDF.schema
-    assert(schema.fieldNames.toSeq == AnswerSchema.TABLE.fieldNames.toSeq)
+    assert(schema.fieldNames.toSeq == AnswerColumns.TABLE.fieldNames.toSeq)
     assert(schema("question").getComment().contains("Empty where the task has none"))
     val detail = DeltaTable.forPath(spark, path).detail().head()
     assert(detail.getAs[Map[String, String]]("properties").get("longform.answers.version").contains("1"))

@@ -2,20 +2,10 @@ package org.longform.spark.sink;
 
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
+import org.longform.sql.AnswerSchema;
 
 /** The columns of a table of answers. */
-public final class AnswerSchema {
-  private static final StructType ERROR =
-      new StructType().add("class", DataTypes.StringType).add("message", DataTypes.StringType);
-
-  private static final StructType EVIDENCE =
-      new StructType()
-          .add("doc", DataTypes.StringType)
-          .add("start", DataTypes.LongType)
-          .add("end", DataTypes.LongType)
-          .add("text", DataTypes.StringType)
-          .add("score", DataTypes.DoubleType);
-
+public final class AnswerColumns {
   /** One row for each document, configuration, task and question. */
   public static final StructType TABLE =
       new StructType()
@@ -25,7 +15,7 @@ public final class AnswerSchema {
           .add("question", DataTypes.StringType, true, "Empty where the task has none")
           .add("task", DataTypes.StringType, true, "summarize, ask, generate or perplexity")
           .add("value", DataTypes.StringType, true, "The answer; NULL where there is an error")
-          .add("error", ERROR, true, "Why there is no value")
+          .add("error", AnswerSchema.ERROR, true, "Why there is no value")
           .add("finish_reason", DataTypes.StringType, true, "stop, length, cancelled or error")
           .add("input_tokens", DataTypes.LongType, true, "Tokens read, document and question")
           .add("output_tokens", DataTypes.LongType, true, "Tokens written")
@@ -38,7 +28,7 @@ public final class AnswerSchema {
           .add("latency_ms", DataTypes.LongType, true, "Milliseconds from request to answer")
           .add(
               "evidence",
-              DataTypes.createArrayType(EVIDENCE),
+              DataTypes.createArrayType(AnswerSchema.EVIDENCE),
               true,
               "Source spans that attention selected, best first")
           .add("attempt", DataTypes.IntegerType, true, "How often the row was tried, from 1")
@@ -59,5 +49,5 @@ public final class AnswerSchema {
   public static final int INPUT_TOKENS = TABLE.fieldIndex("input_tokens");
   public static final int ATTEMPT = TABLE.fieldIndex("attempt");
 
-  private AnswerSchema() {}
+  private AnswerColumns() {}
 }
