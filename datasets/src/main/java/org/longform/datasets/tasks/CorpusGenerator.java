@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToIntFunction;
 import org.longform.datasets.articles.ArticleReader;
 import org.longform.datasets.articles.ArticleSpec;
 import org.longform.datasets.articles.ArticleStream;
@@ -29,10 +30,7 @@ public final class CorpusGenerator {
 
   /** Writes the corpus; the stream stays open. */
   public static void write(CorpusRequest request, OutputStream out) throws IOException {
-    JsonFactory factory =
-        JsonFactory.builder().disable(StreamWriteFeature.AUTO_CLOSE_TARGET).build();
-    try (JsonGenerator json = factory.createGenerator(out)) {
-      json.setPrettyPrinter(new MinimalPrettyPrinter("\n"));
+    try (JsonGenerator json = jsonLines(out)) {
       for (long length : request.lengthsTokens()) {
         for (int i = 0; i < request.articlesPerLength(); i++) {
           writeArticle(json, request, length, "%s-%d-%d".formatted(request.seed(), length, i));
@@ -40,6 +38,47 @@ public final class CorpusGenerator {
       }
       json.writeRaw('\n');
     }
+  }
+
+  /** Writes articles of the model card's evaluation, of one length; the stream stays open. */
+  public static void write(
+      NeedleRequest request, ToIntFunction<String> tokenCount, OutputStream out)
+      throws IOException {
+    try (JsonGenerator json = jsonLines(out)) {
+      for (NeedleCases cases = new NeedleCases(request, tokenCount); cases.hasNext(); ) {
+        NeedleCase needle = cases.next();
+        json.writeStartObject();
+        json.writeStringField("doc_id", needle.id());
+        json.writeNumberField("length_tokens_target", request.lengthTokens());
+        json.writeStringField("text", needle.text());
+        json.writeArrayFieldStart("questions");
+        for (AskedFact asked : needle.questions()) {
+          writeQuestion(json, asked.fact(), asked.depth());
+        }
+        json.writeEndArray();
+        json.writeEndObject();
+      }
+      json.writeRaw('\n');
+    }
+  }
+
+  private static JsonGenerator jsonLines(OutputStream out) throws IOException {
+    JsonFactory factory =
+        JsonFactory.builder().disable(StreamWriteFeature.AUTO_CLOSE_TARGET).build();
+    JsonGenerator json = factory.createGenerator(out);
+    json.setPrettyPrinter(new MinimalPrettyPrinter("\n"));
+    return json;
+  }
+
+  private static void writeQuestion(JsonGenerator json, Fact fact, double depth)
+      throws IOException {
+    json.writeStartObject();
+    json.writeStringField("question", fact.question());
+    json.writeStringField("answer", fact.answer());
+    json.writeNumberField("start", fact.start());
+    json.writeNumberField("end", fact.end());
+    json.writeNumberField("depth", depth);
+    json.writeEndObject();
   }
 
   private static void writeArticle(
@@ -54,13 +93,7 @@ public final class CorpusGenerator {
     json.writeString(new ArticleReader(stream), -1);
     json.writeArrayFieldStart("questions");
     for (Fact fact : asked(stream.facts(), stream.length(), request.depths())) {
-      json.writeStartObject();
-      json.writeStringField("question", fact.question());
-      json.writeStringField("answer", fact.answer());
-      json.writeNumberField("start", fact.start());
-      json.writeNumberField("end", fact.end());
-      json.writeNumberField("depth", (double) fact.start() / stream.length());
-      json.writeEndObject();
+      writeQuestion(json, fact, (double) fact.start() / stream.length());
     }
     json.writeEndArray();
     json.writeStringField("summary", stream.finding().orElse(null));

@@ -6,11 +6,15 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.longform.datasets.tasks.CorpusGenerator;
 import org.longform.datasets.tasks.CorpusRequest;
+import org.longform.datasets.tasks.NeedleRequest;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.options.ModelOptions;
+import org.longform.read.DocumentReader;
 import picocli.CommandLine.Option;
 
 /** Writes a corpus of long synthetic articles with questions and gold answers. */
@@ -50,31 +54,51 @@ final class ArticlesCommand implements Callable<Integer> {
       description = "The same seed gives the same articles. Default: 0.")
   private String seed;
 
+  @Option(
+      names = "--needles",
+      defaultValue = "0",
+      paramLabel = "<n>",
+      order = -16,
+      description =
+          "Write the evaluation articles of the bundled model's card instead: of the exact lengths,"
+              + " with n questions at each of five depths. The card has 8.")
+  private int needles;
+
   ArticlesCommand(CommandContext context) {
     this.context = context;
   }
 
   @Override
   public Integer call() throws IOException {
-    CorpusRequest request = request();
     Path file = output.toAbsolutePath();
     Files.createDirectories(file.getParent());
     Path partial = file.resolveSibling(file.getFileName() + ".partial");
     try (OutputStream out = Files.newOutputStream(partial)) {
-      CorpusGenerator.write(request, out);
+      write(out);
     }
     Files.move(partial, file, StandardCopyOption.REPLACE_EXISTING);
     context
         .out()
-        .printf(
-            "Wrote %d articles, %,d bytes: %s%n",
-            (long) lengths.size() * articles, Files.size(file), output);
+        .printf("Wrote articles of %s tokens, %,d bytes: %s%n", lengths, Files.size(file), output);
     return 0;
   }
 
-  private CorpusRequest request() {
+  private void write(OutputStream out) throws IOException {
     try {
-      return CorpusRequest.of(seed, lengths, articles);
+      if (needles == 0) {
+        CorpusGenerator.write(CorpusRequest.of(seed, lengths, articles), out);
+        return;
+      }
+      DocumentReader bundled =
+          context.readers().reader(Map.of("model", ModelOptions.BUNDLED_MODEL));
+      for (long length : lengths) {
+        NeedleRequest card = NeedleRequest.ofCard(Math.toIntExact(length));
+        CorpusGenerator.write(
+            new NeedleRequest(card.lengthTokens(), card.depths(), needles, card.firstArticle()),
+            text ->
+                1 + Math.toIntExact(bundled.countTokens(text)), // the begin-of-text token counts
+            out);
+      }
     } catch (IllegalArgumentException e) {
       throw new LongformException(ErrorClass.INVALID_OPTION, e.getMessage(), e);
     }

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -69,7 +70,14 @@ final class EvaluateCommand implements Callable<Integer> {
     try (JobSession open = JobSession.open(session.master())) {
       Dataset<Row> judged = judged(open.spark()).cache();
       printAnswers(judged);
-      printExactMatch(judged);
+      printShares(
+          "Exact match of the whole answer, by tokens of the article", judged, col("exact"));
+      if (!judged.where("size(evidence) > 0").isEmpty()) {
+        printShares(
+            "Exact answers whose best evidence is the sentence that states the fact",
+            judged.where("exact AND size(evidence) > 0"),
+            col("found"));
+      }
       judged.unpersist();
     }
     return 0;
@@ -97,7 +105,14 @@ final class EvaluateCommand implements Callable<Integer> {
         .load(answers)
         .where(col("task").equalTo(Task.ASK.word()))
         .join(goldAnswers, new String[] {"doc_id", "question"}, "inner")
-        .withColumn("exact", coalesce(trim(col("value")).equalTo(col("gold")), lit(false)));
+        .withColumn("exact", coalesce(trim(col("value")).equalTo(col("gold")), lit(false)))
+        // the article may state a fact behind an introduction, so the gold answer's "The" is left
+        // out
+        .withColumn(
+            "found",
+            coalesce(
+                expr("contains(evidence[0].text, substring(gold, 5, length(gold) - 5))"),
+                lit(false)));
   }
 
   private void printAnswers(Dataset<Row> judged) {
@@ -152,11 +167,12 @@ final class EvaluateCommand implements Callable<Integer> {
     return value.length() <= LONGEST_SHOWN ? value : value.substring(0, LONGEST_SHOWN) + " …";
   }
 
-  private void printExactMatch(Dataset<Row> judged) {
+  /** A line for each method with the share of rows, for each length, that are true. */
+  private void printShares(String title, Dataset<Row> judged, Column isTrue) {
     List<Row> rows =
         judged
             .groupBy("method", "length")
-            .agg(avg(col("exact").cast("double")).as("share"), count(lit(1)).as("questions"))
+            .agg(avg(isTrue.cast("double")).as("share"), count(lit(1)).as("questions"))
             .orderBy("method", "length")
             .collectAsList();
     TreeSet<Long> lengths = new TreeSet<>();
@@ -171,7 +187,7 @@ final class EvaluateCommand implements Callable<Integer> {
               "%.0f%% of %d"
                   .formatted(100 * row.<Double>getAs("share"), row.<Long>getAs("questions")));
     }
-    context.out().printf("%nExact match of the whole answer, by tokens of the article:%n");
+    context.out().printf("%n%s:%n", title);
     List<String> head = new ArrayList<>(List.of("method"));
     lengths.forEach(length -> head.add(length.toString()));
     context.out().println(line(head));

@@ -135,6 +135,10 @@ public final class LongformJob {
     context
         .err()
         .println("Cannot run '%s': %s. See '%s --help'.".formatted(command, problem, command));
+    if (failure.getCommandLine().getParent() == null) {
+      // whoever names no command does not know the commands yet
+      failure.getCommandLine().usage(context.err());
+    }
     return WRONG_ARGUMENTS;
   }
 

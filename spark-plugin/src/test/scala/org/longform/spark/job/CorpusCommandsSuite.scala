@@ -29,7 +29,7 @@ class CorpusCommandsSuite extends SparkSuite {
     val ran =
       run("articles", "--seed", "s", "--lengths", "200,440", "--articles", "2", "--output", file.toString)
     assert(ran.code == 0, ran.err)
-    assert(ran.out.startsWith("Wrote 4 articles"))
+    assert(ran.out.startsWith("Wrote articles of [200, 440] tokens"))
     file
   }
 
@@ -39,6 +39,21 @@ class CorpusCommandsSuite extends SparkSuite {
     assert(Files.readAllLines(file).size() == 4)
     assert(directory.toFile.list().toSeq == Seq("articles.jsonl"))
     assert(Files.readString(file) == Files.readString(corpus(Files.createTempDirectory("corpus-"))))
+  }
+
+  test("articles writes the evaluation of the model card, five depths a length") {
+    val file = Files.createTempDirectory("needles-").resolve("card.jsonl")
+    val ran = run("articles", "--needles", "1", "--lengths", "512,1024", "--output", file.toString)
+    assert(ran.code == 0, ran.err)
+    val asked =
+      spark.read.json(file.toString).selectExpr("length_tokens_target AS length", "explode(questions) AS q")
+    assert(
+      asked.groupBy("length").count().collect().map(r => r.getLong(0) -> r.getLong(1)).toMap == Map(
+        512L -> 5L,
+        1024L -> 5L
+      )
+    )
+    assert(asked.where("q.depth = 1.0").count() == 2)
   }
 
   test("articles refuses a length of nothing in a sentence") {
@@ -58,6 +73,7 @@ class CorpusCommandsSuite extends SparkSuite {
         "q.question",
         "'ask' AS task",
         "'some-method' AS method",
+        "array(named_struct('text', concat('So t', substring(q.answer, 2)))) AS evidence",
         "CASE WHEN length = 200 THEN concat(q.answer, ' ') WHEN q.depth < 0.5 THEN NULL ELSE 'wrong' END AS value"
       )
     answers.write.format("delta").save(directory.resolve("answers").toString)
@@ -71,7 +87,10 @@ class CorpusCommandsSuite extends SparkSuite {
       "2"
     )
     assert(ran.code == 0, ran.err)
-    val table = ran.out.substring(ran.out.indexOf("Exact match"))
+    val table = ran.out.substring(ran.out.indexOf("Exact match"), ran.out.indexOf("Exact answers whose"))
+    val evidence = ran.out.substring(ran.out.indexOf("Exact answers whose"))
+    assert(evidence.linesIterator.exists(_.trim.split("\\s+").toSeq == Seq("method", "200")))
+    assert(evidence.contains("some-method") && evidence.contains("100% of"))
     assert(table.linesIterator.exists(_.trim.split("\\s+").toSeq == Seq("method", "200", "440")))
     assert(table.contains("some-method") && table.contains("100% of") && table.contains("0% of"))
     assert(ran.out.contains("  gold  ") && ran.out.linesIterator.count(_.startsWith("  question")) == 2)
