@@ -7,6 +7,7 @@ package org.longform.read;
  * @param start first character, counted in the document
  * @param end one past the last character
  * @param text the characters
- * @param score share of the attention on the document that fell on this span, 0 to 1
+ * @param score share of the sharp attention on the document that fell on this span, 0 to 1; see
+ *     {@link EvidenceCollector}
  */
 public record Evidence(String doc, long start, long end, String text, double score) {}

@@ -142,6 +142,7 @@ final class Reading implements AutoCloseable {
                   promptTokens,
                   header.seed(question),
                   tokens -> {
+                    evidence.endStep(); // the token before this one was read by now
                     request.listener().tokensGenerated(tokens);
                     counters.tokensGenerated(tokens);
                   });
