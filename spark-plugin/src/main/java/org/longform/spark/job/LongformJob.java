@@ -34,7 +34,13 @@ public final class LongformJob {
 
   /** Runs a command and returns its exit code. Nothing is thrown. */
   static int run(String[] arguments, CommandContext context) {
-    return commandLine(context).execute(arguments);
+    CommandLine commands = commandLine(context);
+    if (arguments.length == 0) {
+      // whoever names no command does not know the commands yet
+      commands.usage(context.err());
+      return WRONG_ARGUMENTS;
+    }
+    return commands.execute(arguments);
   }
 
   static CommandLine commandLine(CommandContext context) {
@@ -135,10 +141,6 @@ public final class LongformJob {
     context
         .err()
         .println("Cannot run '%s': %s. See '%s --help'.".formatted(command, problem, command));
-    if (failure.getCommandLine().getParent() == null) {
-      // whoever names no command does not know the commands yet
-      failure.getCommandLine().usage(context.err());
-    }
     return WRONG_ARGUMENTS;
   }
 

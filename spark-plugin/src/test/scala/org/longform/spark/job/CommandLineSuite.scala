@@ -63,6 +63,12 @@ class CommandLineSuite extends JobFixture {
     (readingCommands ++ Seq("inspect", "tokenize")).foreach(name => assert(help.out.contains(s"  $name ")))
   }
 
+  test("without a command the commands are listed") {
+    val ended = command()
+    assert(ended.code == LongformJob.WRONG_ARGUMENTS)
+    assert(ended.err.contains("Commands:") && ended.err.contains("summarize"))
+  }
+
   test("wrong arguments are one sentence and exit code 2") {
     assert(
       refused(2, "ask", "--output", "o") ==
