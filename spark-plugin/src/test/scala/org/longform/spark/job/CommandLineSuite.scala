@@ -76,7 +76,6 @@ class CommandLineSuite extends JobFixture {
     )
     assert(refused(2, "ask", "--input", "i", "--output", "o", "--contxt", "full").contains("'--contxt'"))
     assert(refused(2, "fly").startsWith("Cannot run 'longform': Unmatched argument"))
-    assert(refused(2).startsWith("Cannot run 'longform': Missing required subcommand"))
     assert(
       refused(2, "ask", "--input", "i", "--output", "o") ==
         "Cannot ask: there is no question. Give --question or --questions-column."
