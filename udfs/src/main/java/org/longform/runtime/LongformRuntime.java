@@ -121,7 +121,9 @@ public final class LongformRuntime {
     return options.with(ModelOptions.MODEL, model, options.sourceOf(ModelOptions.MODEL));
   }
 
-  /** Everything that an answer depends on beside the document, as canonical text. */
+  /**
+   * Model revision, method and every option that was set and changes answers, as canonical text.
+   */
   public static String describe(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
     Map<String, String> relevant = new TreeMap<>(all.toMap());

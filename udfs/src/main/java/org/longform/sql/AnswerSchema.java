@@ -1,5 +1,6 @@
 package org.longform.sql;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -66,11 +67,12 @@ public final class AnswerSchema {
     return RowFactory.create(error.errorClass().name(), error.message());
   }
 
-  private static List<Row> evidenceRows(List<Evidence> evidence) {
-    return evidence.stream()
-        .map(
-            span ->
-                RowFactory.create(span.doc(), span.start(), span.end(), span.text(), span.score()))
-        .toList();
+  /** Spans as rows of {@link #EVIDENCE}. */
+  public static List<Row> evidenceRows(List<Evidence> evidence) {
+    List<Row> rows = new ArrayList<>(); // a list that travels between processes
+    for (Evidence span : evidence) {
+      rows.add(RowFactory.create(span.doc(), span.start(), span.end(), span.text(), span.score()));
+    }
+    return rows;
   }
 }

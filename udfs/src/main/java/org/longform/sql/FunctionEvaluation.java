@@ -4,28 +4,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.apache.spark.TaskContext;
-import org.apache.spark.TaskKilledException;
-import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
 import org.longform.read.Answer;
-import org.longform.read.ReadListener;
 import org.longform.read.ReadRequest;
 import org.longform.runtime.LongformRuntime;
 import org.longform.runtime.RowKey;
 
 /** Evaluates one call on plain Java values. Knows nothing of Spark but how its tasks are killed. */
 final class FunctionEvaluation {
-  private static final ReadListener TASK =
-      new ReadListener() {
-        @Override
-        public boolean cancelled() {
-          TaskContext task = TaskContext.get();
-          return task != null && task.isInterrupted();
-        }
-      };
-
   private static final AnswerMemo MEMO = new AnswerMemo();
 
   private FunctionEvaluation() {}
@@ -71,29 +59,21 @@ final class FunctionEvaluation {
   }
 
   private static List<Answer> read(FunctionCall call, List<String> questions, Options options) {
+    TaskListener listener = new TaskListener(TaskContext.get());
     ReadRequest request =
-        new ReadRequest(call.content(), call.task(), questions, RowKey.of(call.content()), TASK);
+        new ReadRequest(
+            call.content(), call.task(), questions, RowKey.of(call.content()), listener);
     List<Answer> remembered = MEMO.find(options, request);
     if (!remembered.isEmpty()) {
       return remembered;
     }
     List<Answer> given = LongformRuntime.reader(options).read(request);
-    killIfInterrupted(given);
+    given.stream()
+        .map(Answer::failure)
+        .flatMap(Optional::stream)
+        .forEach(listener::killIfCancelled);
     MEMO.keep(options, request, given);
     return given;
-  }
-
-  /** A killed task must end as killed, not as a finished one with an error in each row. */
-  private static void killIfInterrupted(List<Answer> answers) {
-    TaskContext task = TaskContext.get();
-    boolean cancelled =
-        answers.stream()
-            .map(Answer::failure)
-            .flatMap(Optional::stream)
-            .anyMatch(error -> error.errorClass() == ErrorClass.CANCELLED);
-    if (cancelled && task != null && task.isInterrupted()) {
-      throw new TaskKilledException("the task was killed while a document was read");
-    }
   }
 
   private static void failOnError(List<Answer> answers) {

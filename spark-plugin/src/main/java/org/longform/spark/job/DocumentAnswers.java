@@ -15,10 +15,10 @@ import org.longform.prompt.Task;
 import org.longform.read.Answer;
 import org.longform.read.AnswerError;
 import org.longform.read.DocumentReader;
-import org.longform.read.ReadListener;
 import org.longform.read.ReadRequest;
 import org.longform.spark.job.PendingDocument.PendingQuestion;
 import org.longform.spark.sink.AnswerRow;
+import org.longform.sql.TaskListener;
 
 /**
  * What a task does with one document: reads it once, however many questions there are, and makes a
@@ -117,21 +117,14 @@ record DocumentAnswers(
   }
 
   /** Counts for the progress line and ends the reading when Spark kills the task. */
-  private final class Listener implements ReadListener {
-    private final TaskContext context;
-
+  private final class Listener extends TaskListener {
     Listener(TaskContext context) {
-      this.context = context;
+      super(context);
     }
 
     @Override
     public void tokensRead(long tokens) {
       counters.tokensRead().add(tokens);
-    }
-
-    @Override
-    public boolean cancelled() {
-      return context != null && context.isInterrupted();
     }
   }
 }

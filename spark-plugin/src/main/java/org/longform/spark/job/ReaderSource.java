@@ -12,6 +12,6 @@ interface ReaderSource extends Serializable {
   /** Refuses what cannot work, with a sentence, before anything is read. */
   void validate(Map<String, String> options);
 
-  /** Model, method and all effective options: equal texts mean equal answers. */
+  /** Model revision, method and every option that was set: what makes a row another one. */
   String describe(Map<String, String> options);
 }

@@ -15,8 +15,8 @@ import org.longform.read.Answer;
 import org.longform.read.ReadRequest;
 import org.longform.runtime.LongformRuntime;
 import org.longform.runtime.RowKey;
-import org.longform.spark.task.TaskListener;
 import org.longform.sql.AnswerSchema;
+import org.longform.sql.TaskListener;
 
 /** Reads the document of one row. Runs in a task, or on the driver where Spark folds constants. */
 final class ReadRow implements UDF2<String, String, Row> {

@@ -2,13 +2,11 @@ package org.longform.spark.sink;
 
 import java.sql.Timestamp;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.List;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.longform.prompt.Task;
 import org.longform.read.Answer;
-import org.longform.read.Evidence;
+import org.longform.sql.AnswerSchema;
 
 /**
  * One answer with what tells its row from others.
@@ -51,11 +49,6 @@ public record AnswerRow(
 
   /** As a Spark row of {@link AnswerColumns#TABLE}, which can travel between processes. */
   public Row toRow() {
-    Row error =
-        answer
-            .failure()
-            .map(failure -> RowFactory.create(failure.errorClass().name(), failure.message()))
-            .orElse(null);
     return RowFactory.create(
         docId,
         key.contentHash(),
@@ -63,7 +56,7 @@ public record AnswerRow(
         key.question(),
         key.task().word(),
         answer.value(),
-        error,
+        answer.failure().map(AnswerSchema::errorRow).orElse(null),
         answer.finishReason(),
         answer.inputTokens(),
         answer.outputTokens(),
@@ -74,18 +67,10 @@ public record AnswerRow(
         answer.modelRevision(),
         answer.seed(),
         answer.latencyMs(),
-        evidence(answer.evidence()),
+        AnswerSchema.evidenceRows(answer.evidence()),
         attempt,
         runId,
         Timestamp.from(startedAt),
         sourcePath);
-  }
-
-  private static List<Row> evidence(List<Evidence> spans) {
-    List<Row> rows = new ArrayList<>(); // not toList(): the rows must be serializable
-    for (Evidence span : spans) {
-      rows.add(RowFactory.create(span.doc(), span.start(), span.end(), span.text(), span.score()));
-    }
-    return rows;
   }
 }

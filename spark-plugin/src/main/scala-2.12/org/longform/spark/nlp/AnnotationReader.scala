@@ -7,7 +7,7 @@ import org.longform.options.{Options, RuntimeOptions}
 import org.longform.prompt.Task
 import org.longform.read.{Answer, AnswerError, ReadRequest}
 import org.longform.runtime.{LongformRuntime, RowKey}
-import org.longform.spark.task.TaskListener
+import org.longform.sql.TaskListener
 
 /** Turns one document annotation into the annotation of its answer. */
 private[nlp] final class AnnotationReader(task: Task, question: String, options: Options) {

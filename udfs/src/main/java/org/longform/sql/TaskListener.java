@@ -1,4 +1,4 @@
-package org.longform.spark.task;
+package org.longform.sql;
 
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
@@ -6,12 +6,17 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.read.AnswerError;
 import org.longform.read.ReadListener;
 
-/**
- * Ends the reading when Spark kills the task.
- *
- * @param task null where there is no task, as in a LightPipeline
- */
-public record TaskListener(TaskContext task) implements ReadListener {
+/** Ends the reading when Spark kills the task. */
+public class TaskListener implements ReadListener {
+  private final TaskContext task;
+
+  /**
+   * @param task null where there is no task, as on the driver or in a LightPipeline
+   */
+  public TaskListener(TaskContext task) {
+    this.task = task;
+  }
+
   @Override
   public boolean cancelled() {
     return task != null && task.isInterrupted();
