@@ -1,8 +1,5 @@
 package org.longform.kernels.cache;
 
-import java.util.HashMap;
-import java.util.Iterator;
-import java.util.Map;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Tensor;
@@ -14,7 +11,7 @@ import org.longform.kernels.tensor.Tensor;
  */
 public final class KvCache implements AutoCloseable {
   private final KvShape shape;
-  private final Map<Long, Page> pages = new HashMap<>();
+  private final PageTable pages = new PageTable();
   private Rows held = Rows.none();
   private Rows visible = Rows.none();
   private long length;
@@ -81,18 +78,24 @@ public final class KvCache implements AutoCloseable {
           "Cannot store keys %s and values %s: %d rows of %d are reserved."
               .formatted(keys.shape(), values.shape(), reserved, width));
     }
-    long headBytes = (long) headDim * Float.BYTES;
+    float[] row = new float[Math.toIntExact(width)];
     for (int t = 0; t < reserved; t++) {
-      Page page = pages.get((length + t) / Page.ROWS);
-      int row = (int) ((length + t) % Page.ROWS);
-      for (int g = 0; g < shape.kvHeads(); g++) {
-        long from = (t * width + (long) g * headDim) * Float.BYTES;
-        long to = page.keyOffset(layer, g, row);
-        page.memory().copyFrom(keys.memory(), keys.byteOffset() + from, to, headBytes);
-        page.memory()
-            .copyFrom(
-                values.memory(), values.byteOffset() + from, to + page.valueStride(), headBytes);
-      }
+      Page page = page(length + t);
+      keys.read(t * width, row);
+      store(row, page, page.keyOffset(layer, 0, (int) ((length + t) % Page.ROWS)));
+      values.read(t * width, row);
+      store(
+          row,
+          page,
+          page.keyOffset(layer, 0, (int) ((length + t) % Page.ROWS)) + page.valueStride());
+    }
+  }
+
+  /** Writes all heads of one token, the first at byte {@code at}. */
+  private void store(float[] row, Page page, long at) {
+    int headDim = shape.headDim();
+    for (int g = 0; g < shape.kvHeads(); g++) {
+      shape.dtype().encode(row, g * headDim, headDim, page.memory(), at + g * page.headStride());
     }
   }
 
@@ -107,7 +110,7 @@ public final class KvCache implements AutoCloseable {
   public void rollback() {
     reserved = 0;
     visible = held;
-    dropPages((long page) -> page * Page.ROWS < length);
+    pages.retain(page -> page * Page.ROWS < length);
   }
 
   /** What one layer sees: the held rows and the reserved ones. */
@@ -135,7 +138,7 @@ public final class KvCache implements AutoCloseable {
     length = newLength;
     held = held.clip(0, newLength);
     visible = held;
-    dropPages((long page) -> page * Page.ROWS < newLength);
+    pages.retain(page -> page * Page.ROWS < newLength);
   }
 
   /** Keeps only the given tokens (one list for all heads); the memory of whole pages is freed. */
@@ -148,7 +151,7 @@ public final class KvCache implements AutoCloseable {
     }
     held = kept;
     visible = kept;
-    dropPages((long page) -> kept.overlaps(page * Page.ROWS, (page + 1) * Page.ROWS));
+    pages.retain(page -> kept.overlaps(page * Page.ROWS, (page + 1) * Page.ROWS));
   }
 
   Page page(long row) {
@@ -157,16 +160,6 @@ public final class KvCache implements AutoCloseable {
 
   private boolean holdsAll(long from, long to) {
     return held.containsRange(0, from, to);
-  }
-
-  private void dropPages(java.util.function.LongPredicate keep) {
-    for (Iterator<Map.Entry<Long, Page>> it = pages.entrySet().iterator(); it.hasNext(); ) {
-      Map.Entry<Long, Page> entry = it.next();
-      if (!keep.test(entry.getKey())) {
-        entry.getValue().release();
-        it.remove();
-      }
-    }
   }
 
   private static Rows append(Rows rows, long from, long to) {
@@ -180,7 +173,7 @@ public final class KvCache implements AutoCloseable {
   @Override
   public void close() {
     reserved = 0;
-    dropPages(page -> false);
+    pages.retain(page -> false);
     held = Rows.none();
     visible = held;
     length = 0;

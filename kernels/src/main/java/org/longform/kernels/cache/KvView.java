@@ -1,10 +1,8 @@
 package org.longform.kernels.cache;
 
-import org.longform.kernels.tensor.Memory;
-
 /**
- * One layer of a cache, read only. Rows are addressed by token index; {@link #memory} with {@link
- * #keyOffset} and {@link #valueOffset} gives devices the place of {@link #contiguous} rows at once.
+ * One layer of a cache, read only. Rows are addressed by token index; {@link #keyAddress} gives
+ * native devices the place of {@link #contiguous} rows at once.
  */
 public final class KvView {
   private final KvCache cache;
@@ -50,28 +48,67 @@ public final class KvView {
     return (int) Math.min(to - row, Page.ROWS - row % Page.ROWS);
   }
 
-  public Memory memory(long row) {
-    return cache.page(row).memory();
+  /** How keys and values are stored. */
+  public KvDType dtype() {
+    return cache.shape().dtype();
   }
 
-  /** Byte offset of the un-rotated key, headDim float32 values. */
-  public long keyOffset(int kvHead, long row) {
-    return cache.page(row).keyOffset(layer, kvHead, (int) (row % Page.ROWS));
+  /** Bytes from one row to the next within {@link #contiguous} rows. */
+  public int rowBytes() {
+    return cache.shape().rowBytes();
   }
 
-  /** Byte offset of the value, headDim float32 values. */
-  public long valueOffset(int kvHead, long row) {
+  /** Bytes from a row's key to its value, within its page. */
+  public long valueStride() {
+    return Page.ROWS * (long) rowBytes();
+  }
+
+  /** Bytes from a head's key to the next head's key of the same row. */
+  public long headStride() {
+    return 2 * valueStride();
+  }
+
+  /**
+   * Machine address of the first head's un-rotated key of a row. Good until the cache changes; the
+   * next {@link #contiguous} rows follow every {@link #rowBytes}.
+   */
+  public long keyAddress(long row) {
     Page page = cache.page(row);
-    return page.keyOffset(layer, kvHead, (int) (row % Page.ROWS)) + page.valueStride();
+    return page.memory().address(page.keyOffset(layer, 0, (int) (row % Page.ROWS)));
   }
 
   /** Copies the un-rotated key of one token. */
   public void readKey(int kvHead, long row, float[] target) {
-    memory(row).read(keyOffset(kvHead, row), target, 0, headDim());
+    readKeys(kvHead, row, 1, target, 0);
   }
 
   /** Copies the value of one token. */
   public void readValue(int kvHead, long row, float[] target) {
-    memory(row).read(valueOffset(kvHead, row), target, 0, headDim());
+    readValues(kvHead, row, 1, target, 0);
+  }
+
+  /** Copies the un-rotated keys of {@code count} {@link #contiguous} rows, widened to float32. */
+  public void readKeys(int kvHead, long row, int count, float[] target, int offset) {
+    read(kvHead, row, count, 0, target, offset);
+  }
+
+  /** Copies the values of {@code count} {@link #contiguous} rows, widened to float32. */
+  public void readValues(int kvHead, long row, int count, float[] target, int offset) {
+    read(kvHead, row, count, valueStride(), target, offset);
+  }
+
+  private void read(int kvHead, long row, int count, long part, float[] target, int offset) {
+    Page page = cache.page(row);
+    long at = page.keyOffset(layer, kvHead, (int) (row % Page.ROWS)) + part;
+    if (dtype() == KvDType.F32) {
+      // plain rows are one stretch
+      page.memory().read(at, target, offset, count * headDim());
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      dtype()
+          .decode(
+              page.memory(), at + (long) i * rowBytes(), target, offset + i * headDim(), headDim());
+    }
   }
 }

@@ -4,9 +4,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.longform.kernels.tensor.Memory;
 
 /**
- * Keys and values of {@link #ROWS} consecutive tokens, all layers: float32 [layer, kvHead, key or
- * value, row, headDim], so that the rows of one head lie side by side. Shared by the forks of a
- * document; whoever holds it last frees it.
+ * Keys and values of {@link #ROWS} consecutive tokens, all layers: [layer, kvHead, key or value,
+ * row, rowBytes], a row as {@link KvDType} says, so that the rows of one head lie side by side.
+ * Shared by the forks of a document; whoever holds it last frees it.
  */
 final class Page {
   static final int ROWS = 64;
@@ -31,11 +31,16 @@ final class Page {
   /** Byte offset of the key of a token; the value's is {@link #valueStride} further. */
   long keyOffset(int layer, int kvHead, int row) {
     long head = (long) layer * shape.kvHeads() + kvHead;
-    return (head * 2 * ROWS + row) * shape.headDim() * Float.BYTES;
+    return (head * 2 * ROWS + row) * shape.rowBytes();
   }
 
   long valueStride() {
-    return (long) ROWS * shape.headDim() * Float.BYTES;
+    return (long) ROWS * shape.rowBytes();
+  }
+
+  /** Bytes from a head's key to the next head's key of the same token. */
+  long headStride() {
+    return 2 * valueStride();
   }
 
   boolean shared() {

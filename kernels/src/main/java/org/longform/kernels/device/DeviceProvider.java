@@ -1,5 +1,6 @@
 package org.longform.kernels.device;
 
+import java.util.List;
 import java.util.Optional;
 
 /** A kind of device: says whether it can work here, and opens it. */
@@ -12,6 +13,16 @@ public interface DeviceProvider {
 
   /** Why it cannot be used in this process, as part of a sentence; empty if it can. */
   Optional<String> whyUnavailable();
+
+  /** What a user wants to know of it in this process, for example its instruction set. */
+  default Optional<String> detail() {
+    return Optional.empty();
+  }
+
+  /** The same device restricted in some way, for tests and measurements; it is not chosen. */
+  default List<DeviceProvider> variants() {
+    return List.of();
+  }
 
   /**
    * Opens the device.

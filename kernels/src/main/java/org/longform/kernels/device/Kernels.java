@@ -1,5 +1,6 @@
 package org.longform.kernels.device;
 
+import java.util.List;
 import org.longform.kernels.tensor.Tensor;
 
 /**
@@ -7,6 +8,20 @@ import org.longform.kernels.tensor.Tensor;
  * Activations are float32 tensors in host memory; T new tokens, I and O widths of a matrix.
  */
 public interface Kernels {
+  /** A caller's turn: see {@link Kernels#turn}. */
+  interface Turn extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * Says that the calling thread will ask for one operation after the other until it closes the
+   * turn. A device shares its threads among the turns that are open.
+   */
+  default Turn turn() {
+    return () -> {};
+  }
+
   /** Brings a stored weight (any dtype) into this device's form. The caller closes it. */
   Weight weight(Tensor stored);
 
@@ -15,6 +30,13 @@ public interface Kernels {
 
   /** out = x · wᵀ; x (T, I), w (O, I), out (T, O). */
   void matmul(Tensor x, Weight w, Tensor out);
+
+  /** Several products of the same x: {@code outs[i] = x · weights[i]ᵀ}. */
+  default void matmul(Tensor x, List<Weight> weights, List<Tensor> outs) {
+    for (int i = 0; i < weights.size(); i++) {
+      matmul(x, weights.get(i), outs.get(i));
+    }
+  }
 
   /** x[t] += bias; x (T, O), bias (O). */
   void addBias(Tensor x, Weight bias);

@@ -143,6 +143,24 @@ public final class Memory implements AutoCloseable {
         : (short) straddling(offset, Short.BYTES);
   }
 
+  public long getLong(long offset) {
+    check(offset, Long.BYTES);
+    return within(offset) <= SEGMENT_BYTES - Long.BYTES
+        ? segment(offset).getLong(within(offset))
+        : (straddling(offset, Integer.BYTES) & 0xffffffffL)
+            | ((long) straddling(offset + Integer.BYTES, Integer.BYTES) << Integer.SIZE);
+  }
+
+  public byte getByte(long offset) {
+    check(offset, 1);
+    return segment(offset).get(within(offset));
+  }
+
+  public void putByte(long offset, byte value) {
+    check(offset, 1);
+    segment(offset).put(within(offset), value);
+  }
+
   public void putShort(long offset, short value) {
     check(offset, Short.BYTES);
     segment(offset).put(within(offset), (byte) value);
@@ -200,6 +218,44 @@ public final class Memory implements AutoCloseable {
     }
     for (int i = 0; i < count; i++) {
       target[i] = getShort(offset + (long) i * Short.BYTES);
+    }
+  }
+
+  /** Copies {@code count} 16-bit values of {@code source} to {@code offset} bytes on. */
+  public void writeShorts(long offset, short[] source, int count) {
+    check(offset, (long) count * Short.BYTES);
+    if (count > 0 && index(offset) == index(offset + (long) count * Short.BYTES - 1)) {
+      segment(offset)
+          .slice(within(offset), count * Short.BYTES)
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .asShortBuffer()
+          .put(source, 0, count);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      putShort(offset + (long) i * Short.BYTES, source[i]);
+    }
+  }
+
+  /** Copies {@code count} bytes from {@code offset} on into {@code target}. */
+  public void readBytes(long offset, byte[] target, int from, int count) {
+    check(offset, count);
+    for (int done = 0; done < count; ) {
+      int at = within(offset + done);
+      int fit = Math.min(count - done, SEGMENT_BYTES - at);
+      segment(offset + done).get(at, target, from + done, fit);
+      done += fit;
+    }
+  }
+
+  /** Copies {@code count} bytes of {@code source} to {@code offset} on. */
+  public void writeBytes(long offset, byte[] source, int from, int count) {
+    check(offset, count);
+    for (int done = 0; done < count; ) {
+      int at = within(offset + done);
+      int fit = Math.min(count - done, SEGMENT_BYTES - at);
+      segment(offset + done).put(at, source, from + done, fit);
+      done += fit;
     }
   }
 

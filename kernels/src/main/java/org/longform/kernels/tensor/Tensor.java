@@ -20,7 +20,13 @@ public final class Tensor implements AutoCloseable {
     this.memory = memory;
     this.byteOffset = byteOffset;
     this.owner = owner;
-    long bytes = Math.multiplyExact(shape.elements(), (long) dtype.bytes());
+    if (shape.rowElements() % dtype.blockElements() != 0) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot make a tensor %s %s: its rows are no multiple of a block of %d."
+              .formatted(dtype, shape, dtype.blockElements()));
+    }
+    long bytes = dtype.bytes(shape.elements());
     if (byteOffset < 0 || byteOffset > memory.size() - bytes) {
       throw new LongformException(
           ErrorClass.INTERNAL,
@@ -84,13 +90,13 @@ public final class Tensor implements AutoCloseable {
 
   /** The element at the flat index, widened to float32. */
   public float get(long index) {
-    check(index, 1);
-    long at = byteOffset + index * dtype.bytes();
-    return switch (dtype) {
-      case F32 -> memory.getFloat(at);
-      case F16 -> HalfFloats.fromF16(memory.getShort(at));
-      case BF16 -> HalfFloats.fromBf16(memory.getShort(at));
-    };
+    if (dtype == DType.F32) {
+      check(index, 1);
+      return memory.getFloat(byteOffset + index * Float.BYTES);
+    }
+    float[] one = new float[1];
+    read(index, one, 0, 1);
+    return one[0];
   }
 
   /** Sets a float32 element. */
@@ -112,11 +118,33 @@ public final class Tensor implements AutoCloseable {
       memory.read(byteOffset + from * Float.BYTES, target, offset, count);
       return;
     }
+    if (dtype.isQuantised()) {
+      readBlocks(from, target, offset, count);
+      return;
+    }
     short[] bits = new short[Math.min(count, 4096)];
     for (int done = 0; done < count; done += bits.length) {
       int some = Math.min(bits.length, count - done);
-      memory.readShorts(byteOffset + (from + done) * dtype.bytes(), bits, some);
+      memory.readShorts(byteOffset + (from + done) * dtype.blockBytes(), bits, some);
       HalfFloats.widen(dtype, bits, some, target, offset + done);
+    }
+  }
+
+  private void readBlocks(long from, float[] target, int offset, int count) {
+    BlockFormat format = BlockFormat.of(dtype);
+    int width = dtype.blockElements();
+    float[] block = new float[width];
+    for (int done = 0; done < count; ) {
+      int within = (int) ((from + done) % width);
+      int some = Math.min(width - within, count - done);
+      long at = byteOffset + (from + done) / width * dtype.blockBytes();
+      if (some == width) {
+        format.decode(memory, at, target, offset + done);
+      } else {
+        format.decode(memory, at, block, 0);
+        System.arraycopy(block, within, target, offset + done, some);
+      }
+      done += some;
     }
   }
 
@@ -144,7 +172,7 @@ public final class Tensor implements AutoCloseable {
       throw new IndexOutOfBoundsException(
           "Cannot take rows %d to %d of %s.".formatted(from, from + count, shape));
     }
-    long offset = byteOffset + from * shape.rowElements() * dtype.bytes();
+    long offset = byteOffset + dtype.bytes(from * shape.rowElements());
     return new Tensor(dtype, shape.withRows(count), memory, offset, false);
   }
 

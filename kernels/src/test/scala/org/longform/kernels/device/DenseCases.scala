@@ -1,22 +1,26 @@
 package org.longform.kernels.device
 
 import org.longform.kernels.device.KernelCase.close
-import org.longform.kernels.tensor.{DType, Tensor}
+import org.longform.kernels.tensor.{BlockFormat, DType, Tensor}
 
 /** Matrix products and the row-wise operations. */
 object DenseCases {
 
   /** Around the widths of vector registers, pages and blocks. */
-  val SIZES: Seq[Int] = Seq(1, 2, 7, 8, 9, 31, 33, 64, 65, 127, 128, 129, 4097)
+  val SIZES: Seq[Int] = Seq(1, 2, 7, 8, 9, 31, 32, 33, 64, 65, 96, 127, 128, 129, 256, 768, 4097)
+
+  // what a BlockFormat can write, and so a test can draw
+  private val DTYPES: Seq[DType] = DType.values().toSeq.filter(t => !t.isQuantised || BlockFormat.known(t))
 
   private def tokensFor(size: Int): Seq[Int] = if (size > 1000) Seq(1, 7) else Seq(1, 5, 6, 33)
 
   private val matmul: Seq[KernelCase] = for {
-    dtype <- DType.values().toSeq
+    dtype <- DTYPES
     size <- SIZES
     tokens <- tokensFor(size)
     // a size in turn as inner and as outer width
-    (inner, outer) <- Seq((size, 10), (34, size))
+    (inner, outer) <- Seq((size, 10), (if (dtype.isQuantised) 3 * dtype.blockElements() else 34, size))
+    if inner % dtype.blockElements() == 0
   } yield KernelCase("matmul", s"$tokens x $inner times $outer x $inner $dtype") { (reference, device) =>
     val draws = new Draws(size * 31L + tokens)
     val (stored, memory) = draws.stored(dtype, outer.toLong, inner.toLong)
@@ -46,8 +50,9 @@ object DenseCases {
   ): Unit = close("out", run(device), run(reference), tolerance)
 
   private val gather: Seq[KernelCase] = for {
-    dtype <- DType.values().toSeq
+    dtype <- DTYPES
     width <- SIZES
+    if width % dtype.blockElements() == 0
   } yield KernelCase("gather", s"rows of $width $dtype") { (reference, device) =>
     val (stored, memory) = new Draws(width.toLong).stored(dtype, 5, width.toLong)
     val ids = Array(4, 0, 4, 2)
@@ -68,7 +73,7 @@ object DenseCases {
 
   private val withVector: Seq[KernelCase] = for {
     operation <- Seq("rmsNorm", "addBias")
-    dtype <- DType.values().toSeq
+    dtype <- DTYPES if !dtype.isQuantised
     width <- SIZES
   } yield KernelCase(operation, s"rows of $width with $dtype") { (reference, device) =>
     val draws = new Draws(width * 7L)

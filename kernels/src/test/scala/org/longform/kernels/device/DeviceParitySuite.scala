@@ -2,6 +2,7 @@ package org.longform.kernels.device
 
 import org.longform.kernels.attention._
 import org.longform.kernels.cache.Rows
+import org.longform.kernels.device.cpu.CpuDevice
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.tensor.Tensor
 import org.scalatest.funsuite.AnyFunSuite
@@ -15,12 +16,17 @@ object KernelCases {
 class DeviceParitySuite extends AnyFunSuite {
   private val reference = Devices.choose("reference").open(1)
   private val listed = Devices.ALL.toArray(Array.empty[DeviceProvider]).toSeq
-  private val others = listed.filter(_.name() != "reference")
+  // every listed device, and the processor with each instruction set forced
+  private val others = (listed ++ new CpuDevice().variants().toArray(Array.empty[DeviceProvider]))
+    .filter(_.name() != "reference")
 
   test("there is a device beside the reference, and cases for each of its operations") {
     assert(others.exists(!_.whyUnavailable().isPresent))
     val operations =
-      classOf[Kernels].getDeclaredMethods.filterNot(_.isSynthetic).map(_.getName).toSet - "weight"
+      classOf[Kernels].getDeclaredMethods.filterNot(_.isSynthetic).map(_.getName).toSet -- Set(
+        "weight",
+        "turn"
+      )
     assert(KernelCases.ALL.map(_.operation).toSet == operations)
   }
 

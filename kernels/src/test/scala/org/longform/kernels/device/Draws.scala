@@ -3,7 +3,7 @@ package org.longform.kernels.device
 import java.util.Random
 
 import org.longform.kernels.cache.{KvCache, KvShape}
-import org.longform.kernels.tensor.{DType, Memory, Shape, Tensor}
+import org.longform.kernels.tensor.{BlockFormat, DType, Memory, Shape, Tensor}
 
 /** Random tensors and caches that depend on the seed only. */
 final class Draws(seed: Long) {
@@ -21,20 +21,21 @@ final class Draws(seed: Long) {
   def stored(dtype: DType, axes: Long*): (Tensor, Memory) = {
     val shape = Shape.of(axes: _*)
     val elements = shape.elements().toInt
-    val memory = Memory.allocate(elements.toLong * dtype.bytes())
-    for (i <- 0 until elements) {
-      dtype match {
-        case DType.F32 => memory.putFloat(4L * i, random.nextFloat() * 2 - 1)
-        // exponents 2^-8 to 2^-1, any sign and fraction
-        case DType.F16 =>
+    val memory = Memory.allocate(dtype.bytes(elements.toLong))
+    if (dtype.isQuantised) BlockFormat.encode(dtype, uniform(elements), memory, 0)
+    else
+      for (i <- 0 until elements) {
+        if (dtype == DType.F32) memory.putFloat(4L * i, random.nextFloat() * 2 - 1)
+        else if (dtype == DType.F16) {
+          // exponents 2^-8 to 2^-1, any sign and fraction
           val bits =
             (random.nextInt(2) << 15) | ((7 + random.nextInt(8)) << 10) | random.nextInt(1024)
           memory.putShort(2L * i, bits.toShort)
-        case DType.BF16 =>
+        } else {
           val bits = java.lang.Float.floatToRawIntBits(random.nextFloat() * 2 - 1) >>> 16
           memory.putShort(2L * i, bits.toShort)
+        }
       }
-    }
     (Tensor.view(dtype, shape, memory, 0), memory)
   }
 

@@ -82,8 +82,8 @@ final class KeyTile {
     float[] keys = scratch.wide(capacity * headDim);
     float[] values = scratch.narrow(capacity * headDim);
     int at = size * headDim;
-    cache.memory(row).read(cache.keyOffset(part.kvHead(), row), keys, at, run * headDim);
-    cache.memory(row).read(cache.valueOffset(part.kvHead(), row), values, at, run * headDim);
+    cache.readKeys(part.kvHead(), row, run, keys, at);
+    cache.readValues(part.kvHead(), row, run, values, at);
     for (int i = 0; i < run; i++) {
       rows[size + i] = row + i;
       positions[size + i] = part.segment().keyPositions().at(row + i, index + i);

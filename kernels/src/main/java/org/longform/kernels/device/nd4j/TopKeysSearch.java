@@ -125,11 +125,9 @@ final class TopKeysSearch {
     for (int done = 0; done < count; ) {
       long row = from + done;
       int run = cache.contiguous(row, from + count);
-      cache.memory(row).read(cache.keyOffset(kvHead, row), keys, done * headDim, run * headDim);
+      cache.readKeys(kvHead, row, run, keys, done * headDim);
       if (normed) {
-        cache
-            .memory(row)
-            .read(cache.valueOffset(kvHead, row), values, done * headDim, run * headDim);
+        cache.readValues(kvHead, row, run, values, done * headDim);
       }
       done += run;
     }

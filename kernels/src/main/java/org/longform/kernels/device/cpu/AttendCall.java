@@ -1,0 +1,218 @@
+package org.longform.kernels.device.cpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.longform.kernels.attention.Band;
+import org.longform.kernels.attention.KeyPositions;
+import org.longform.kernels.attention.PositionEncoding;
+import org.longform.kernels.attention.QueryPositions;
+import org.longform.kernels.attention.Segment;
+import org.longform.kernels.cache.Rows;
+import org.longform.kernels.device.AttendRequest;
+import org.longform.kernels.tensor.Tensor;
+
+/** Writes an {@link AttendRequest} as the structs of {@code kernels_attention}. */
+final class AttendCall {
+  private static final int SEGMENT_WORDS = 18;
+  private static final int ATTENTION_WORDS = 15;
+  // ordinals of kernels_position_kind, kernels_band_kind and kernels_encoding
+  private static final long TRUE = 0;
+  private static final long CONTIGUOUS = 1;
+  private static final long CONSTANT = 2;
+  private static final long STRIDED = 3;
+  private static final long SHIFTED = 4;
+  private static final long ALIBI = 2;
+
+  private final AttendRequest request;
+  private final List<RunList> runs = new ArrayList<>();
+  // for each segment, where the runs of each of its groups begin, and the end
+  private final List<long[]> starts = new ArrayList<>();
+
+  AttendCall(AttendRequest request) {
+    this.request = request;
+    for (Segment segment : request.plan().segments()) {
+      Rows rows = segment.rows();
+      RunList list = new RunList();
+      long[] begins = new long[rows.groups() + 1];
+      for (int g = 0; g < rows.groups(); g++) {
+        long index = 0;
+        for (int i = 0; i < rows.ranges(g); i++) {
+          list.add(request.cache(), rows.start(g, i), rows.end(g, i), index);
+          index += rows.end(g, i) - rows.start(g, i);
+        }
+        begins[g + 1] = list.size();
+      }
+      runs.add(list);
+      starts.add(begins);
+    }
+  }
+
+  /**
+   * Runs the attention.
+   *
+   * @param device address of the native device
+   */
+  void run(long device) {
+    CallBuffer buffer = CallBuffer.borrow();
+    long columns = request.taps().wantsColumnMass() ? columns() : 0;
+    try (Tensor mass = columns > 0 ? Tensor.allocate(columns) : null) {
+      CpuHandle.check(
+          "attend", CpuNative.attend(device, write(buffer, mass == null ? 0 : mass.address())));
+      if (mass != null) {
+        report(mass.toArray());
+      }
+    } finally {
+      buffer.giveBack();
+    }
+  }
+
+  private long columns() {
+    long columns = 0;
+    for (RunList list : runs) {
+      for (int i = 0; i < list.size(); i++) {
+        columns += list.count(i);
+      }
+    }
+    return columns;
+  }
+
+  private void report(float[] mass) {
+    int at = 0;
+    for (RunList list : runs) {
+      for (int i = 0; i < list.size(); i++) {
+        for (int j = 0; j < list.count(i); j++) {
+          request.taps().columnMass().add(list.row(i) + j, mass[at++]);
+        }
+      }
+    }
+  }
+
+  private long write(CallBuffer buffer, long columnMass) {
+    buffer.reserve(bytes());
+    long layout = KvLayout.write(request.cache(), buffer);
+    double[] frequencies = frequencies();
+    long frequencyAddress = buffer.address();
+    buffer.putAll(frequencies);
+    List<long[]> parts = new ArrayList<>();
+    for (int i = 0; i < runs.size(); i++) {
+      parts.add(lists(i, buffer));
+    }
+    long segments = buffer.address();
+    for (int i = 0; i < runs.size(); i++) {
+      segment(request.plan().segments().get(i), starts.get(i).length - 1, parts.get(i), buffer);
+    }
+    long attention = buffer.address();
+    boolean rope = request.encoding() instanceof PositionEncoding.Rope;
+    buffer
+        .put(request.queries().address())
+        .put(request.out().address())
+        .put(request.taps().wantsLogSumExp() ? request.taps().logSumExp().address() : 0)
+        .put(columnMass)
+        .put((long) request.tokens())
+        .put((long) request.heads())
+        .put(request.firstRow())
+        .put(request.scale())
+        .put(rope ? (long) ((PositionEncoding.Rope) request.encoding()).layout().ordinal() : ALIBI)
+        .put(frequencyAddress)
+        .put(rope ? (long) frequencies.length : 0)
+        .put(rope ? ((PositionEncoding.Rope) request.encoding()).attentionFactor() : 1.0)
+        .put(layout)
+        .put(segments)
+        .put((long) runs.size());
+    return attention;
+  }
+
+  private long bytes() {
+    long bytes = KvLayout.BYTES + (long) ATTENTION_WORDS * Long.BYTES;
+    bytes += (long) frequencies().length * Double.BYTES;
+    for (int i = 0; i < runs.size(); i++) {
+      Segment segment = request.plan().segments().get(i);
+      bytes += runs.get(i).bytes() + (long) starts.get(i).length * Long.BYTES;
+      bytes += (long) segment.headScales().heads() * Double.BYTES;
+      bytes += segment.band() instanceof Band.Tree tree ? flagBytes(tree.allowed()) : 0;
+      bytes += (long) SEGMENT_WORDS * Long.BYTES;
+    }
+    return bytes;
+  }
+
+  private static long flagBytes(boolean[][] flags) {
+    return (long) flags.length * flags.length + Long.BYTES;
+  }
+
+  private double[] frequencies() {
+    return request.encoding() instanceof PositionEncoding.Rope rope
+        ? rope.inverseFrequencies()
+        : ((PositionEncoding.Alibi) request.encoding()).slopes();
+  }
+
+  /** Runs, where groups begin, mask and head scales of a segment; answers their addresses. */
+  private long[] lists(int index, CallBuffer buffer) {
+    Segment segment = request.plan().segments().get(index);
+    long list = buffer.address();
+    runs.get(index).write(buffer);
+    long begins = buffer.address();
+    buffer.putAll(starts.get(index), starts.get(index).length);
+    long mask = 0;
+    if (segment.band() instanceof Band.Tree tree) {
+      mask = buffer.address();
+      buffer.putFlags(tree.allowed());
+    }
+    long scales = 0;
+    if (!segment.headScales().isNone()) {
+      scales = buffer.address();
+      for (int h = 0; h < segment.headScales().heads(); h++) {
+        buffer.put(segment.headScales().at(h));
+      }
+    }
+    return new long[] {list, begins, mask, scales};
+  }
+
+  private static void segment(Segment segment, int groups, long[] lists, CallBuffer buffer) {
+    buffer.put(lists[0]).put(lists[1]).put((long) groups);
+    keys(segment.keyPositions(), buffer);
+    queries(segment.queryPositions(), buffer);
+    band(segment.band(), lists[2], buffer);
+    buffer
+        .put(segment.queries().from())
+        .put(segment.queries().to())
+        .put(lists[3])
+        .put(segment.logitScale());
+  }
+
+  /** Kind, anchor, first, stride, position. */
+  private static void keys(KeyPositions positions, CallBuffer buffer) {
+    if (positions instanceof KeyPositions.Contiguous contiguous) {
+      buffer.put(CONTIGUOUS).put(0L).put(contiguous.first()).put(1L).put(0.0);
+    } else if (positions instanceof KeyPositions.Constant constant) {
+      buffer.put(CONSTANT).put(0L).put(0L).put(1L).put(constant.position());
+    } else if (positions instanceof KeyPositions.Strided strided) {
+      buffer.put(STRIDED).put(strided.anchor()).put(strided.first()).put(strided.stride()).put(0.0);
+    } else {
+      buffer.put(TRUE).put(0L).put(0L).put(1L).put(0.0);
+    }
+  }
+
+  /** Kind, position. */
+  private static void queries(QueryPositions positions, CallBuffer buffer) {
+    if (positions instanceof QueryPositions.Constant constant) {
+      buffer.put(CONSTANT).put(constant.position());
+    } else if (positions instanceof QueryPositions.Shifted shifted) {
+      buffer.put(SHIFTED).put(shifted.offset());
+    } else {
+      buffer.put(TRUE).put(0.0);
+    }
+  }
+
+  /** Kind, width, mask, mask width. */
+  private static void band(Band band, long mask, CallBuffer buffer) {
+    if (band instanceof Band.Near near) {
+      buffer.put(1L).put(near.width()).put(0L).put(0L);
+    } else if (band instanceof Band.Far far) {
+      buffer.put(2L).put(far.width()).put(0L).put(0L);
+    } else if (band instanceof Band.Tree tree) {
+      buffer.put(3L).put(tree.firstNew()).put(mask).put((long) tree.allowed().length);
+    } else {
+      buffer.put(0L).put(0L).put(0L).put(0L);
+    }
+  }
+}

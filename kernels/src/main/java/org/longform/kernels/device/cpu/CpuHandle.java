@@ -1,0 +1,44 @@
+package org.longform.kernels.device.cpu;
+
+import java.lang.ref.Cleaner;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+
+/** The native device: its threads end when nobody can reach it any more. */
+final class CpuHandle {
+  private static final Cleaner CLEANER = Cleaner.create();
+  private static final int NO_MEMORY = 2;
+
+  private final long address;
+
+  private CpuHandle(long address) {
+    this.address = address;
+    CLEANER.register(this, () -> CpuNative.close(address));
+  }
+
+  static CpuHandle open(int isa, int threads) {
+    long address = CpuNative.open(isa, threads);
+    if (address == 0) {
+      throw failure("open", 0);
+    }
+    return new CpuHandle(address);
+  }
+
+  /** Callers keep this object reachable while they use it. */
+  long address() {
+    return address;
+  }
+
+  /** Turns a status of a native function into an exception, if it is not 0. */
+  static void check(String operation, int status) {
+    if (status != 0) {
+      throw failure(operation, status);
+    }
+  }
+
+  private static LongformException failure(String operation, int status) {
+    return new LongformException(
+        status == NO_MEMORY ? ErrorClass.OUT_OF_MEMORY : ErrorClass.INTERNAL,
+        "Cannot compute %s on the processor: %s.".formatted(operation, CpuNative.lastError()));
+  }
+}

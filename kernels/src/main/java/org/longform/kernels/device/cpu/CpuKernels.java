@@ -1,0 +1,175 @@
+package org.longform.kernels.device.cpu;
+
+import java.lang.ref.Reference;
+import java.util.List;
+import org.longform.kernels.device.AttendRequest;
+import org.longform.kernels.device.Kernels;
+import org.longform.kernels.device.MatmulShape;
+import org.longform.kernels.device.TopKeys;
+import org.longform.kernels.device.TopKeysRequest;
+import org.longform.kernels.device.Weight;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.Tensor;
+
+/** The operations by native code. Shapes are checked here: the library checks nothing. */
+final class CpuKernels implements Kernels {
+  private static final int PRODUCT_WORDS = 4;
+
+  private final CpuHandle handle;
+
+  CpuKernels(CpuHandle handle) {
+    this.handle = handle;
+  }
+
+  @Override
+  public Turn turn() {
+    CpuNative.enter(handle.address());
+    return () -> {
+      CpuNative.leave(handle.address());
+      Reference.reachabilityFence(handle);
+    };
+  }
+
+  @Override
+  public Weight weight(Tensor stored) {
+    return CpuWeight.load(stored);
+  }
+
+  @Override
+  public void gather(Weight table, int[] ids, Tensor out) {
+    CpuWeight rows = CpuWeight.of(table);
+    long width = rows.shape().rowElements();
+    requireFloats("gather", out, ids.length * width);
+    CallBuffer buffer = CallBuffer.borrow();
+    try {
+      buffer.reserve((long) ids.length * Integer.BYTES);
+      long list = buffer.address();
+      buffer.putInts(ids);
+      CpuHandle.check(
+          "gather",
+          CpuNative.gather(
+              handle.address(),
+              rows.address(),
+              rows.dtype().ordinal(),
+              width,
+              list,
+              ids.length,
+              out.address()));
+    } finally {
+      buffer.giveBack();
+      Reference.reachabilityFence(handle);
+    }
+  }
+
+  @Override
+  public void matmul(Tensor x, Weight w, Tensor out) {
+    matmul(x, List.of(w), List.of(out));
+  }
+
+  @Override
+  public void matmul(Tensor x, List<Weight> weights, List<Tensor> outs) {
+    for (int i = 0; i < weights.size(); i++) {
+      MatmulShape.of(x, weights.get(i), outs.get(i));
+    }
+    if (x.elements() == 0) {
+      return;
+    }
+    CallBuffer buffer = CallBuffer.borrow();
+    try {
+      buffer.reserve((long) weights.size() * PRODUCT_WORDS * Long.BYTES);
+      long products = buffer.address();
+      for (int i = 0; i < weights.size(); i++) {
+        CpuWeight weight = CpuWeight.of(weights.get(i));
+        buffer
+            .put(weight.address())
+            .put(outs.get(i).address())
+            .put(weight.shape().axis(0))
+            .put((long) weight.dtype().ordinal());
+      }
+      CpuHandle.check(
+          "matmul",
+          CpuNative.matmul(
+              handle.address(),
+              x.address(),
+              x.rows(),
+              x.shape().rowElements(),
+              products,
+              weights.size()));
+    } finally {
+      buffer.giveBack();
+      Reference.reachabilityFence(handle);
+    }
+  }
+
+  @Override
+  public void addBias(Tensor x, Weight bias) {
+    CpuWeight values = CpuWeight.of(bias);
+    requireFloats("addBias", x, x.rows() * values.shape().elements());
+    CpuHandle.check(
+        "addBias",
+        CpuNative.addBias(
+            handle.address(), x.address(), values.address(), x.rows(), values.shape().elements()));
+    Reference.reachabilityFence(handle);
+  }
+
+  @Override
+  public void add(Tensor x, Tensor y) {
+    requireFloats("add", y, x.elements());
+    requireFloats("add", x, y.elements());
+    CpuHandle.check("add", CpuNative.add(handle.address(), x.address(), y.address(), x.elements()));
+    Reference.reachabilityFence(handle);
+  }
+
+  @Override
+  public void rmsNorm(Tensor x, Weight gain, double epsilon, Tensor out) {
+    CpuWeight gains = CpuWeight.of(gain);
+    requireFloats("rmsNorm", x, x.rows() * gains.shape().elements());
+    requireFloats("rmsNorm", out, x.elements());
+    CpuHandle.check(
+        "rmsNorm",
+        CpuNative.rmsNorm(
+            handle.address(),
+            x.address(),
+            gains.address(),
+            epsilon,
+            x.rows(),
+            gains.shape().elements(),
+            out.address()));
+    Reference.reachabilityFence(handle);
+  }
+
+  @Override
+  public void swiGlu(Tensor gate, Tensor up) {
+    requireFloats("swiGlu", up, gate.elements());
+    requireFloats("swiGlu", gate, up.elements());
+    CpuHandle.check(
+        "swiGlu",
+        CpuNative.swiGlu(handle.address(), gate.address(), up.address(), gate.elements()));
+    Reference.reachabilityFence(handle);
+  }
+
+  @Override
+  public void attend(AttendRequest request) {
+    request.plan().validate(request.cache(), request.heads());
+    new AttendCall(request).run(handle.address());
+    Reference.reachabilityFence(handle);
+  }
+
+  @Override
+  public TopKeys topKeys(TopKeysRequest request) {
+    TopKeys found = TopKeysCall.run(request, handle.address());
+    Reference.reachabilityFence(handle);
+    return found;
+  }
+
+  private static void requireFloats(String operation, Tensor tensor, long elements) {
+    if (tensor.dtype() != DType.F32 || tensor.elements() != elements) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot compute %s: a tensor %s %s is there, %d float32 values are expected."
+              .formatted(operation, tensor.dtype(), tensor.shape(), elements));
+    }
+  }
+}

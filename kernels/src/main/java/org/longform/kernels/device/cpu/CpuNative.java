@@ -1,0 +1,51 @@
+package org.longform.kernels.device.cpu;
+
+/**
+ * The native functions, one for one those of {@code kernels.h}, which says what they do. Addresses
+ * are machine addresses; nothing is checked here or there. Only {@link CpuLibrary} says whether
+ * they can be called.
+ */
+final class CpuNative {
+  /** {@code KERNELS_ABI} of the header this class was written for. */
+  static final int ABI = 1;
+
+  private CpuNative() {}
+
+  static native int abi();
+
+  static native String lastError();
+
+  static native int isaCount();
+
+  static native String isaName(int isa);
+
+  /** Null if this processor has the instruction set. */
+  static native String isaMissing(int isa);
+
+  /** 0 if it fails. */
+  static native long open(int isa, int threads);
+
+  static native void close(long device);
+
+  static native void enter(long device);
+
+  static native void leave(long device);
+
+  static native int gather(
+      long device, long table, int dtype, long inner, long ids, long tokens, long out);
+
+  static native int addBias(long device, long x, long bias, long tokens, long outer);
+
+  static native int add(long device, long x, long y, long elements);
+
+  static native int rmsNorm(
+      long device, long x, long gain, double epsilon, long tokens, long inner, long out);
+
+  static native int swiGlu(long device, long gate, long up, long elements);
+
+  static native int matmul(long device, long x, long tokens, long inner, long products, long count);
+
+  static native int attend(long device, long attention);
+
+  static native int topKeys(long device, long request);
+}

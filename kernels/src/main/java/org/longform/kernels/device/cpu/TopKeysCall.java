@@ -1,0 +1,79 @@
+package org.longform.kernels.device.cpu;
+
+import org.longform.kernels.attention.PositionEncoding;
+import org.longform.kernels.device.TopKeys;
+import org.longform.kernels.device.TopKeysRequest;
+import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.Tensor;
+
+/** Writes a {@link TopKeysRequest} as a {@code kernels_top_keys_request} and reads the answer. */
+final class TopKeysCall {
+  private static final int WORDS = 14;
+
+  private TopKeysCall() {}
+
+  static TopKeys run(TopKeysRequest request, long device) {
+    request.validate();
+    int heads = request.heads();
+    int count = request.queryCount();
+    int k = request.answers();
+    int entries = Math.multiplyExact(Math.multiplyExact(heads, count), k);
+    long[] rows = new long[entries];
+    float[] scores = new float[entries];
+    if (entries > 0) {
+      RunList runs = new RunList();
+      runs.add(request.cache(), request.from(), request.to(), 0);
+      CallBuffer buffer = CallBuffer.borrow();
+      try (Memory answer = Memory.allocate((long) entries * (Long.BYTES + Float.BYTES));
+          Tensor turned = turned(request)) {
+        long queries =
+            turned == null
+                ? request.queries().rows(request.firstQuery(), count).address()
+                : turned.address();
+        buffer.reserve(KvLayout.BYTES + runs.bytes() + (long) WORDS * Long.BYTES);
+        long layout = KvLayout.write(request.cache(), buffer);
+        long list = buffer.address();
+        runs.write(buffer);
+        long call = buffer.address();
+        buffer
+            .put(queries)
+            .put((long) count)
+            .put((long) heads)
+            .put(layout)
+            .put(list)
+            .put((long) runs.size())
+            .put(request.from())
+            .put(request.to())
+            .put((long) k)
+            .put((long) request.scoring().pairing().ordinal())
+            .put((long) request.scoring().keyNorm().ordinal())
+            .put((long) request.scoring().blockRows())
+            .put(answer.address(0))
+            .put(answer.address((long) entries * Long.BYTES));
+        CpuHandle.check("topKeys", CpuNative.topKeys(device, call));
+        for (int i = 0; i < entries; i++) {
+          rows[i] = answer.getLong((long) i * Long.BYTES);
+        }
+        answer.read((long) entries * Long.BYTES, scores, 0, entries);
+      } finally {
+        buffer.giveBack();
+      }
+    }
+    return new TopKeys(heads, count, k, rows, scores);
+  }
+
+  /** The asking queries rotated to one position, or null if they are taken as they are. */
+  private static Tensor turned(TopKeysRequest request) {
+    TopKeysRequest.QueryTurn turn = request.scoring().query();
+    if (!turn.turns() || !(turn.encoding() instanceof PositionEncoding.Rope rope)) {
+      return null;
+    }
+    int headDim = request.cache().headDim();
+    Tensor asking = request.queries().rows(request.firstQuery(), request.queryCount());
+    float[] values = asking.toArray();
+    for (int at = 0; at < values.length; at += headDim) {
+      rope.rotate(values, at, turn.position());
+    }
+    return Tensor.of(values, request.queryCount(), asking.shape().rowElements());
+  }
+}

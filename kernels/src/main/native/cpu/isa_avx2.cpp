@@ -1,0 +1,36 @@
+#define LONGFORM_ISA avx2
+
+#include <cmath>
+
+#include "isa.h"
+#include "pool.h"
+#include "simd_avx2.h"
+#include "simd_math.inl"
+#include "rowwise.inl"
+#include "blocks.inl"
+#include "matmul.inl"
+#include "attend.inl"
+#include "top_keys.inl"
+
+namespace longform {
+namespace avx2 {
+
+namespace {
+
+// __builtin_cpu_supports also asks whether the operating system saves the registers
+const char *missing() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")
+             ? nullptr
+             : "the processor lacks AVX2, FMA or F16C";
+}
+
+}  // namespace
+
+}  // namespace avx2
+
+const Isa kAvx2 = {
+    "avx2",        avx2::missing, avx2::widen,  avx2::add,      avx2::rms_norm,
+    avx2::swi_glu, avx2::matmul,  avx2::attend, avx2::top_keys,
+};
+
+}  // namespace longform

@@ -1,0 +1,31 @@
+#define LONGFORM_ISA neon
+
+#include <cmath>
+
+#include "isa.h"
+#include "pool.h"
+#include "simd_neon.h"
+#include "simd_math.inl"
+#include "rowwise.inl"
+#include "blocks.inl"
+#include "matmul.inl"
+#include "attend.inl"
+#include "top_keys.inl"
+
+namespace longform {
+namespace neon {
+
+namespace {
+
+const char *missing() { return nullptr; }
+
+}  // namespace
+
+}  // namespace neon
+
+const Isa kNeon = {
+    "neon",        neon::missing, neon::widen,  neon::add,      neon::rms_norm,
+    neon::swi_glu, neon::matmul,  neon::attend, neon::top_keys,
+};
+
+}  // namespace longform

@@ -1,0 +1,78 @@
+// JNI of org.longform.kernels.device.cpu.CpuNative: addresses pass as longs, nothing is copied but
+// the few words of an error.
+#include <jni.h>
+
+#include "../kernels.h"
+
+namespace {
+
+template <typename T>
+T *pointer(jlong address) {
+  return reinterpret_cast<T *>(static_cast<intptr_t>(address));
+}
+
+kernels_device *device_of(jlong address) { return pointer<kernels_device>(address); }
+
+jstring text(JNIEnv *env, const char *chars) { return chars == nullptr ? nullptr : env->NewStringUTF(chars); }
+
+}  // namespace
+
+#define NATIVE(type, name) extern "C" JNIEXPORT type JNICALL Java_org_longform_kernels_device_cpu_CpuNative_##name
+
+NATIVE(jint, abi)(JNIEnv *, jclass) { return kernels_abi(); }
+
+NATIVE(jstring, lastError)(JNIEnv *env, jclass) { return text(env, kernels_last_error()); }
+
+NATIVE(jint, isaCount)(JNIEnv *, jclass) { return kernels_isa_count(); }
+
+NATIVE(jstring, isaName)(JNIEnv *env, jclass, jint isa) { return text(env, kernels_isa_name(isa)); }
+
+NATIVE(jstring, isaMissing)(JNIEnv *env, jclass, jint isa) { return text(env, kernels_isa_missing(isa)); }
+
+NATIVE(jlong, open)(JNIEnv *, jclass, jint isa, jint threads) {
+  kernels_device *device = nullptr;
+  return kernels_open(isa, threads, &device) == KERNELS_OK ? static_cast<jlong>(reinterpret_cast<intptr_t>(device)) : 0;
+}
+
+NATIVE(void, close)(JNIEnv *, jclass, jlong device) { kernels_close(device_of(device)); }
+
+NATIVE(void, enter)(JNIEnv *, jclass, jlong device) { kernels_enter(device_of(device)); }
+
+NATIVE(void, leave)(JNIEnv *, jclass, jlong device) { kernels_leave(device_of(device)); }
+
+NATIVE(jint, gather)
+(JNIEnv *, jclass, jlong device, jlong table, jint dtype, jlong inner, jlong ids, jlong tokens, jlong out) {
+  return kernels_gather(device_of(device), pointer<void>(table), dtype, inner, pointer<int32_t>(ids), tokens,
+                        pointer<float>(out));
+}
+
+NATIVE(jint, addBias)(JNIEnv *, jclass, jlong device, jlong x, jlong bias, jlong tokens, jlong outer) {
+  return kernels_add_bias(device_of(device), pointer<float>(x), pointer<float>(bias), tokens, outer);
+}
+
+NATIVE(jint, add)(JNIEnv *, jclass, jlong device, jlong x, jlong y, jlong elements) {
+  return kernels_add(device_of(device), pointer<float>(x), pointer<float>(y), elements);
+}
+
+NATIVE(jint, rmsNorm)
+(JNIEnv *, jclass, jlong device, jlong x, jlong gain, jdouble epsilon, jlong tokens, jlong inner, jlong out) {
+  return kernels_rms_norm(device_of(device), pointer<float>(x), pointer<float>(gain), epsilon, tokens, inner,
+                          pointer<float>(out));
+}
+
+NATIVE(jint, swiGlu)(JNIEnv *, jclass, jlong device, jlong gate, jlong up, jlong elements) {
+  return kernels_swi_glu(device_of(device), pointer<float>(gate), pointer<float>(up), elements);
+}
+
+NATIVE(jint, matmul)
+(JNIEnv *, jclass, jlong device, jlong x, jlong tokens, jlong inner, jlong products, jlong count) {
+  return kernels_matmul(device_of(device), pointer<float>(x), tokens, inner, pointer<kernels_product>(products), count);
+}
+
+NATIVE(jint, attend)(JNIEnv *, jclass, jlong device, jlong attention) {
+  return kernels_attend(device_of(device), pointer<kernels_attention>(attention));
+}
+
+NATIVE(jint, topKeys)(JNIEnv *, jclass, jlong device, jlong request) {
+  return kernels_top_keys(device_of(device), pointer<kernels_top_keys_request>(request));
+}

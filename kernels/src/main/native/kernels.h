@@ -1,0 +1,199 @@
+/*
+ * The whole contract between Longform's Java code and its native kernels.
+ *
+ * Conventions
+ *   T new tokens, S cached tokens, H query heads, G key/value heads, D head dimensions,
+ *   I inner (contracted) and O outer width of a matrix. Arrays are row-major and dense.
+ *   Activations are float32. Every size and offset is int64_t; addresses come from Java as they are.
+ *   A function answers 0, or another status; kernels_last_error() then tells this thread why.
+ *   The caller has checked shapes, row lists and dtypes: nothing here reads a file or trusts one.
+ *   Functions are thread-safe; one device serves all tasks of a process.
+ */
+#ifndef LONGFORM_KERNELS_H
+#define LONGFORM_KERNELS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised whenever anything in this file changes; compared when the library is loaded. */
+#define KERNELS_ABI 1
+
+enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3 };
+
+/* Ordinals of org.longform.kernels.tensor.DType. */
+enum kernels_dtype {
+  KERNELS_F32 = 0,
+  KERNELS_F16 = 1,
+  KERNELS_BF16 = 2,
+  KERNELS_Q8_0 = 3,
+  KERNELS_Q4_0 = 4,
+  KERNELS_Q5_0 = 5,
+  KERNELS_Q4_K = 6,
+  KERNELS_Q5_K = 7,
+  KERNELS_Q6_K = 8
+};
+
+/* Ordinals of org.longform.kernels.cache.KvDType. */
+enum kernels_kv_dtype { KERNELS_KV_F32 = 0, KERNELS_KV_F16 = 1, KERNELS_KV_Q8 = 2 };
+
+typedef struct kernels_device kernels_device;
+
+int32_t kernels_abi(void);
+const char *kernels_last_error(void);
+
+/* Instruction sets compiled into this library, best first. */
+int32_t kernels_isa_count(void);
+const char *kernels_isa_name(int32_t isa);
+/* NULL if this processor has the instruction set, else what it lacks. */
+const char *kernels_isa_missing(int32_t isa);
+
+/* A device with one pool of threads, the callers' own included. */
+int32_t kernels_open(int32_t isa, int32_t threads, kernels_device **device);
+void kernels_close(kernels_device *device);
+
+/*
+ * A thread that is about to call operations one after the other says so, and says when it is done:
+ * the pool lends helpers only while fewer callers than threads are at work.
+ */
+void kernels_enter(kernels_device *device);
+void kernels_leave(kernels_device *device);
+
+/* out[t] = table[ids[t]]; table (V, I) of dtype, out (T, I). */
+int32_t kernels_gather(kernels_device *device, const void *table, int32_t dtype, int64_t inner,
+                       const int32_t *ids, int64_t tokens, float *out);
+
+/* x[t] += bias; x (T, O), bias (O) float32. */
+int32_t kernels_add_bias(kernels_device *device, float *x, const float *bias, int64_t tokens, int64_t outer);
+
+/* x += y. */
+int32_t kernels_add(kernels_device *device, float *x, const float *y, int64_t elements);
+
+/* out[t] = x[t] / sqrt(mean(x[t]^2) + epsilon) * gain; x, out (T, I), gain (I). */
+int32_t kernels_rms_norm(kernels_device *device, const float *x, const float *gain, double epsilon,
+                         int64_t tokens, int64_t inner, float *out);
+
+/* gate = silu(gate) * up. */
+int32_t kernels_swi_glu(kernels_device *device, float *gate, const float *up, int64_t elements);
+
+/* One product that shares its left side with others of the same call. */
+typedef struct {
+  const void *weight; /* (O, I) of dtype, rows dense */
+  float *out;         /* (T, O) */
+  int64_t outer;      /* O */
+  int64_t dtype;      /* kernels_dtype */
+} kernels_product;
+
+/* out_j = x · w_jᵀ for every product; x (T, I). */
+int32_t kernels_matmul(kernels_device *device, const float *x, int64_t tokens, int64_t inner,
+                       const kernels_product *products, int64_t count);
+
+/* Rows of a cache that lie side by side: key of row i at key + i * row_bytes. */
+typedef struct {
+  const char *key; /* first head's key of the first row */
+  int64_t row;     /* document index of the first row */
+  int64_t index;   /* place of the first row in the segment's list */
+  int64_t count;
+} kernels_run;
+
+/* How one layer's keys and values lie in memory. */
+typedef struct {
+  int64_t dtype;        /* kernels_kv_dtype */
+  int64_t kv_heads;     /* G */
+  int64_t head_dim;     /* D */
+  int64_t row_bytes;    /* from one row to the next of a head */
+  int64_t value_stride; /* from a key to its value */
+  int64_t head_stride;  /* from a head's key to the next head's */
+} kernels_kv_layout;
+
+enum kernels_position_kind {
+  KERNELS_POSITION_TRUE = 0,       /* row */
+  KERNELS_POSITION_CONTIGUOUS = 1, /* keys: first + index */
+  KERNELS_POSITION_CONSTANT = 2,   /* position */
+  KERNELS_POSITION_STRIDED = 3,    /* keys: first + floor((row - anchor) / stride) */
+  KERNELS_POSITION_SHIFTED = 4     /* queries: row + position */
+};
+
+enum kernels_band_kind {
+  KERNELS_BAND_CAUSAL = 0, /* key <= query */
+  KERNELS_BAND_NEAR = 1,   /* 0 <= query - key < width */
+  KERNELS_BAND_FAR = 2,    /* query - key >= width */
+  KERNELS_BAND_TREE = 3    /* key < width (the first new row), or mask[query - width][key - width] */
+};
+
+/* A set of cached rows that queries attend to; mirrors org.longform.kernels.attention.Segment. */
+typedef struct {
+  const kernels_run *runs;
+  const int64_t *run_starts; /* (groups + 1): runs of group g are run_starts[g] .. run_starts[g+1] */
+  int64_t groups;            /* 1, G or H */
+  int64_t key_kind;          /* kernels_position_kind */
+  int64_t key_anchor;
+  int64_t key_first;
+  int64_t key_stride;
+  double key_position;
+  int64_t query_kind; /* kernels_position_kind */
+  double query_position;
+  int64_t band; /* kernels_band_kind */
+  int64_t width;
+  const uint8_t *mask; /* (mask_width, mask_width), tree only */
+  int64_t mask_width;
+  int64_t query_from; /* rows of the block that take part, by document index */
+  int64_t query_to;
+  const double *head_scales; /* (H) or NULL */
+  double logit_scale;
+} kernels_segment;
+
+enum kernels_encoding { KERNELS_ROPE_HALF_SPLIT = 0, KERNELS_ROPE_INTERLEAVED = 1, KERNELS_ALIBI = 2 };
+
+/* Softmax attention over segments; mirrors org.longform.kernels.device.AttendRequest. */
+typedef struct {
+  const float *queries; /* (T, H*D) before rotation */
+  float *out;           /* (T, H*D); zeros for a query that sees nothing */
+  float *log_sum_exp;   /* (T, H) or NULL */
+  /* per run of the plan, in the order of segments and their runs, the mass of each of its rows,
+     summed over heads and queries: float [sum of run counts], or NULL */
+  float *column_mass;
+  int64_t tokens; /* T */
+  int64_t heads;  /* H */
+  int64_t first_row;
+  double scale;
+  int64_t encoding;                /* kernels_encoding */
+  const double *frequencies;       /* (pairs) radians per position; ALiBi: slopes (H) */
+  int64_t pairs;                   /* dimensions beyond 2 * pairs pass through */
+  double attention_factor;         /* on cos and sin */
+  const kernels_kv_layout *layout;
+  const kernels_segment *segments;
+  int64_t segment_count;
+} kernels_attention;
+
+int32_t kernels_attend(kernels_device *device, const kernels_attention *attention);
+
+enum kernels_pairing { KERNELS_PAIRING_GROUP = 0, KERNELS_PAIRING_MODULO = 1 };
+enum kernels_key_norm { KERNELS_NORM_NONE = 0, KERNELS_NORM_VALUE_L1 = 1, KERNELS_NORM_VALUE_L2 = 2 };
+
+/* The k best keys for each head and query; mirrors org.longform.kernels.device.TopKeysRequest. */
+typedef struct {
+  const float *queries; /* (Q, H*D), turned already if they are to be turned */
+  int64_t query_count;  /* Q */
+  int64_t heads;        /* H */
+  const kernels_kv_layout *layout;
+  const kernels_run *runs; /* candidates, in increasing order of rows */
+  int64_t run_count;
+  int64_t from; /* first candidate */
+  int64_t to;   /* one past the last */
+  int64_t k;
+  int64_t pairing;
+  int64_t key_norm;
+  int64_t block_rows; /* of every so many consecutive candidates only the best is one; 1 is exact */
+  int64_t *rows;      /* (H, Q, k), best first; among equal scores the earlier row */
+  float *scores;      /* (H, Q, k) */
+} kernels_top_keys_request;
+
+int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
