@@ -7,6 +7,7 @@ import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
+import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.ModelConfig;
@@ -43,8 +44,7 @@ public final class LongformRuntime {
       };
 
   private static volatile Options processOptions = Options.defaults();
-  // one thread for each core of a task: more would take the cores of the tasks beside it
-  private static volatile int taskCores = 1;
+  private static volatile ProcessCores cores = ProcessCores.of(Map.of());
 
   private LongformRuntime() {}
 
@@ -56,7 +56,7 @@ public final class LongformRuntime {
    */
   public static void configure(Map<String, String> sparkConf) {
     processOptions = Options.ofSparkConf(sparkConf);
-    taskCores = Integer.parseInt(sparkConf.getOrDefault("spark.task.cpus", "1"));
+    cores = ProcessCores.of(sparkConf);
   }
 
   /** A reader for options as one call gives them, by SQL key. */
@@ -80,10 +80,9 @@ public final class LongformRuntime {
   /** The model these options name, loaded if it is not yet. */
   public static LoadedModel model(Options options) {
     Options all = processOptions.and(options);
+    DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
     return MODELS.get(
-        ModelLocation.resolve(all.get(ModelOptions.MODEL)),
-        all.get(ModelOptions.DEVICE),
-        threads(all));
+        ModelLocation.resolve(all.get(ModelOptions.MODEL)), device, threads(all, device));
   }
 
   /**
@@ -147,8 +146,9 @@ public final class LongformRuntime {
     MODELS.close();
   }
 
-  private static int threads(Options options) {
-    int threads = options.get(ModelOptions.THREADS);
-    return threads > 0 ? threads : taskCores;
+  /** Threads these options open a device with. */
+  public static int threads(Options options, DeviceProvider device) {
+    int threads = processOptions.and(options).get(ModelOptions.THREADS);
+    return threads > 0 ? threads : device.defaultThreads(cores.task(), cores.process());
   }
 }
