@@ -3,6 +3,7 @@ package org.longform.sql;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.connector.catalog.functions.ScalarFunction;
@@ -88,7 +89,29 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
 
   @Override
   public Object produceResult(InternalRow input) {
-    prepare();
+    TaskListener listener = new TaskListener(TaskContext.get());
+    return toCatalyst(FunctionEvaluation.evaluate(List.of(prepare(input)), listener)[0]);
+  }
+
+  /** Whether a document is read for it. */
+  boolean reads() {
+    return !(SqlFunctions.byWord(word) instanceof SqlFunction.Direct);
+  }
+
+  /** The options the session gives; a call's own map comes on top, row by row. */
+  Options sessionOptions() {
+    return sessionOptions;
+  }
+
+  /** A result of {@link FunctionEvaluation} as Catalyst holds it. */
+  Object toCatalyst(Object result) {
+    makeConverters();
+    return toCatalyst.apply(result);
+  }
+
+  /** One call, its arguments as plain Java values. */
+  PreparedCall prepare(InternalRow input) {
+    makeConverters();
     List<Object> values = new ArrayList<>();
     for (int i = 0; i < arguments.length; i++) {
       values.add(javaValue(toJava.get(i).apply(input.get(i, arguments[i]))));
@@ -101,8 +124,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
                   JavaValues.stringMap(
                       toJava.get(arguments.length).apply(input.getMap(arguments.length)))));
     }
-    return toCatalyst.apply(
-        FunctionEvaluation.evaluate(SqlFunctions.byWord(word), form, values, options));
+    return new PreparedCall(SqlFunctions.byWord(word), form, values, options);
   }
 
   private static Object javaValue(Object value) {
@@ -110,7 +132,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
   }
 
   /** Converters are not serializable: each executor makes its own. */
-  private void prepare() {
+  private void makeConverters() {
     if (toCatalyst != null) {
       return;
     }
