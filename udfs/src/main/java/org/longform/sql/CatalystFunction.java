@@ -2,7 +2,9 @@ package org.longform.sql;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -80,6 +82,21 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
   @Override
   public String name() {
     return name;
+  }
+
+  /** Equal calls are one call to Catalyst: it groups by them and evaluates them once. */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof CatalystFunction that
+        && name.equals(that.name)
+        && Arrays.equals(arguments, that.arguments)
+        && withOptions == that.withOptions
+        && sessionOptions.equals(that.sessionOptions);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(name, Arrays.hashCode(arguments), withOptions, sessionOptions);
   }
 
   @Override

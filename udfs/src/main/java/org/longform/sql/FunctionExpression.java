@@ -22,6 +22,11 @@ public final class FunctionExpression extends ApplyFunctionExpression {
     return function().name();
   }
 
+  @Override
+  public String toString() {
+    return prettyName() + children().mkString("(", ", ", ")");
+  }
+
   /** Whether a document is read for it: a call that an operator may take over. */
   public boolean readsDocuments() {
     return function() instanceof CatalystFunction own && own.reads();

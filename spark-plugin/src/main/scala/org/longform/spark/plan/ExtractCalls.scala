@@ -123,8 +123,10 @@ object ExtractCalls extends Rule[LogicalPlan] {
         })
     case filter: Filter =>
       exposed(filter.child, call).map { case (child, result) => (filter.copy(child = child), result) }
-    case sort: Sort =>
-      exposed(sort.child, call).map { case (child, result) => (sort.copy(child = child), result) }
+    case passing @ (_: Sort | _: RepartitionOperation | _: LocalLimit | _: GlobalLimit) =>
+      exposed(passing.children.head, call).map { case (child, result) =>
+        (passing.withNewChildren(Seq(child)), result)
+      }
     case project: Project if call.references.subsetOf(project.child.outputSet) =>
       exposed(project.child, call).map { case (child, result) =>
         val columns =
