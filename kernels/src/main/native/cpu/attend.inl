@@ -4,13 +4,15 @@
 // The work is cut into units: a block of tokens, a key/value head with the H / G query heads that share
 // it, and, where there are few of those, a share of the keys. How it is cut depends on sizes alone and
 // shares are merged in order, so the result does not depend on the threads. A unit passes once over its
-// keys in tiles of 64: each is widened and rotated once for all rows (tokens times heads) of the unit.
+// keys in tiles of 64: each is widened and rotated once for all rows (tokens times heads) of the unit; one
+// token alone meets them as they are stored.
 
 #include "attend_angles.inl"
 #include "attend_rows.inl"
 #include "attend_part.inl"
 #include "attend_tile.inl"
 #include "attend_product.inl"
+#include "attend_direct.inl"
 #include "attend_scores.inl"
 #include "attend_softmax.inl"
 #include "attend_mass.inl"
@@ -85,7 +87,6 @@ inline void attend_unit(const AttendJob &job, int64_t number, Workspace &work) {
     work.sums[i] = 0;
   }
   std::memset(work.mixed, 0, static_cast<size_t>(rows * work.width) * 4);
-  OffsetTable &offsets = offset_table();
   Tile tile;
   for (int64_t s = 0; s < call.segment_count; s++) {
     each_part(call, call.segments[s], unit.kv_head, unit.from, unit.to, [&](const Part &part) {
@@ -94,12 +95,11 @@ inline void attend_unit(const AttendJob &job, int64_t number, Workspace &work) {
                              share_begin(part, seen, unit.share + 1, job.shares)};
       if (places.from >= places.to) return;
       const int64_t first = (part.from - unit.from) * sharing + part.head - unit.kv_head * sharing;
-      Origin origin(part);
-      origin.begin(part, offsets, work);
+      Scoring scoring(part, work);
       TileReader reader(part, places);
       while (reader.next(tile)) {
-        origin.prepare(part, tile, offsets, work);
-        add_tile(part, tile, first, part.heads == 1 ? sharing : 1, work);
+        scoring.prepare(tile);
+        add_tile(part, tile, scoring.direct(), first, part.heads == 1 ? sharing : 1, work);
       }
     });
   }

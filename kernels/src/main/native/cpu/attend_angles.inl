@@ -50,32 +50,49 @@ inline void angles(const double *frequencies, int64_t pairs, double turn, double
   }
 }
 
-// Rotations by 0, 1, … 63 positions: cosines[pair][offset], then sines. A thread keeps the last one:
-// the calls of one model have the same frequencies, and without scaled heads one table is all.
+// How a table of rotations lies.
+enum class TableForm {
+  kColumns,    // cosines[pair][offset]: for keys as columns
+  kHalves,     // cosines[offset][pair]
+  kNeighbours  // cosines[offset][2 * pair and the next]; the first of each two sines is negative
+};
+
+// Rotations by 0, 1, … 63 positions, cosines and then sines. A thread keeps the last table of each
+// form: the calls of one model have the same frequencies, and without scaled heads one table is all.
 class OffsetTable {
  public:
-  void prepare(const double *frequencies, int64_t pairs, double scale) {
-    if (pairs == pairs_ && scale == scale_ && same(frequencies)) return;
+  void prepare(TableForm form, const double *frequencies, int64_t pairs, double scale) {
+    if (form == form_ && pairs == pairs_ && scale == scale_ && same(frequencies)) return;
     pairs_ = -1;
-    const int64_t floats = pairs * kTileKeys * 2;
-    char *block = static_cast<char *>(memory_.reserve(floats * 4 + pairs * 16));
+    sines_ = pairs * kTileKeys * (form == TableForm::kNeighbours ? 2 : 1);
+    char *block = static_cast<char *>(memory_.reserve(sines_ * 8 + pairs * 16));
     cosines_ = reinterpret_cast<float *>(block);
-    frequencies_ = reinterpret_cast<double *>(block + floats * 4);
-    float *cosine = reinterpret_cast<float *>(frequencies_ + pairs);
+    frequencies_ = reinterpret_cast<double *>(block + sines_ * 8);
+    float *angle = reinterpret_cast<float *>(frequencies_ + pairs);
     for (int64_t i = 0; i < pairs; i++) frequencies_[i] = frequencies[i];
     for (int offset = 0; offset < kTileKeys; offset++) {
-      angles(frequencies, pairs, offset * scale, 1, cosine, cosine + pairs);
+      angles(frequencies, pairs, offset * scale, 1, angle, angle + pairs);
       for (int64_t i = 0; i < pairs; i++) {
-        cosines_[i * kTileKeys + offset] = cosine[i];
-        cosines_[(pairs + i) * kTileKeys + offset] = cosine[pairs + i];
+        const float cosine = angle[i], sine = angle[pairs + i];
+        if (form == TableForm::kNeighbours) {
+          const int64_t at = (offset * pairs + i) * 2;
+          cosines_[at] = cosines_[at + 1] = cosine;
+          cosines_[sines_ + at] = -sine;
+          cosines_[sines_ + at + 1] = sine;
+        } else {
+          const int64_t at = form == TableForm::kColumns ? i * kTileKeys + offset : offset * pairs + i;
+          cosines_[at] = cosine;
+          cosines_[sines_ + at] = sine;
+        }
       }
     }
+    form_ = form;
     pairs_ = pairs;
     scale_ = scale;
   }
 
-  const float *cosines(int64_t pair) const { return cosines_ + pair * kTileKeys; }
-  const float *sines(int64_t pair) const { return cosines_ + (pairs_ + pair) * kTileKeys; }
+  const float *cosines() const { return cosines_; }
+  const float *sines() const { return cosines_ + sines_; }
 
  private:
   bool same(const double *frequencies) const {
@@ -87,14 +104,17 @@ class OffsetTable {
 
   Arena memory_;
   float *cosines_ = nullptr;
+  int64_t sines_ = 0;
   double *frequencies_ = nullptr;
+  TableForm form_ = TableForm::kColumns;
   int64_t pairs_ = -1;
   double scale_ = 0;
 };
 
-inline OffsetTable &offset_table() {
-  static thread_local OffsetTable table;
-  return table;
+// This thread's table of a form.
+inline OffsetTable &offset_table(TableForm form) {
+  static thread_local OffsetTable columns, rows;
+  return form == TableForm::kColumns ? columns : rows;
 }
 
 }  // namespace LONGFORM_ISA

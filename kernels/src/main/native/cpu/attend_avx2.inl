@@ -35,5 +35,24 @@ inline void transpose(simd::f32 (&x)[8]) {
   }
 }
 
+// element i: the sum of x[i]; halves of lanes meet, then lanes
+inline simd::f32 row_sums(const simd::f32 (&x)[8]) {
+  __m256 a[4], b[2];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    a[i] = _mm256_add_ps(_mm256_shuffle_ps(x[2 * i], x[2 * i + 1], 0x88),
+                         _mm256_shuffle_ps(x[2 * i], x[2 * i + 1], 0xdd));
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++) {
+    b[i] = _mm256_add_ps(_mm256_shuffle_ps(a[2 * i], a[2 * i + 1], 0x88),
+                         _mm256_shuffle_ps(a[2 * i], a[2 * i + 1], 0xdd));
+  }
+  return _mm256_add_ps(_mm256_permute2f128_ps(b[0], b[1], 0x20), _mm256_permute2f128_ps(b[0], b[1], 0x31));
+}
+
+// elements 2i and 2i + 1 change places
+inline simd::f32 swap_neighbours(simd::f32 x) { return _mm256_permute_ps(x, 0xb1); }
+
 }  // namespace LONGFORM_ISA
 }  // namespace longform

@@ -44,5 +44,29 @@ inline void transpose(simd::f32 (&x)[16]) {
   }
 }
 
+// element i: the sum of x[i]; halves of lanes meet, then lanes
+inline simd::f32 row_sums(const simd::f32 (&x)[16]) {
+  __m512 a[8], b[4], c[2];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) {
+    a[i] = _mm512_add_ps(_mm512_shuffle_ps(x[2 * i], x[2 * i + 1], 0x88),
+                         _mm512_shuffle_ps(x[2 * i], x[2 * i + 1], 0xdd));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    b[i] = _mm512_add_ps(_mm512_shuffle_ps(a[2 * i], a[2 * i + 1], 0x88),
+                         _mm512_shuffle_ps(a[2 * i], a[2 * i + 1], 0xdd));
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; i++) {
+    c[i] = _mm512_add_ps(_mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0x88),
+                         _mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0xdd));
+  }
+  return _mm512_add_ps(_mm512_shuffle_f32x4(c[0], c[1], 0x88), _mm512_shuffle_f32x4(c[0], c[1], 0xdd));
+}
+
+// elements 2i and 2i + 1 change places
+inline simd::f32 swap_neighbours(simd::f32 x) { return _mm512_permute_ps(x, 0xb1); }
+
 }  // namespace LONGFORM_ISA
 }  // namespace longform

@@ -20,16 +20,17 @@ inline int64_t list_length(const kernels_segment &segment, int64_t group) {
 }
 
 // Adds the mass of a tile's rows from the queries of a part.
-inline void add_mass(const MassJob &job, const Part &part, const Tile &tile, Workspace &work, float *mass) {
+inline void add_mass(const MassJob &job, const Part &part, const Tile &tile, bool direct, Workspace &work,
+                     float *mass) {
   const bool whole = sees_whole(part, tile);
   const int64_t rows = part.rows();
   for (int64_t first = 0; first < rows; first += kSumRows) {
     const int count = rows - first < kSumRows ? static_cast<int>(rows - first) : kSumRows;
-    const ScoreRows block(part, tile, whole, first, count);
+    const ScoreRows block(part, tile, direct, whole, first, count);
     if (block.low >= block.high) continue;
-    block.multiply(work);
+    float *all = block.multiply(work);
     for (int i = 0; i < count; i++) {
-      float *scores = work.scores + i * kTileKeys;
+      float *scores = all + i * kTileKeys;
       if (!block.mask(i, scores)) continue;
       const int64_t token = part.from + (first + i) / part.heads;
       const float *sum = job.sums + (token * part.call->heads + block.head(i)) * 2;
@@ -49,7 +50,6 @@ inline void add_mass(const MassJob &job, const Part &part, const Tile &tile, Wor
 inline void list_mass(const MassJob &job, const kernels_segment &segment, int64_t group, Places places,
                       Workspace &work, float *mass) {
   const kernels_attention &call = *job.call;
-  OffsetTable &offsets = offset_table();
   Tile tile;
   for (int64_t i = places.from; i < places.to; i++) mass[i] = 0;
   for (int64_t kv_head = 0; kv_head < call.layout->kv_heads; kv_head++) {
@@ -61,12 +61,11 @@ inline void list_mass(const MassJob &job, const kernels_segment &segment, int64_
         if (seen.from < places.from) seen.from = places.from;
         if (seen.to > places.to) seen.to = places.to;
         if (seen.from >= seen.to) return;
-        Origin origin(part);
-        origin.begin(part, offsets, work);
+        Scoring scoring(part, work);
         TileReader reader(part, seen);
         while (reader.next(tile)) {
-          origin.prepare(part, tile, offsets, work);
-          add_mass(job, part, tile, work, mass + tile.place);
+          scoring.prepare(tile);
+          add_mass(job, part, tile, scoring.direct(), work, mass + tile.place);
         }
       });
     }

@@ -23,5 +23,13 @@ inline void transpose(simd::f32 (&x)[4]) {
   x[3] = vcombine_f32(vget_high_f32(top.val[1]), vget_high_f32(bottom.val[1]));
 }
 
+// element i: the sum of x[i]
+inline simd::f32 row_sums(const simd::f32 (&x)[4]) {
+  return vpaddq_f32(vpaddq_f32(x[0], x[1]), vpaddq_f32(x[2], x[3]));
+}
+
+// elements 2i and 2i + 1 change places
+inline simd::f32 swap_neighbours(simd::f32 x) { return vrev64q_f32(x); }
+
 }  // namespace LONGFORM_ISA
 }  // namespace longform

@@ -19,7 +19,7 @@ struct F16Row {
   }
   static simd::f32 load_part(const char *row, int64_t d, int n, int64_t) {
     uint16_t padded[simd::W] = {0};
-    std::memcpy(padded, row + 2 * d, static_cast<size_t>(n) * 2);
+    for (int i = 0; i < n && i < simd::W; i++) std::memcpy(padded + i, row + 2 * (d + i), 2);
     return simd::load_f16(padded);
   }
 };
@@ -34,7 +34,7 @@ struct Q8Row {
   }
   static simd::f32 load_part(const char *row, int64_t d, int n, int64_t head_dim) {
     int8_t padded[simd::W] = {0};
-    std::memcpy(padded, row + d, static_cast<size_t>(n));
+    for (int i = 0; i < n && i < simd::W; i++) std::memcpy(padded + i, row + d + i, 1);
     return simd::mul(simd::load_i8(padded), scale(row, d, head_dim));
   }
 };

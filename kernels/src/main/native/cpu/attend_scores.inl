@@ -9,19 +9,23 @@ struct Workspace {
   float *queries;  // (n, D), packed and rotated, of one part
   float *keys;     // (D, 64), rotated
   float *values;   // (64, width)
-  float *scores;   // (kSumRows, 64)
+  float *scores;   // (kSumRows or heads of a part, 64)
   float *angle;    // (2, pairs)
   float *mixed;    // (n, width): values weighted by exponentials relative to `largest`
   float *largest;  // (n): the largest logit so far
   float *sums;     // (n): of exponentials relative to it
   int64_t width;
 
+  static int64_t score_rows(const kernels_attention &call) {
+    const int64_t sharers = call.heads / call.layout->kv_heads;
+    return sharers > kSumRows ? sharers : kSumRows;
+  }
   static int64_t whole_vectors(int64_t count) { return (count + simd::W - 1) / simd::W * simd::W; }
 
   static int64_t floats(const kernels_attention &call, int64_t rows) {
     const int64_t head_dim = call.layout->head_dim, vectors = whole_vectors(head_dim);
     return padded(rows * head_dim) + padded(head_dim * kTileKeys) + padded(vectors * kTileKeys) +
-           padded(kSumRows * kTileKeys) + padded(2 * call.pairs) + padded(rows * vectors) + 2 * padded(rows);
+           padded(score_rows(call) * kTileKeys) + padded(2 * call.pairs) + padded(rows * vectors) + 2 * padded(rows);
   }
 
   Workspace(const kernels_attention &call, int64_t rows, void *memory)
@@ -30,7 +34,7 @@ struct Workspace {
     queries = take(rows * head_dim);
     keys = take(head_dim * kTileKeys);
     values = take(width * kTileKeys);
-    scores = take(kSumRows * kTileKeys);
+    scores = take(score_rows(call) * kTileKeys);
     angle = take(2 * call.pairs);
     mixed = take(rows * width);
     largest = take(rows);
@@ -80,52 +84,80 @@ inline void pack_queries(const Part &part, double origin, Workspace &work) {
   }
 }
 
-// Where the rotation of keys begins, so that as little as possible has to be turned.
-class Origin {
+// How the keys of a part meet its queries: as a tile of floats, turned once for all rows, or, for a
+// single token, directly.
+class Scoring {
  public:
-  explicit Origin(const Part &part)
-      : rotates_(part.call->encoding != KERNELS_ALIBI),
-        constant_(part.segment->key_kind == KERNELS_POSITION_CONSTANT),
-        // one query turns faster than 64 keys
-        follows_(rotates_ && !constant_ && part.to - part.from == 1) {}
-
-  // Before the first tile: packs the queries, unless they are turned for each tile.
-  void begin(const Part &part, OffsetTable &offsets, Workspace &work) {
-    origin_ = constant_ ? part.segment->key_position : 0;
-    if (rotates_ && !constant_) offsets.prepare(part.call->frequencies, part.call->pairs, part.position_scale);
-    if (!follows_) pack_queries(part, origin_, work);
+  Scoring(const Part &part, Workspace &work)
+      : part_(part),
+        work_(work),
+        direct_(reads_directly(part)),
+        turns_(part.call->encoding != KERNELS_ALIBI && part.segment->key_kind != KERNELS_POSITION_CONSTANT),
+        // one token's queries turn faster than 64 keys
+        follows_(turns_ && part.to - part.from == 1) {
+    const kernels_attention &call = *part.call;
+    const TableForm form = !direct_                                      ? TableForm::kColumns
+                           : call.encoding == KERNELS_ROPE_INTERLEAVED ? TableForm::kNeighbours
+                                                                         : TableForm::kHalves;
+    offsets_ = &offset_table(form);
+    if (turns_) offsets_->prepare(form, call.frequencies, call.pairs, part.position_scale);
+    if (!follows_) pack_queries(part, turns_ ? 0 : part.segment->key_position, work);
   }
 
-  // For each tile: its keys as columns, turned to where the packed queries stand.
-  void prepare(const Part &part, const Tile &tile, const OffsetTable &offsets, Workspace &work) {
-    const kernels_kv_layout &layout = *part.call->layout;
-    widen_keys(layout.dtype, tile.keys, part.kv_head * layout.head_stride, tile.count, layout.head_dim, work.keys);
-    if (follows_) {
-      origin_ = tile.pieces[0].position;
-      pack_queries(part, origin_, work);
+  bool direct() const { return direct_; }
+
+  void prepare(const Tile &tile) {
+    if (direct_) {
+      score(tile);
+      return;
     }
-    if (rotates_ && !constant_) rotate_keys(part, tile, origin_, offsets, work.angle, work.keys);
+    const kernels_kv_layout &layout = *part_.call->layout;
+    widen_keys(layout.dtype, tile.keys, part_.kv_head * layout.head_stride, tile.count, layout.head_dim, work_.keys);
+    if (follows_) pack_queries(part_, tile.pieces[0].position, work_);
+    if (turns_) rotate_keys(part_, tile, follows_ ? tile.pieces[0].position : 0, *offsets_, work_.angle, work_.keys);
   }
 
  private:
-  bool rotates_;
-  bool constant_;
-  bool follows_;
-  double origin_ = 0;
+  void score(const Tile &tile) {
+    KeyTurn turn = {0, 0, 0, nullptr, nullptr};
+    if (!turns_) {
+      score_directly(part_, tile, {0, tile.count, 0, false}, turn, work_.queries, work_.scores);
+      return;
+    }
+    const bool neighbours = part_.call->encoding == KERNELS_ROPE_INTERLEAVED;
+    turn.row = part_.call->pairs * (neighbours ? 2 : 1);
+    turn.cosines = offsets_->cosines();
+    turn.sines = offsets_->sines();
+    for (int i = 0; i < tile.piece_count; i++) {
+      const Piece &piece = tile.pieces[i];
+      turn.halves = piece.moves && !neighbours ? turn.row : 0;
+      turn.neighbours = piece.moves && neighbours ? turn.row : 0;
+      pack_queries(part_, piece.position, work_);
+      score_directly(part_, tile, piece, turn, work_.queries, work_.scores);
+    }
+  }
+
+  const Part &part_;
+  Workspace &work_;
+  const bool direct_;
+  const bool turns_;
+  const bool follows_;
+  OffsetTable *offsets_;
 };
 
 // A few rows of a part against the columns of a tile that any of them may see.
 struct ScoreRows {
   const Part &part;
   const Tile &tile;
-  int64_t first;  // row of the part
+  const bool direct;  // the scores are there
+  int64_t first;      // row of the part
   int count;
   bool whole;  // every row sees every column
   int low;
   int high;
 
-  ScoreRows(const Part &p, const Tile &t, bool all, int64_t from, int rows)
-      : part(p), tile(t), first(from), count(rows), whole(all), low(0), high(t.count) {
+  ScoreRows(const Part &p, const Tile &t, bool scored, bool all, int64_t from, int rows)
+      : part(p), tile(t), direct(scored), first(from), count(rows), whole(all), low(0), high(t.count) {
     if (!all) {
       low = tile.column_of(sight(*part.segment, query_row(0)).low);
       high = tile.column_of(sight(*part.segment, query_row(rows - 1)).high);
@@ -137,14 +169,18 @@ struct ScoreRows {
   int begin() const { return low / simd::W * simd::W; }
   int end() const { return (high + simd::W - 1) / simd::W * simd::W; }
 
-  // Writes count rows of 64 scores, from begin() to end().
-  void multiply(const Workspace &work) const {
+  // Answers count rows of 64 scores, which are there from begin() to end().
+  float *multiply(const Workspace &work) const {
     const int64_t head_dim = part.call->layout->head_dim;
-    product_any<false>(count, work.queries + first * head_dim, head_dim, work.keys + begin(), kTileKeys, head_dim,
-                       work.scores + begin(), kTileKeys, (end() - begin()) / simd::W);
-    if (part.call->encoding == KERNELS_ALIBI) {
-      for (int i = 0; i < count; i++) bias(i, work.scores + i * kTileKeys);
+    float *scores = work.scores + (direct ? first * kTileKeys : 0);
+    if (!direct) {
+      product_any<false>(count, work.queries + first * head_dim, head_dim, work.keys + begin(), kTileKeys, head_dim,
+                         scores + begin(), kTileKeys, (end() - begin()) / simd::W);
     }
+    if (part.call->encoding == KERNELS_ALIBI) {
+      for (int i = 0; i < count; i++) bias(i, scores + i * kTileKeys);
+    }
+    return scores;
   }
 
   bool sees(int i, int column) const {

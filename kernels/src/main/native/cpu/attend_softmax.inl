@@ -37,21 +37,24 @@ inline bool all_finite(const float *values, int64_t count) {
 }
 
 // Adds a tile to the states of a part's rows; row i has state first_state + i * step.
-inline void add_tile(const Part &part, const Tile &tile, int64_t first_state, int64_t step, Workspace &work) {
+inline void add_tile(const Part &part, const Tile &tile, bool direct, int64_t first_state, int64_t step,
+                     Workspace &work) {
   const kernels_kv_layout &layout = *part.call->layout;
-  widen_values(layout.dtype, tile.keys, part.kv_head * layout.head_stride + layout.value_stride, tile.count,
-               layout.head_dim, work.width, work.values);
+  if (!direct) {
+    widen_values(layout.dtype, tile.keys, part.kv_head * layout.head_stride + layout.value_stride, tile.count,
+                 layout.head_dim, work.width, work.values);
+  }
   const bool whole = sees_whole(part, tile);
   // zero times a value that is not finite is not zero: then only what a query sees is added
   const bool careful = !whole && !all_finite(work.values, tile.count * work.width);
   const int64_t rows = part.rows();
   for (int64_t first = 0; first < rows; first += kSumRows) {
     const int count = rows - first < kSumRows ? static_cast<int>(rows - first) : kSumRows;
-    const ScoreRows block(part, tile, whole, first, count);
+    const ScoreRows block(part, tile, direct, whole, first, count);
     if (block.low >= block.high) continue;
-    block.multiply(work);
+    float *all = block.multiply(work);
     for (int i = 0; i < count; i++) {
-      float *scores = work.scores + i * kTileKeys;
+      float *scores = all + i * kTileKeys;
       const int64_t state = first_state + (first + i) * step;
       if (block.mask(i, scores)) {
         exponentiate(scores, block.begin(), block.end(), state, work);
@@ -64,11 +67,12 @@ inline void add_tile(const Part &part, const Tile &tile, int64_t first_state, in
         for (int64_t d = 0; d < work.width; d++) mixed[d] += scores[j] * work.values[j * work.width + d];
       }
     }
-    if (careful) continue;
-    product_any<true>(count, work.scores + block.low, kTileKeys, work.values + block.low * work.width, work.width,
+    if (careful || direct) continue;
+    product_any<true>(count, all + block.low, kTileKeys, work.values + block.low * work.width, work.width,
                       block.high - block.low, work.mixed + (first_state + first * step) * work.width,
                       step * work.width, work.width / simd::W);
   }
+  if (direct) mix_directly(part, tile, work.scores, work.mixed + first_state * work.width, step * work.width);
 }
 
 }  // namespace LONGFORM_ISA
