@@ -479,7 +479,7 @@ void draw(uint32_t seed) {
   test.past = pick(random, 0, 3) == 0 ? pick(random, 0, 1200) : pick(random, 0, 150);
   test.kv_heads = pick(random, 1, 3);
   test.heads = test.kv_heads * pick(random, 1, 5);
-  test.head_dim = 2 * pick(random, 1, 20);
+  test.head_dim = pick(random, 0, 1) == 0 ? 16 * pick(random, 1, 4) : 2 * pick(random, 1, 20);
   test.dtype = pick(random, 0, 2);
   test.encoding = pick(random, 0, 5) == 0 ? int64_t{KERNELS_ALIBI} : pick(random, 0, 1);
   if (pick(random, 0, 2) == 0) test.pairs = pick(random, 0, test.head_dim / 2);

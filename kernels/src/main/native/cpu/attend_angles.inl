@@ -53,36 +53,36 @@ inline void angles(const double *frequencies, int64_t pairs, double turn, double
 // How a table of rotations lies.
 enum class TableForm {
   kColumns,    // cosines[pair][offset]: for keys as columns
-  kHalves,     // cosines[offset][pair]
-  kNeighbours  // cosines[offset][2 * pair and the next]; the first of each two sines is negative
+  // for keys as rows: [offset][vector][cosines, sines]
+  kHalves,     // an element for each pair
+  kNeighbours  // two elements for each pair; the first of its sines is negative
 };
 
-// Rotations by 0, 1, … 63 positions, cosines and then sines. A thread keeps the last table of each
+// Rotations by 0, 1, … 63 positions. A thread keeps the last table of each
 // form: the calls of one model have the same frequencies, and without scaled heads one table is all.
 class OffsetTable {
  public:
   void prepare(TableForm form, const double *frequencies, int64_t pairs, double scale) {
     if (form == form_ && pairs == pairs_ && scale == scale_ && same(frequencies)) return;
     pairs_ = -1;
-    sines_ = pairs * kTileKeys * (form == TableForm::kNeighbours ? 2 : 1);
-    char *block = static_cast<char *>(memory_.reserve(sines_ * 8 + pairs * 16));
-    cosines_ = reinterpret_cast<float *>(block);
-    frequencies_ = reinterpret_cast<double *>(block + sines_ * 8);
+    const int64_t floats = pairs * kTileKeys * (form == TableForm::kNeighbours ? 4 : 2);
+    char *block = static_cast<char *>(memory_.reserve(floats * 4 + pairs * 16));
+    table_ = reinterpret_cast<float *>(block);
+    frequencies_ = reinterpret_cast<double *>(block + floats * 4);
     float *angle = reinterpret_cast<float *>(frequencies_ + pairs);
     for (int64_t i = 0; i < pairs; i++) frequencies_[i] = frequencies[i];
     for (int offset = 0; offset < kTileKeys; offset++) {
       angles(frequencies, pairs, offset * scale, 1, angle, angle + pairs);
       for (int64_t i = 0; i < pairs; i++) {
         const float cosine = angle[i], sine = angle[pairs + i];
-        if (form == TableForm::kNeighbours) {
-          const int64_t at = (offset * pairs + i) * 2;
-          cosines_[at] = cosines_[at + 1] = cosine;
-          cosines_[sines_ + at] = -sine;
-          cosines_[sines_ + at + 1] = sine;
+        if (form == TableForm::kColumns) {
+          table_[i * kTileKeys + offset] = cosine;
+          table_[(pairs + i) * kTileKeys + offset] = sine;
+        } else if (form == TableForm::kHalves) {
+          put(offset * pairs + i, cosine, sine);
         } else {
-          const int64_t at = form == TableForm::kColumns ? i * kTileKeys + offset : offset * pairs + i;
-          cosines_[at] = cosine;
-          cosines_[sines_ + at] = sine;
+          put((offset * pairs + i) * 2, cosine, -sine);
+          put((offset * pairs + i) * 2 + 1, cosine, sine);
         }
       }
     }
@@ -91,10 +91,19 @@ class OffsetTable {
     scale_ = scale;
   }
 
-  const float *cosines() const { return cosines_; }
-  const float *sines() const { return cosines_ + sines_; }
+  const float *values() const { return table_; }
+  // kColumns only
+  const float *cosines(int64_t pair) const { return table_ + pair * kTileKeys; }
+  const float *sines(int64_t pair) const { return table_ + (pairs_ + pair) * kTileKeys; }
 
  private:
+  // an element of rows of whole vectors
+  void put(int64_t element, float cosine, float sine) {
+    float *at = table_ + element / simd::W * 2 * simd::W + element % simd::W;
+    at[0] = cosine;
+    at[simd::W] = sine;
+  }
+
   bool same(const double *frequencies) const {
     for (int64_t i = 0; i < pairs_; i++) {
       if (frequencies_[i] != frequencies[i]) return false;
@@ -103,8 +112,7 @@ class OffsetTable {
   }
 
   Arena memory_;
-  float *cosines_ = nullptr;
-  int64_t sines_ = 0;
+  float *table_ = nullptr;
   double *frequencies_ = nullptr;
   TableForm form_ = TableForm::kColumns;
   int64_t pairs_ = -1;

@@ -35,20 +35,22 @@ inline void transpose(simd::f32 (&x)[8]) {
   }
 }
 
-// element i: the sum of x[i]; halves of lanes meet, then lanes
-inline simd::f32 row_sums(const simd::f32 (&x)[8]) {
-  __m256 a[4], b[2];
-#pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    a[i] = _mm256_add_ps(_mm256_shuffle_ps(x[2 * i], x[2 * i + 1], 0x88),
-                         _mm256_shuffle_ps(x[2 * i], x[2 * i + 1], 0xdd));
-  }
-#pragma GCC unroll 2
-  for (int i = 0; i < 2; i++) {
-    b[i] = _mm256_add_ps(_mm256_shuffle_ps(a[2 * i], a[2 * i + 1], 0x88),
-                         _mm256_shuffle_ps(a[2 * i], a[2 * i + 1], 0xdd));
-  }
-  return _mm256_add_ps(_mm256_permute2f128_ps(b[0], b[1], 0x20), _mm256_permute2f128_ps(b[0], b[1], 0x31));
+// parts of the sums of two rows in one vector
+inline simd::f32 pair_sums(simd::f32 x, simd::f32 y) {
+  return _mm256_add_ps(_mm256_shuffle_ps(x, y, 0x88), _mm256_shuffle_ps(x, y, 0xdd));
+}
+
+// element i: the sum of row i, from the pairs of rows 2i and 2i + 1
+inline __attribute__((always_inline)) simd::f32 row_sums(const simd::f32 (&pairs)[4]) {
+  const __m256 a = pair_sums(pairs[0], pairs[1]), b = pair_sums(pairs[2], pairs[3]);
+  return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+}
+
+// A value that is used more than once stays in a register: the compiler would read it from memory for
+// each use, and loads are what runs out first.
+inline simd::f32 kept(simd::f32 x) {
+  asm("" : "+x"(x));
+  return x;
 }
 
 // elements 2i and 2i + 1 change places

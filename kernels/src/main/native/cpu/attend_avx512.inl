@@ -44,25 +44,29 @@ inline void transpose(simd::f32 (&x)[16]) {
   }
 }
 
-// element i: the sum of x[i]; halves of lanes meet, then lanes
-inline simd::f32 row_sums(const simd::f32 (&x)[16]) {
-  __m512 a[8], b[4], c[2];
-#pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) {
-    a[i] = _mm512_add_ps(_mm512_shuffle_ps(x[2 * i], x[2 * i + 1], 0x88),
-                         _mm512_shuffle_ps(x[2 * i], x[2 * i + 1], 0xdd));
-  }
+// parts of the sums of two rows in one vector
+inline simd::f32 pair_sums(simd::f32 x, simd::f32 y) {
+  return _mm512_add_ps(_mm512_shuffle_ps(x, y, 0x88), _mm512_shuffle_ps(x, y, 0xdd));
+}
+
+// element i: the sum of row i, from the pairs of rows 2i and 2i + 1
+inline __attribute__((always_inline)) simd::f32 row_sums(const simd::f32 (&pairs)[8]) {
+  __m512 b[4], c[2];
 #pragma GCC unroll 4
-  for (int i = 0; i < 4; i++) {
-    b[i] = _mm512_add_ps(_mm512_shuffle_ps(a[2 * i], a[2 * i + 1], 0x88),
-                         _mm512_shuffle_ps(a[2 * i], a[2 * i + 1], 0xdd));
-  }
+  for (int i = 0; i < 4; i++) b[i] = pair_sums(pairs[2 * i], pairs[2 * i + 1]);
 #pragma GCC unroll 2
   for (int i = 0; i < 2; i++) {
     c[i] = _mm512_add_ps(_mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0x88),
                          _mm512_shuffle_f32x4(b[2 * i], b[2 * i + 1], 0xdd));
   }
   return _mm512_add_ps(_mm512_shuffle_f32x4(c[0], c[1], 0x88), _mm512_shuffle_f32x4(c[0], c[1], 0xdd));
+}
+
+// A value that is used more than once stays in a register: the compiler would read it from memory for
+// each use, and loads are what runs out first.
+inline simd::f32 kept(simd::f32 x) {
+  asm("" : "+v"(x));
+  return x;
 }
 
 // elements 2i and 2i + 1 change places

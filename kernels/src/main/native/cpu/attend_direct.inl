@@ -6,105 +6,145 @@ namespace LONGFORM_ISA {
 
 // heads that meet a key at once
 constexpr int kHeadsAtOnce = 4;
+// keys are met two by two, until there is a vector of scores
+constexpr int kPairs = simd::W > 1 ? simd::W / 2 : 1;
+constexpr int kSumsRow = kPairs * simd::W;
 
 // Which elements of a key are turned, and by what.
 struct KeyTurn {
   int64_t halves;      // so many with those as many further
   int64_t neighbours;  // so many in twos
-  int64_t row;         // floats of a table's row, one for each offset
-  const float *cosines;
-  const float *sines;
+  const float *table;  // [offset][row]
+  int64_t row;
 };
 
 // Whether the keys of a part can be read as whole vectors, pairs included.
 inline bool reads_directly(const Part &part) {
   const kernels_attention &call = *part.call;
   if (part.to - part.from != 1 || part.segment->band == KERNELS_BAND_TREE) return false;
-  if (call.layout->head_dim % simd::W != 0) return false;
-  return call.encoding == KERNELS_ROPE_INTERLEAVED ? simd::W > 1 && 2 * call.pairs % simd::W == 0
-                                                   : call.pairs % simd::W == 0;
+  if (simd::W == 1 || call.layout->head_dim % simd::W != 0) return false;
+  return (call.encoding == KERNELS_ROPE_INTERLEAVED ? 2 : 1) * call.pairs % simd::W == 0;
 }
 
-// Adds element-wise products of two keys, turned by the rows `first` and `second` of the table, with R
-// queries: sums[query][key] of whole vectors.
+// Where the queries of heads that meet a key at once lie: vector by vector, in each the heads, so that
+// one pointer runs over them.
+inline float *packed_vector(const Part &part, float *queries, int64_t head, int64_t d) {
+  const int64_t block = head / kHeadsAtOnce * kHeadsAtOnce;
+  const int64_t together = part.heads - block < kHeadsAtOnce ? part.heads - block : kHeadsAtOnce;
+  return queries + block * part.call->layout->head_dim + d * together + (head - block) * simd::W;
+}
+
+// Packs the queries of a part's only token, rotated by their position less `origin`.
+inline void pack_directly(const Part &part, double origin, float *angle, float *queries) {
+  const kernels_attention &call = *part.call;
+  const int64_t head_dim = call.layout->head_dim;
+  const double scale = call.scale * part.segment->logit_scale;
+  // keys are turned without the factor: here it counts twice
+  const double factor = scale * call.attention_factor * call.attention_factor;
+  const bool neighbours = call.encoding == KERNELS_ROPE_INTERLEAVED;
+  const int64_t pairs = call.encoding == KERNELS_ALIBI ? 0 : call.pairs;
+  float *cosines = angle, *sines = angle + pairs;
+  if (pairs > 0) {
+    const double position = query_position(*part.segment, part.query_row(part.from));
+    angles(call.frequencies, pairs, (position - origin) * part.position_scale, factor, cosines, sines);
+  }
+  for (int64_t h = 0; h < part.heads; h++) {
+    const float *query = call.queries + (part.from * call.heads + part.head + h) * head_dim;
+    for (int64_t d = 0; d < pairs && !neighbours; d += simd::W) {
+      const simd::f32 c = simd::load(cosines + d), s = simd::load(sines + d);
+      const simd::f32 x = simd::load(query + d), y = simd::load(query + d + pairs);
+      simd::store(packed_vector(part, queries, h, d), simd::fnma(y, s, simd::mul(x, c)));
+      simd::store(packed_vector(part, queries, h, d + pairs), simd::fma(x, s, simd::mul(y, c)));
+    }
+    for (int64_t d = 0; d < 2 * pairs && neighbours; d += simd::W) {
+      float turned[simd::W];
+      for (int64_t i = 0; i < simd::W; i += 2) {
+        const float c = cosines[(d + i) / 2], s = sines[(d + i) / 2];
+        turned[i] = query[d + i] * c - query[d + i + 1] * s;
+        turned[i + 1] = query[d + i + 1] * c + query[d + i] * s;
+      }
+      simd::store(packed_vector(part, queries, h, d), simd::load(turned));
+    }
+    for (int64_t d = 2 * pairs; d < head_dim; d += simd::W) {
+      simd::store(packed_vector(part, queries, h, d),
+                  simd::mul(simd::load(query + d), simd::set(static_cast<float>(scale))));
+    }
+  }
+}
+
+// Element-wise products of two keys, turned by rows of the table, with R queries, summed over vectors:
+// sums[query] of a vector for both keys.
 template <typename Row, int R>
-inline void meet_keys(const char *const *keys, const int *offsets, const KeyTurn &turn, const float *queries,
-                      int64_t head_dim, float *sums, int64_t sums_row) {
+inline void meet_keys(const char *first, const char *second, const float *first_turn, const float *second_turn,
+                      const KeyTurn &turn, const float *queries, int64_t head_dim, float *sums) {
   simd::f32 products[R][2];
 #pragma GCC unroll 4
   for (int r = 0; r < R; r++) products[r][0] = products[r][1] = simd::zero();
   for (int64_t d = 0; d < turn.halves; d += simd::W) {
-    simd::f32 x[2], y[2];
-#pragma GCC unroll 2
-    for (int k = 0; k < 2; k++) {
-      const simd::f32 c = simd::load(turn.cosines + offsets[k] * turn.row + d);
-      const simd::f32 s = simd::load(turn.sines + offsets[k] * turn.row + d);
-      const simd::f32 a = Row::load(keys[k], d, head_dim), b = Row::load(keys[k], d + turn.halves, head_dim);
-      x[k] = simd::fnma(b, s, simd::mul(a, c));
-      y[k] = simd::fma(a, s, simd::mul(b, c));
-    }
+    const simd::f32 a = Row::load(first, d, head_dim), b = Row::load(first, d + turn.halves, head_dim);
+    const simd::f32 c = kept(simd::load(first_turn + 2 * d)), s = kept(simd::load(first_turn + 2 * d + simd::W));
+    const simd::f32 x = simd::fnma(b, s, simd::mul(a, c)), y = simd::fma(a, s, simd::mul(b, c));
+    const simd::f32 e = Row::load(second, d, head_dim), f = Row::load(second, d + turn.halves, head_dim);
+    const simd::f32 g = kept(simd::load(second_turn + 2 * d)), h = kept(simd::load(second_turn + 2 * d + simd::W));
+    const simd::f32 v = simd::fnma(f, h, simd::mul(e, g)), w = simd::fma(e, h, simd::mul(f, g));
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
-      const simd::f32 p = simd::load(queries + r * head_dim + d), q = simd::load(queries + r * head_dim + d + turn.halves);
-#pragma GCC unroll 2
-      for (int k = 0; k < 2; k++) products[r][k] = simd::fma(y[k], q, simd::fma(x[k], p, products[r][k]));
+      const simd::f32 p = kept(simd::load(queries + d * R + r * simd::W));
+      const simd::f32 q = kept(simd::load(queries + (d + turn.halves) * R + r * simd::W));
+      products[r][0] = simd::fma(y, q, simd::fma(x, p, products[r][0]));
+      products[r][1] = simd::fma(w, q, simd::fma(v, p, products[r][1]));
     }
   }
   for (int64_t d = 0; d < turn.neighbours; d += simd::W) {
-    simd::f32 x[2];
-#pragma GCC unroll 2
-    for (int k = 0; k < 2; k++) {
-      const simd::f32 a = Row::load(keys[k], d, head_dim);
-      x[k] = simd::fma(swap_neighbours(a), simd::load(turn.sines + offsets[k] * turn.row + d),
-                       simd::mul(a, simd::load(turn.cosines + offsets[k] * turn.row + d)));
-    }
+    const simd::f32 a = Row::load(first, d, head_dim), b = Row::load(second, d, head_dim);
+    const simd::f32 x = simd::fma(swap_neighbours(a), simd::load(first_turn + 2 * d + simd::W),
+                                  simd::mul(a, simd::load(first_turn + 2 * d)));
+    const simd::f32 y = simd::fma(swap_neighbours(b), simd::load(second_turn + 2 * d + simd::W),
+                                  simd::mul(b, simd::load(second_turn + 2 * d)));
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
-      const simd::f32 p = simd::load(queries + r * head_dim + d);
-#pragma GCC unroll 2
-      for (int k = 0; k < 2; k++) products[r][k] = simd::fma(x[k], p, products[r][k]);
+      const simd::f32 p = kept(simd::load(queries + d * R + r * simd::W));
+      products[r][0] = simd::fma(x, p, products[r][0]);
+      products[r][1] = simd::fma(y, p, products[r][1]);
     }
   }
   for (int64_t d = 2 * turn.halves + turn.neighbours; d < head_dim; d += simd::W) {
-    const simd::f32 x = Row::load(keys[0], d, head_dim), y = Row::load(keys[1], d, head_dim);
+    const simd::f32 x = Row::load(first, d, head_dim), y = Row::load(second, d, head_dim);
 #pragma GCC unroll 4
     for (int r = 0; r < R; r++) {
-      const simd::f32 p = simd::load(queries + r * head_dim + d);
+      const simd::f32 p = kept(simd::load(queries + d * R + r * simd::W));
       products[r][0] = simd::fma(x, p, products[r][0]);
       products[r][1] = simd::fma(y, p, products[r][1]);
     }
   }
 #pragma GCC unroll 4
-  for (int r = 0; r < R; r++) {
-    simd::store(sums + r * sums_row, products[r][0]);
-    simd::store(sums + r * sums_row + simd::W, products[r][1]);
-  }
+  for (int r = 0; r < R; r++) simd::store(sums + r * kSumsRow, pair_sums(products[r][0], products[r][1]));
 }
 
 // Scores of R queries against the columns of a piece: scores[query][column], 64 columns a query.
 template <typename Row, int R>
 inline void score_piece(const Tile &tile, const Piece &piece, int64_t offset, const KeyTurn &turn,
                         const float *queries, int64_t head_dim, float *scores) {
-  constexpr int kSumsRow = (simd::W + 1) / 2 * 2 * simd::W;
-  alignas(64) float sums[R * kSumsRow] = {0};
+  alignas(64) float sums[R * kSumsRow];
+  const char *const *keys = tile.keys + piece.column;
   for (int j = 0; j < piece.count; j += simd::W) {
     const int n = piece.count - j < simd::W ? piece.count - j : simd::W;
     for (int k = 0; k < n; k += 2) {
       // without a second key the first stands in
-      const int columns[2] = {j + k, k + 1 < n ? j + k + 1 : j + k};
-      const char *keys[2] = {tile.keys[piece.column + columns[0]] + offset, tile.keys[piece.column + columns[1]] + offset};
-      meet_keys<Row, R>(keys, columns, turn, queries, head_dim, sums + k * simd::W, kSumsRow);
+      const int first = j + k, second = k + 1 < n ? first + 1 : first;
+      meet_keys<Row, R>(keys[first] + offset, keys[second] + offset, turn.table + first * turn.row,
+                        turn.table + second * turn.row, turn, queries, head_dim, sums + k / 2 * simd::W);
     }
     for (int r = 0; r < R; r++) {
-      simd::f32 rows[simd::W];
-#pragma GCC unroll 16
-      for (int k = 0; k < simd::W; k++) rows[k] = simd::load(sums + r * kSumsRow + k * simd::W);
-      const simd::f32 found = row_sums(rows);
-      float *target = scores + r * kTileKeys + piece.column + j;
+      float *some = sums + r * kSumsRow, *target = scores + r * kTileKeys + piece.column + j;
+      for (int i = (n + 1) / 2 * simd::W; i < kSumsRow; i++) some[i] = 0;
+      simd::f32 pairs[kPairs];
+#pragma GCC unroll 8
+      for (int k = 0; k < kPairs; k++) pairs[k] = simd::load(some + k * simd::W);
       if (n == simd::W) {
-        simd::store(target, found);
+        simd::store(target, row_sums(pairs));
       } else {
-        simd::store_part(target, found, n);
+        simd::store_part(target, row_sums(pairs), n);
       }
     }
   }

@@ -23,9 +23,17 @@ inline void transpose(simd::f32 (&x)[4]) {
   x[3] = vcombine_f32(vget_high_f32(top.val[1]), vget_high_f32(bottom.val[1]));
 }
 
-// element i: the sum of x[i]
-inline simd::f32 row_sums(const simd::f32 (&x)[4]) {
-  return vpaddq_f32(vpaddq_f32(x[0], x[1]), vpaddq_f32(x[2], x[3]));
+// parts of the sums of two rows in one vector
+inline simd::f32 pair_sums(simd::f32 x, simd::f32 y) { return vpaddq_f32(x, y); }
+
+// element i: the sum of row i, from the pairs of rows 2i and 2i + 1
+inline simd::f32 row_sums(const simd::f32 (&pairs)[2]) { return vpaddq_f32(pairs[0], pairs[1]); }
+
+// A value that is used more than once stays in a register: the compiler would read it from memory for
+// each use, and loads are what runs out first.
+inline simd::f32 kept(simd::f32 x) {
+  asm("" : "+w"(x));
+  return x;
 }
 
 // elements 2i and 2i + 1 change places

@@ -101,7 +101,7 @@ class Scoring {
                                                                          : TableForm::kHalves;
     offsets_ = &offset_table(form);
     if (turns_) offsets_->prepare(form, call.frequencies, call.pairs, part.position_scale);
-    if (!follows_) pack_queries(part, turns_ ? 0 : part.segment->key_position, work);
+    if (!follows_) pack(turns_ ? 0 : part.segment->key_position);
   }
 
   bool direct() const { return direct_; }
@@ -113,26 +113,34 @@ class Scoring {
     }
     const kernels_kv_layout &layout = *part_.call->layout;
     widen_keys(layout.dtype, tile.keys, part_.kv_head * layout.head_stride, tile.count, layout.head_dim, work_.keys);
-    if (follows_) pack_queries(part_, tile.pieces[0].position, work_);
+    if (follows_) pack(tile.pieces[0].position);
     if (turns_) rotate_keys(part_, tile, follows_ ? tile.pieces[0].position : 0, *offsets_, work_.angle, work_.keys);
   }
 
  private:
+  void pack(double origin) {
+    if (direct_) {
+      pack_directly(part_, origin, work_.angle, work_.queries);
+    } else {
+      pack_queries(part_, origin, work_);
+    }
+  }
+
   void score(const Tile &tile) {
-    KeyTurn turn = {0, 0, 0, nullptr, nullptr};
+    KeyTurn turn = {0, 0, nullptr, 0};
     if (!turns_) {
       score_directly(part_, tile, {0, tile.count, 0, false}, turn, work_.queries, work_.scores);
       return;
     }
+    const int64_t pairs = part_.call->pairs;
     const bool neighbours = part_.call->encoding == KERNELS_ROPE_INTERLEAVED;
-    turn.row = part_.call->pairs * (neighbours ? 2 : 1);
-    turn.cosines = offsets_->cosines();
-    turn.sines = offsets_->sines();
+    turn.table = offsets_->values();
+    turn.row = pairs * (neighbours ? 4 : 2);
     for (int i = 0; i < tile.piece_count; i++) {
       const Piece &piece = tile.pieces[i];
-      turn.halves = piece.moves && !neighbours ? turn.row : 0;
-      turn.neighbours = piece.moves && neighbours ? turn.row : 0;
-      pack_queries(part_, piece.position, work_);
+      turn.halves = piece.moves && !neighbours ? pairs : 0;
+      turn.neighbours = piece.moves && neighbours ? 2 * pairs : 0;
+      pack(piece.position);
       score_directly(part_, tile, piece, turn, work_.queries, work_.scores);
     }
   }

@@ -128,8 +128,8 @@ inline void rotate_piece(const kernels_attention &call, const Piece &piece, bool
     for (int j = 0; j < piece.count; j += simd::W) {
       simd::f32 c = cosine, s = sine;
       if (how != Turn::kAngle) {
-        c = simd::load(offsets->cosines() + pair * kTileKeys + j);
-        s = simd::load(offsets->sines() + pair * kTileKeys + j);
+        c = simd::load(offsets->cosines(pair) + j);
+        s = simd::load(offsets->sines(pair) + j);
         if (how == Turn::kBoth) {
           const simd::f32 together = simd::fnma(sine, s, simd::mul(cosine, c));
           s = simd::fma(cosine, s, simd::mul(sine, c));
