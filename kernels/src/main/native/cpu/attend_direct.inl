@@ -121,10 +121,22 @@ inline void meet_keys(const char *first, const char *second, const float *first_
   for (int r = 0; r < R; r++) simd::store(sums + r * kSumsRow, pair_sums(products[r][0], products[r][1]));
 }
 
+// Asks for what the next tile needs, as far as the columns up to `column` of this one have come: memory takes
+// longer than the work on some rows, and the processor does not look beyond a page by itself.
+inline void fetch_ahead(const Part &part, const Tile &tile, int64_t offset, int column, int columns) {
+  if (tile.ahead == nullptr) return;
+  const int64_t row_bytes = part.call->layout->row_bytes;
+  const char *from = tile.ahead + column * row_bytes;
+  const char *to = from + columns * row_bytes;
+  if (to > tile.ahead_end) to = tile.ahead_end;
+  for (; from < to; from += 64) __builtin_prefetch(from + offset, 0, 2);
+}
+
 // Scores of R queries against the columns of a piece: scores[query][column], 64 columns a query.
 template <typename Row, int R>
-inline void score_piece(const Tile &tile, const Piece &piece, int64_t offset, const KeyTurn &turn,
-                        const float *queries, int64_t head_dim, float *scores) {
+inline void score_piece(const Part &part, const Tile &tile, const Piece &piece, int64_t head, const KeyTurn &turn,
+                        const float *queries, float *scores) {
+  const int64_t head_dim = part.call->layout->head_dim, offset = part.kv_head * part.call->layout->head_stride;
   alignas(64) float sums[R * kSumsRow];
   const char *const *keys = tile.keys + piece.column;
   for (int j = 0; j < piece.count; j += simd::W) {
@@ -132,6 +144,7 @@ inline void score_piece(const Tile &tile, const Piece &piece, int64_t offset, co
     for (int k = 0; k < n; k += 2) {
       // without a second key the first stands in
       const int first = j + k, second = k + 1 < n ? first + 1 : first;
+      if (head == 0) fetch_ahead(part, tile, offset, piece.column + first, 2);
       meet_keys<Row, R>(keys[first] + offset, keys[second] + offset, turn.table + first * turn.row,
                         turn.table + second * turn.row, turn, queries, head_dim, sums + k / 2 * simd::W);
     }
@@ -154,15 +167,15 @@ inline void score_piece(const Tile &tile, const Piece &piece, int64_t offset, co
 template <typename Row>
 inline void score_heads(const Part &part, const Tile &tile, const Piece &piece, const KeyTurn &turn,
                         const float *queries, float *scores) {
-  const int64_t head_dim = part.call->layout->head_dim, offset = part.kv_head * part.call->layout->head_stride;
+  const int64_t head_dim = part.call->layout->head_dim;
   for (int64_t h = 0; h < part.heads; h += kHeadsAtOnce) {
     const float *asking = queries + h * head_dim;
     float *target = scores + h * kTileKeys;
     switch (part.heads - h) {
-      case 1: score_piece<Row, 1>(tile, piece, offset, turn, asking, head_dim, target); break;
-      case 2: score_piece<Row, 2>(tile, piece, offset, turn, asking, head_dim, target); break;
-      case 3: score_piece<Row, 3>(tile, piece, offset, turn, asking, head_dim, target); break;
-      default: score_piece<Row, kHeadsAtOnce>(tile, piece, offset, turn, asking, head_dim, target); break;
+      case 1: score_piece<Row, 1>(part, tile, piece, h, turn, asking, target); break;
+      case 2: score_piece<Row, 2>(part, tile, piece, h, turn, asking, target); break;
+      case 3: score_piece<Row, 3>(part, tile, piece, h, turn, asking, target); break;
+      default: score_piece<Row, kHeadsAtOnce>(part, tile, piece, h, turn, asking, target); break;
     }
   }
 }
@@ -178,8 +191,10 @@ inline void score_directly(const Part &part, const Tile &tile, const Piece &piec
 
 // mixed (M, N vectors) += weights (M, 64) · values, from element d on of stored rows.
 template <typename Row, int M, int N>
-inline void mix_vectors(const Tile &tile, int64_t offset, const float *weights, int64_t d, int64_t head_dim,
+inline void mix_vectors(const Part &part, const Tile &tile, bool first, const float *weights, int64_t d,
                         float *mixed, int64_t mixed_row) {
+  const kernels_kv_layout &layout = *part.call->layout;
+  const int64_t offset = part.kv_head * layout.head_stride + layout.value_stride, head_dim = layout.head_dim;
   simd::f32 sums[M][N];
 #pragma GCC unroll 4
   for (int m = 0; m < M; m++) {
@@ -188,6 +203,7 @@ inline void mix_vectors(const Tile &tile, int64_t offset, const float *weights, 
   }
   for (int j = 0; j < tile.count; j++) {
     const char *row = tile.keys[j] + offset;
+    if (first && d == 0) fetch_ahead(part, tile, offset, j, 1);
     simd::f32 value[N];
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++) value[n] = Row::load(row, d + n * simd::W, head_dim);
@@ -206,27 +222,26 @@ inline void mix_vectors(const Tile &tile, int64_t offset, const float *weights, 
 }
 
 template <typename Row, int M>
-inline void mix_rows(const Tile &tile, int64_t offset, const float *weights, int64_t head_dim, float *mixed,
+inline void mix_rows(const Part &part, const Tile &tile, bool first, const float *weights, float *mixed,
                      int64_t mixed_row) {
+  const int64_t head_dim = part.call->layout->head_dim;
   int64_t d = 0;
   for (; d + kSumVectors * simd::W <= head_dim; d += kSumVectors * simd::W) {
-    mix_vectors<Row, M, kSumVectors>(tile, offset, weights, d, head_dim, mixed, mixed_row);
+    mix_vectors<Row, M, kSumVectors>(part, tile, first, weights, d, mixed, mixed_row);
   }
-  for (; d < head_dim; d += simd::W) mix_vectors<Row, M, 1>(tile, offset, weights, d, head_dim, mixed, mixed_row);
+  for (; d < head_dim; d += simd::W) mix_vectors<Row, M, 1>(part, tile, first, weights, d, mixed, mixed_row);
 }
 
 template <typename Row>
 inline void mix_heads(const Part &part, const Tile &tile, const float *weights, float *mixed, int64_t mixed_row) {
-  const kernels_kv_layout &layout = *part.call->layout;
-  const int64_t offset = part.kv_head * layout.head_stride + layout.value_stride, head_dim = layout.head_dim;
   for (int64_t h = 0; h < part.heads; h += kHeadsAtOnce) {
     const float *some = weights + h * kTileKeys;
     float *target = mixed + h * mixed_row;
     switch (part.heads - h) {
-      case 1: mix_rows<Row, 1>(tile, offset, some, head_dim, target, mixed_row); break;
-      case 2: mix_rows<Row, 2>(tile, offset, some, head_dim, target, mixed_row); break;
-      case 3: mix_rows<Row, 3>(tile, offset, some, head_dim, target, mixed_row); break;
-      default: mix_rows<Row, kHeadsAtOnce>(tile, offset, some, head_dim, target, mixed_row); break;
+      case 1: mix_rows<Row, 1>(part, tile, h == 0, some, target, mixed_row); break;
+      case 2: mix_rows<Row, 2>(part, tile, h == 0, some, target, mixed_row); break;
+      case 3: mix_rows<Row, 3>(part, tile, h == 0, some, target, mixed_row); break;
+      default: mix_rows<Row, kHeadsAtOnce>(part, tile, h == 0, some, target, mixed_row); break;
     }
   }
 }

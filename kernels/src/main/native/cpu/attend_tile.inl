@@ -15,6 +15,9 @@ struct Tile {
   int64_t place;  // of the first column in the list
   int count;
   int piece_count;
+  // rows that will be needed next, of the first head, and where they end; or NULL
+  const char *ahead;
+  const char *ahead_end;
   const char *keys[kTileKeys];  // of the first head
   int64_t rows[kTileKeys];      // document rows, in increasing order
   Piece pieces[kTileKeys];
@@ -67,6 +70,8 @@ class TileReader {
       place_ += take;
       if (within + take == run.count) run_++;
     }
+    tile.ahead = place_ < end_ ? part_.runs[run_].key : nullptr;
+    tile.ahead_end = place_ < end_ ? tile.ahead + part_.runs[run_].count * row_bytes : nullptr;
     return tile.count > 0;
   }
 
