@@ -21,4 +21,6 @@ inline int64_t stored_bytes(int64_t dtype, int64_t count) {
   }
 }
 
+inline bool is_quantised(int64_t dtype) { return dtype >= KERNELS_Q8_0; }
+
 }  // namespace longform

@@ -1,13 +1,19 @@
 #define LONGFORM_ISA avx2
 
 #include <cmath>
+#include <type_traits>
 
 #include "isa.h"
 #include "pool.h"
 #include "simd_avx2.h"
 #include "simd_math.inl"
 #include "rowwise.inl"
+#include "matmul_avx2.h"
+#include "blocks_formats.inl"
 #include "blocks.inl"
+#include "matmul_quantise.inl"
+#include "matmul_rows.inl"
+#include "matmul_tiles.inl"
 #include "matmul.inl"
 #include "attend_avx2.inl"
 #include "attend.inl"

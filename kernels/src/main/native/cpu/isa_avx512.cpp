@@ -1,13 +1,19 @@
 #define LONGFORM_ISA avx512
 
 #include <cmath>
+#include <type_traits>
 
 #include "isa.h"
 #include "pool.h"
 #include "simd_avx512.h"
 #include "simd_math.inl"
 #include "rowwise.inl"
+#include "matmul_avx512.h"
+#include "blocks_formats.inl"
 #include "blocks.inl"
+#include "matmul_quantise.inl"
+#include "matmul_rows.inl"
+#include "matmul_tiles.inl"
 #include "matmul.inl"
 #include "attend_avx512.inl"
 #include "attend.inl"

@@ -1,13 +1,19 @@
 #define LONGFORM_ISA neon
 
 #include <cmath>
+#include <type_traits>
 
 #include "isa.h"
 #include "pool.h"
 #include "simd_neon.h"
 #include "simd_math.inl"
 #include "rowwise.inl"
+#include "matmul_neon.h"
+#include "blocks_formats.inl"
 #include "blocks.inl"
+#include "matmul_quantise.inl"
+#include "matmul_rows.inl"
+#include "matmul_tiles.inl"
 #include "matmul.inl"
 #include "attend_neon.inl"
 #include "attend.inl"

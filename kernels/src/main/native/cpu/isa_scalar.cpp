@@ -1,13 +1,19 @@
 #define LONGFORM_ISA scalar
 
 #include <cmath>
+#include <type_traits>
 
 #include "isa.h"
 #include "pool.h"
 #include "simd_scalar.h"
 #include "simd_math.inl"
 #include "rowwise.inl"
+#include "matmul_scalar.h"
+#include "blocks_formats.inl"
 #include "blocks.inl"
+#include "matmul_quantise.inl"
+#include "matmul_rows.inl"
+#include "matmul_tiles.inl"
 #include "matmul.inl"
 #include "attend_scalar.inl"
 #include "attend.inl"

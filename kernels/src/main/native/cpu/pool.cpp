@@ -47,6 +47,11 @@ void *Arena::reserve(int64_t bytes) {
   return block_;
 }
 
+Arena &Pool::call_scratch() {
+  static thread_local Arena arena;
+  return arena;
+}
+
 Pool::Pool(int threads) : threads_(threads) {
   for (int i = 1; i < threads; i++) helpers_.emplace_back([this] { help(); });
 }

@@ -37,6 +37,9 @@ class Pool {
   // are done. Pieces are taken in order.
   void run(int64_t pieces, PieceFunction function, const void *job);
 
+  // Memory of the calling thread, beside its scratch, for what all pieces of its operation read.
+  static Arena &call_scratch();
+
   void enter() { callers_.fetch_add(1, std::memory_order_relaxed); }
   void leave() { callers_.fetch_sub(1, std::memory_order_relaxed); }
 

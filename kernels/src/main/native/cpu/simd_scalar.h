@@ -14,7 +14,12 @@ struct simd {
 
   static f32 zero() { return 0; }
   static f32 set(float x) { return x; }
-  static f32 load(const float *p) { return *p; }
+  // of any address, as the other instruction sets
+  static f32 load(const float *p) {
+    float x;
+    std::memcpy(&x, p, 4);
+    return x;
+  }
   static void store(float *p, f32 x) { *p = x; }
   // the first n of W; the others are 0 when loaded and left alone when stored
   static f32 load_part(const float *p, int n) { return n > 0 ? *p : 0; }
@@ -22,9 +27,11 @@ struct simd {
     if (n > 0) *p = x;
   }
   static f32 load_f16(const uint16_t *p) {
-    const uint32_t sign = static_cast<uint32_t>(*p & 0x8000) << 16;
-    const uint32_t exponent = (*p >> 10) & 0x1f;
-    const uint32_t fraction = *p & 0x3ff;
+    uint16_t half;
+    std::memcpy(&half, p, 2);
+    const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
+    const uint32_t exponent = (half >> 10) & 0x1f;
+    const uint32_t fraction = half & 0x3ff;
     uint32_t bits;
     if (exponent == 0) {
       const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
@@ -38,7 +45,9 @@ struct simd {
     return x;
   }
   static f32 load_bf16(const uint16_t *p) {
-    const uint32_t bits = static_cast<uint32_t>(*p) << 16;
+    uint16_t half;
+    std::memcpy(&half, p, 2);
+    const uint32_t bits = static_cast<uint32_t>(half) << 16;
     float x;
     std::memcpy(&x, &bits, 4);
     return x;
