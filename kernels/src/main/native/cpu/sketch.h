@@ -30,7 +30,7 @@ struct SketchHeader {
 };
 
 struct SketchLayout {
-  explicit constexpr SketchLayout(int64_t dims)
+  explicit constexpr __attribute__((always_inline)) SketchLayout(int64_t dims)
       : quads((dims + 3) / 4),
         mean_dims((dims + 15) / 16 * 16),
         scale(quads * 128),

@@ -11,7 +11,9 @@
 #include "top_keys_few.inl"
 #include "top_keys_many.inl"
 #include "top_keys_sketch.inl"
-#include "top_keys_page.inl"
+#include "top_keys_whole.inl"
+#include "top_keys_stretch.inl"
+#include "top_keys_chunk.inl"
 #include "sketch_build.inl"
 
 namespace longform {
@@ -62,11 +64,12 @@ inline void top_keys(Pool &pool, const kernels_top_keys_request &request) {
   job.rescored = request.rescored;
   Carver carver;
   for (int round = 0; round < 2; round++) {
-    job.heaps = carver.take<Best>(job.chunks * job.answers * request.k);
-    job.bars = carver.take<float>(job.answers);
+    job.heaps = carver.take<Best>((job.chunks + 1) * job.answers * request.k);
+    job.shared = carver.take<Shared>(job.answers);
     if (round == 0) carver = {static_cast<char *>(shared_scratch().reserve(carver.used)), 0};
   }
-  for (int64_t i = 0; i < job.answers; i++) job.bars[i] = -INFINITY;
+  for (int64_t i = 0; i < job.answers; i++) job.shared[i] = {0, -INFINITY};
+  for (int64_t i = 0; i < job.answers * request.k; i++) job.heap(job.chunks, 0)[i] = kNothing;
   if (job.few) {
     pool.run(job.chunks, few_piece, &job);
   } else {

@@ -35,7 +35,7 @@ struct lanes {
 
   // lane i: the sum over the lanes of x[i]; all of them pair lanes alike, so that a sum does not
   // depend on its place
-  static f32 sums(const f32 *x) {
+  static __attribute__((always_inline)) f32 sums(const f32 *x) {
     f32 a[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {

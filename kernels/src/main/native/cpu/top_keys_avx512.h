@@ -31,7 +31,7 @@ struct lanes {
 
   // lane i: the sum over the lanes of x[i]; all of them pair lanes alike, so that a sum does not
   // depend on its place
-  static f32 sums(const f32 *x) {
+  static __attribute__((always_inline)) f32 sums(const f32 *x) {
     f32 a[8], b[4];
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++) {

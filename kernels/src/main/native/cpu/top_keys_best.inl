@@ -45,6 +45,13 @@ inline void offer(Best *heap, int64_t k, const Blocks &blocks, const Best entry)
   sink(heap, k, 0, entry);
 }
 
+inline bool holds(const Best *heap, int64_t k, int64_t row) {
+  for (int64_t i = 0; i < k; i++) {
+    if (heap[i].row == row) return true;
+  }
+  return false;
+}
+
 // best first
 inline void sort(Best *heap, int64_t k) {
   for (int64_t last = k - 1; last > 0; last--) {

@@ -32,21 +32,30 @@ struct FewQueries {
   int64_t count;
   Best *heaps[4];
   float bars[lanes::kFewSums];  // what a score must beat, query by query, over and over
+  // whether keys come in no order: then an equal score may win, and a key come twice
+  bool unordered;
 
   // after a change of the best of query h; `width` queries lie side by side
   void raise(int h, int width) {
-    for (int i = h; i < lanes::kFewSums; i += width) bars[i] = heaps[h][0].score;
+    const float worst = heaps[h][0].score, bar = unordered ? std::nextafter(worst, -INFINITY) : worst;
+    for (int i = h; i < lanes::kFewSums; i += width) bars[i] = bar;
+  }
+
+  void take(int h, int width, int64_t k, const Blocks &blocks, const Best entry) {
+    if (!worse(heaps[h][0], entry) || (unordered && holds(heaps[h], k, entry.row))) return;
+    offer(heaps[h], k, blocks, entry);
+    raise(h, width);
   }
 };
 
 // Keys of other heads and pages follow, where the processor does not look by itself.
-constexpr int64_t kReadAhead = 2048;
+constexpr int64_t kReadAhead = 4096;
 
 // keys of the register block
 constexpr int few_keys(int queries) { return lanes::kFewSums / queries; }
 
 template <typename Keys, int Queries>
-inline void few_scores(const FewQueries &few, const char *const *rows, int64_t dims, simd::f32 *out) {
+inline __attribute__((always_inline)) void few_scores(const FewQueries &few, const char *const *rows, int64_t dims, simd::f32 *out) {
   constexpr int keys = few_keys(Queries);
   simd::f32 sum[keys * Queries];
 #pragma GCC unroll 16
@@ -68,7 +77,7 @@ inline void few_scores(const FewQueries &few, const char *const *rows, int64_t d
 
 // The score of query h and one key, to the bit as few_scores has it.
 template <typename Keys>
-inline float few_score(const FewQueries &few, int h, const char *row, int64_t dims) {
+inline __attribute__((always_inline)) float few_score(const FewQueries &few, int h, const char *row, int64_t dims) {
   simd::f32 sum[simd::W];
   for (int i = 0; i < simd::W; i++) sum[i] = simd::zero();
   for (int64_t d = 0; d < dims; d += simd::W) {
@@ -99,7 +108,7 @@ inline void few_run(FewQueries &few, const KeyRun &run, int64_t dims, int64_t k,
     for (int i = 0; i < keys; i++) rows[i] = run.keys + least(j + i, run.count - 1) * run.row_bytes;
     for (int64_t line = 0; line < keys * run.row_bytes; line += 64) {
       const int64_t at = j * run.row_bytes + line + kReadAhead;
-      __builtin_prefetch(at < bytes ? run.keys + at : run.next + (at - bytes));
+      __builtin_prefetch(at < bytes ? run.keys + at : run.next + (at - bytes), 0, 2);
     }
     simd::f32 out[lanes::kFewSums / simd::W];
     few_scores<Keys, Queries>(few, rows, dims, out);
@@ -110,8 +119,7 @@ inline void few_run(FewQueries &few, const KeyRun &run, int64_t dims, int64_t k,
       for (int i = 0; i < simd::W; i++) {
         const int at = v * simd::W + i, h = at % Queries;
         if (j + at / Queries >= run.count || !(scores[i] > few.bars[at])) continue;
-        offer(few.heaps[h], k, blocks, {scores[i], run.first_row + j + at / Queries});
-        few.raise(h, Queries);
+        few.take(h, Queries, k, blocks, {scores[i], run.first_row + j + at / Queries});
       }
     }
   }

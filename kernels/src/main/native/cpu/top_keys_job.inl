@@ -45,6 +45,8 @@ struct HeadMap {
   bool modulo;
 };
 
+struct Shared;
+
 struct TopKeysJob {
   explicit TopKeysJob(const kernels_top_keys_request &asked)
       : request(asked),
@@ -93,8 +95,8 @@ struct TopKeysJob {
   int64_t chunk_rows;
   int64_t shift;
   int64_t chunks;
-  Best *heaps = nullptr;        // (chunks, answers, k)
-  float *bars = nullptr;        // (answers): the k-th best score is at least this
+  Best *heaps = nullptr;        // (chunks, answers, k), and one more of all chunks together
+  Shared *shared = nullptr;     // (answers)
   int64_t *rescored = nullptr;  // pairs of query and key whose score was computed
 };
 
@@ -148,19 +150,33 @@ inline void widen_key(const TopKeysJob &job, const char *key, float *out, float 
   for (int64_t d = 0; d < layout.head_dim; d++) out[d] *= norm;
 }
 
-// The k-th best of an answer is at least `bar`. Other pieces may skip more for it, but find the
-// same.
-inline void share_bar(float *shared, float bar) {
-  float seen;
-  __atomic_load(shared, &seen, __ATOMIC_RELAXED);
-  while (bar > seen && !__atomic_compare_exchange(shared, &seen, &bar, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-  }
+// Best of an answer that all chunks searched so far have found: pieces skip what cannot be among
+// them. What is skipped depends on timing; what is found does not.
+struct Shared {
+  int32_t locked;
+  float bar;  // the k-th best score is at least this
+};
+
+// Lists longer than this are not worth joining so often.
+constexpr int64_t kSharedBest = 64;
+
+inline float shared_bar(const TopKeysJob &job, int64_t answer) {
+  float bar;
+  __atomic_load(&job.shared[answer].bar, &bar, __ATOMIC_RELAXED);
+  return bar;
 }
 
-inline float shared_bar(float *shared) {
-  float bar;
-  __atomic_load(shared, &bar, __ATOMIC_RELAXED);
-  return bar;
+// Adds the best of a chunk; if another piece is just at it, another time will do.
+inline void share(const TopKeysJob &job, int64_t answer, const Best *own) {
+  const int64_t k = job.request.k;
+  Shared &shared = job.shared[answer];
+  if (k > kSharedBest || __atomic_exchange_n(&shared.locked, 1, __ATOMIC_ACQUIRE) != 0) return;
+  Best *all = job.heap(job.chunks, answer);
+  for (int64_t j = 0; j < k; j++) {
+    if (worse(all[0], own[j]) && !holds(all, k, own[j].row)) sink(all, k, 0, own[j]);
+  }
+  __atomic_store(&shared.bar, &all[0].score, __ATOMIC_RELAXED);
+  __atomic_store_n(&shared.locked, 0, __ATOMIC_RELEASE);
 }
 
 }  // namespace LONGFORM_ISA

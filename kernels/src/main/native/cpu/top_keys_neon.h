@@ -35,7 +35,7 @@ struct lanes {
 
   // lane i: the sum over the lanes of x[i]; all of them pair lanes alike, so that a sum does not
   // depend on its place
-  static f32 sums(const f32 *x) { return vpaddq_f32(vpaddq_f32(x[0], x[1]), vpaddq_f32(x[2], x[3])); }
+  static __attribute__((always_inline)) f32 sums(const f32 *x) { return vpaddq_f32(vpaddq_f32(x[0], x[1]), vpaddq_f32(x[2], x[3])); }
 
   // out[h][row] = sum of codes times query h, see sketch.h; queries (quads, Heads, 4)
   template <int Heads>

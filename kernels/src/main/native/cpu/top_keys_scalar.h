@@ -28,7 +28,7 @@ struct lanes {
   }
 
   // lane i: the sum over the lanes of x[i]
-  static f32 sums(const f32 *x) { return *x; }
+  static __attribute__((always_inline)) f32 sums(const f32 *x) { return *x; }
 
   // out[h][row] = sum of codes times query h, see sketch.h; queries (quads, Heads, 4)
   template <int Heads>

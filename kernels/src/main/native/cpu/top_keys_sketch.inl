@@ -74,38 +74,38 @@ inline void mean_scores(const FewQueries &few, const uint16_t *mean, float *out)
   for (int h = 0; h < Queries; h++) out[h] = joined[h];
 }
 
-// Which keys of a page cannot be skipped, 64 bits for each query; `bars` are what the k-th best are
-// at least. Returns how many.
+// q·mean of up to four queries, with what denormal numbers may have lost.
+inline void page_bases(const FewQueries &few, int width, const uint16_t *mean, float *out) {
+  switch (width) {
+    case 1: mean_scores<1>(few, mean, out); break;
+    case 2: mean_scores<2>(few, mean, out); break;
+    default: mean_scores<4>(few, mean, out); break;
+  }
+  for (int h = 0; h < width; h++) out[h] += 1e-30f;
+}
+
+// bounds[h][row] >= the computed score of query h and each key of a page; never NaN. maxima[h] is the
+// largest.
 template <int Queries>
-inline int64_t survivors(const FewQueries &few, const CodedQueries &coded, const PageSketch &sketch, int64_t quads,
-                         const float *bars, uint64_t *out) {
-  // what denormal numbers may have lost
-  constexpr float tiny = 1e-30f;
-  float base[Queries];
-  mean_scores<Queries>(few, sketch.mean, base);
-  bool open = false;
+inline void row_bounds(const CodedQueries &coded, const PageSketch &sketch, int64_t quads, const float *bases,
+                       float *bounds, float *maxima) {
+  lanes::template code_products<Queries>(sketch.codes, coded.codes, quads, bounds);
+  const simd::f32 infinite = simd::set(INFINITY);
   for (int h = 0; h < Queries; h++) {
-    base[h] += tiny;
-    out[h] = 0;
-    open |= !(base[h] + coded.norm[h] * sketch.header.radius < bars[h]);
-  }
-  if (!open) return 0;
-  float products[Queries * kSketchRows];
-  lanes::template code_products<Queries>(sketch.codes, coded.codes, quads, products);
-  int64_t count = 0;
-  for (int h = 0; h < Queries; h++) {
-    const simd::f32 step = simd::set(coded.step[h]), norm = simd::set(coded.norm[h]);
+    const simd::f32 step = simd::set(coded.step[h]), norm = simd::set(coded.norm[h]), base = simd::set(bases[h]);
     const simd::f32 constant = simd::set(coded.rest[h] * sketch.header.codes_norm - coded.centre[h]);
-    const simd::f32 middle = simd::set(base[h]), bar = simd::set(bars[h]);
+    simd::f32 largest = simd::set(-INFINITY);
     for (int row = 0; row < kSketchRows; row += simd::W) {
-      const simd::f32 part = simd::fma(step, simd::load(products + h * kSketchRows + row), constant);
-      const simd::f32 bound = simd::fma(simd::load_f16(sketch.slack + row), norm,
-                                        simd::fma(simd::load_f16(sketch.scale + row), part, middle));
-      out[h] |= static_cast<uint64_t>(lanes::not_less(bound, bar)) << row;
+      float *at = bounds + h * kSketchRows + row;
+      const simd::f32 part = simd::fma(step, simd::load(at), constant);
+      const simd::f32 middle = simd::fma(simd::load_f16(sketch.scale + row), part, base);
+      // of NaN, the second
+      const simd::f32 bound = simd::min(simd::fma(simd::load_f16(sketch.slack + row), norm, middle), infinite);
+      simd::store(at, bound);
+      largest = simd::max(largest, bound);
     }
-    count += __builtin_popcountll(out[h]);
+    maxima[h] = simd::largest(largest);
   }
-  return count;
 }
 
 }  // namespace LONGFORM_ISA
