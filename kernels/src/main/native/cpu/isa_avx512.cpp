@@ -10,6 +10,7 @@
 #include "rowwise.inl"
 #include "blocks.inl"
 #include "matmul.inl"
+#include "attend_avx512.inl"
 #include "attend.inl"
 #include "top_keys.inl"
 

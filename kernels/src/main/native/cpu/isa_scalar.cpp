@@ -10,6 +10,7 @@
 #include "rowwise.inl"
 #include "blocks.inl"
 #include "matmul.inl"
+#include "attend_scalar.inl"
 #include "attend.inl"
 #include "top_keys.inl"
 
