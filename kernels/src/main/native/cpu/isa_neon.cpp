@@ -6,6 +6,7 @@
 #include "isa.h"
 #include "pool.h"
 #include "simd_neon.h"
+#include "top_keys_neon.h"
 #include "simd_math.inl"
 #include "rowwise.inl"
 #include "matmul_neon.h"
@@ -33,6 +34,7 @@ const char *missing() { return nullptr; }
 const Isa kNeon = {
     "neon",        neon::missing, neon::widen,  neon::add,      neon::rms_norm,
     neon::swi_glu, neon::matmul,  neon::attend, neon::top_keys,
+    neon::sketch,
 };
 
 }  // namespace longform
