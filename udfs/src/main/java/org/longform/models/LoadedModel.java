@@ -4,6 +4,7 @@ import org.longform.generate.GenerationConfig;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.model.Decoder;
 import org.longform.prompt.PromptFormat;
+import org.longform.tokenizer.ModelFiles;
 import org.longform.tokenizer.Tokenizer;
 
 /**
@@ -24,16 +25,17 @@ public record LoadedModel(
     implements AutoCloseable {
 
   static LoadedModel load(ModelLocation location, String device, Kernels kernels) {
-    Tokenizer tokenizer = Tokenizer.load(location.directory());
-    GenerationConfig generation = GenerationConfig.load(location.directory());
-    Decoder decoder = Decoder.load(location.directory(), kernels);
+    ModelFiles files = ModelFiles.of(location.path());
+    Tokenizer tokenizer = Tokenizer.load(files);
+    GenerationConfig generation = GenerationConfig.load(files);
+    Decoder decoder = Decoder.load(location.path(), kernels);
     return new LoadedModel(
         location,
-        ModelRevision.of(location.directory()),
+        ModelRevision.of(location.path()),
         device,
         decoder,
         tokenizer,
-        PromptFormat.load(location.directory(), tokenizer),
+        PromptFormat.load(files, tokenizer),
         generation);
   }
 

@@ -22,7 +22,7 @@ public final class LoadedModels implements AutoCloseable {
   private final Map<OpenDevice, Kernels> devices = new HashMap<>();
   private final Runnable onLoad;
 
-  private record Key(String directory, OpenDevice device) {}
+  private record Key(String path, OpenDevice device) {}
 
   private record OpenDevice(String name, int threads) {}
 
@@ -35,8 +35,8 @@ public final class LoadedModels implements AutoCloseable {
 
   /** The model, loaded if it is not yet. A failure to load is thrown to all who wait for it. */
   public LoadedModel get(ModelLocation location, DeviceProvider device, int threads) {
-    String directory = location.directory().toAbsolutePath().toString();
-    Key key = new Key(directory, new OpenDevice(device.name(), threads));
+    String path = location.path().toAbsolutePath().toString();
+    Key key = new Key(path, new OpenDevice(device.name(), threads));
     CompletableFuture<LoadedModel> future;
     boolean first = false;
     synchronized (this) {

@@ -16,8 +16,7 @@ import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
-import org.longform.kernels.model.ModelConfig;
-import org.longform.kernels.model.ModelFamilies;
+import org.longform.kernels.model.StoredModel;
 import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
@@ -140,7 +139,7 @@ public final class LongformRuntime {
   public static void validate(Options options) {
     Options all = processOptions.and(options);
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
-    DecoderSpec spec = spec(location);
+    DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
     ContextStrategies.create(
         all.get(ContextOptions.CONTEXT),
@@ -170,7 +169,7 @@ public final class LongformRuntime {
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
-    relevant.put("model_revision", ModelRevision.of(location.directory()));
+    relevant.put("model_revision", ModelRevision.of(location.path()));
     return relevant.toString();
   }
 
@@ -182,7 +181,7 @@ public final class LongformRuntime {
     Options all = processOptions.and(options);
     try {
       ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
-      DecoderSpec spec = spec(location);
+      DecoderSpec spec = StoredModel.spec(location.path());
       ContextFactory context = ContextStrategies.byName(all.get(ContextOptions.CONTEXT));
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       boolean bounded = context.promises().contains(Promise.BOUNDED_MEMORY);
@@ -211,11 +210,6 @@ public final class LongformRuntime {
           .ifPresent(why -> text.append(", not ").append(other.name()).append(": ").append(why));
     }
     return text.toString();
-  }
-
-  private static DecoderSpec spec(ModelLocation location) {
-    ModelConfig config = ModelConfig.read(location.directory());
-    return ModelFamilies.of(config).spec(config);
   }
 
   public static RuntimeStats stats() {
