@@ -1,0 +1,58 @@
+package org.longform.bench.models;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.stream.Stream;
+import org.longform.kernels.tensor.DType;
+
+/** Random-weight GGUF files in a folder, each made when it is first asked for. */
+public final class RandomModels {
+  /** Weight types a model is made in. */
+  public static final List<DType> TYPES = List.of(DType.Q8_0, DType.Q4_0, DType.F16);
+
+  private static final String PREFIX = "random-";
+
+  private final Path folder;
+
+  public RandomModels(Path folder) {
+    this.folder = folder;
+  }
+
+  /** The file of a model, its matrices in {@code dtype} and its norms in float32. */
+  public Path file(ModelShape shape, DType dtype) {
+    Path file = folder.resolve(PREFIX + shape.name() + "-" + dtype + ".gguf");
+    if (Files.exists(file)) {
+      return file;
+    }
+    try {
+      Files.createDirectories(folder);
+      // whoever stops this halfway leaves no file that looks whole
+      Path part = folder.resolve(file.getFileName() + ".part");
+      RandomGguf.write(shape, dtype, part);
+      return Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new UncheckedIOException(
+          "Cannot write model '%s': %s. Free some disk space or choose another folder."
+              .formatted(file, e.getMessage()),
+          e);
+    }
+  }
+
+  /** Deletes the models that were made here; other files stay. */
+  public void delete() throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        if (file.getFileName().toString().startsWith(PREFIX)) {
+          Files.delete(file);
+        }
+      }
+    }
+  }
+}
