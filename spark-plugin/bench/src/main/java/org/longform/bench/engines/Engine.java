@@ -21,6 +21,11 @@ public interface Engine extends AutoCloseable {
     return true;
   }
 
+  /** Whether it does untimed work of its own before it measures. */
+  default boolean warms() {
+    return false;
+  }
+
   @Override
   void close();
 
@@ -29,6 +34,11 @@ public interface Engine extends AutoCloseable {
     String name();
 
     Engine open(Path model, int threads);
+
+    /** Whether it can be asked what happens behind tens of thousands of tokens. */
+    default boolean reachesDepths() {
+      return true;
+    }
   }
 
   /**

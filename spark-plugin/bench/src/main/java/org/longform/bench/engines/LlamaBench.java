@@ -113,8 +113,7 @@ public final class LlamaBench implements Engine {
       }
       int exit = process.waitFor();
       if (output.size() != 1) {
-        throw failed(
-            command, "it ended with %d and %d results".formatted(exit, output.size()));
+        throw failed(command, "it ended with %d and %d results".formatted(exit, output.size()));
       }
       return output.get(0);
     } catch (IOException e) {
@@ -133,6 +132,11 @@ public final class LlamaBench implements Engine {
         ErrorClass.INTERNAL,
         "Cannot measure with '%s': %s. Run the command by hand to see what it says."
             .formatted(String.join(" ", command), why));
+  }
+
+  @Override
+  public boolean warms() {
+    return true;
   }
 
   @Override

@@ -41,6 +41,11 @@ public final class LlamaBinding implements Engine {
       }
 
       @Override
+      public boolean reachesDepths() {
+        return false;
+      }
+
+      @Override
       public Engine open(Path model, int threads) {
         ModelParameters parameters =
             new ModelParameters()

@@ -34,8 +34,7 @@ public final class Longform implements Engine {
    */
   public static Longform open(
       Path model, DeviceProvider device, int threads, UnaryOperator<Kernels> wrapped) {
-    return new Longform(
-        device, threads, Decoder.load(model, wrapped.apply(device.open(threads))));
+    return new Longform(device, threads, Decoder.load(model, wrapped.apply(device.open(threads))));
   }
 
   public static Opener opener(DeviceProvider device) {
@@ -69,6 +68,15 @@ public final class Longform implements Engine {
 
   @Override
   public double[] tokensPerSecond(Work work, int repetitions) {
+    return tokensPerSecond(work, repetitions, () -> {});
+  }
+
+  /**
+   * As {@link #tokensPerSecond(Work, int)}.
+   *
+   * @param prepared called before each repetition is timed
+   */
+  public double[] tokensPerSecond(Work work, int repetitions, Runnable prepared) {
     double[] rates = new double[repetitions];
     FilledContext context = new FilledContext();
     int[] ids = ids(work.depth() + work.tokens());
@@ -80,6 +88,7 @@ public final class Longform implements Engine {
       context.filled();
       for (int r = 0; r < repetitions; r++) {
         try (Session session = filled.fork()) {
+          prepared.run();
           rates[r] = work.writes() ? write(session, work, ids) : read(session, work, ids);
         }
       }

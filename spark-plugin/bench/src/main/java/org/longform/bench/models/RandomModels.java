@@ -2,12 +2,13 @@ package org.longform.bench.models;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.stream.Stream;
 import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.Memory;
 
 /** Random-weight GGUF files in a folder, each made when it is first asked for. */
 public final class RandomModels {
@@ -30,16 +31,25 @@ public final class RandomModels {
     }
     try {
       Files.createDirectories(folder);
-      // whoever stops this halfway leaves no file that looks whole
-      Path part = folder.resolve(file.getFileName() + ".part");
-      RandomGguf.write(shape, dtype, part);
-      return Files.move(part, file, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
       throw new UncheckedIOException(
-          "Cannot write model '%s': %s. Free some disk space or choose another folder."
-              .formatted(file, e.getMessage()),
+          "Cannot make folder '%s' for models: %s. Choose another with --models."
+              .formatted(folder, e.getMessage()),
           e);
     }
+    RandomGguf.write(shape, dtype, file);
+    return file;
+  }
+
+  /** Weights outside of any file. */
+  public static Memory blocks(DType dtype, long elements) {
+    ByteBuffer pool = RandomGguf.pool(dtype);
+    byte[] bytes = pool.array();
+    Memory memory = Memory.allocate(dtype.bytes(elements));
+    for (long at = 0; at < memory.size(); at += bytes.length) {
+      memory.writeBytes(at, bytes, 0, (int) Math.min(bytes.length, memory.size() - at));
+    }
+    return memory;
   }
 
   /** Deletes the models that were made here; other files stay. */

@@ -39,8 +39,7 @@ public record Figure(
       Map<String, Double> peers,
       Target target,
       String note) {
-    double best =
-        peers.values().stream().mapToDouble(Double::doubleValue).max().orElse(Double.NaN);
+    double best = peers.values().stream().mapToDouble(Double::doubleValue).max().orElse(Double.NaN);
     return new Figure(name, unit, ours, peers, ours / best, target, note);
   }
 

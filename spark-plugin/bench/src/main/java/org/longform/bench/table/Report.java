@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -62,7 +63,7 @@ public final class Report {
         .collect(
             Collectors.groupingBy(
                 Figure::note,
-                java.util.LinkedHashMap::new,
+                LinkedHashMap::new,
                 Collectors.mapping(Figure::name, Collectors.joining("; "))))
         .forEach((note, names) -> text.append(names).append(": ").append(note).append('\n'));
     return text.toString();
@@ -113,11 +114,15 @@ public final class Report {
         figure.name(),
         number(figure.ours()) + (Double.isNaN(figure.ours()) ? "" : " " + figure.unit()),
         peers(figure.peers()),
-        target == null || Double.isNaN(figure.value()) ? "" : target.measure().show(figure.value()),
-        target == null ? "" : target.measure().show(target.must()),
-        target == null || Double.isNaN(target.aim()) ? "" : target.measure().show(target.aim()),
+        shown(target, figure.value()),
+        shown(target, target == null ? Double.NaN : target.must()),
+        shown(target, target == null ? Double.NaN : target.aim()),
         figure.mark(),
         figure.note());
+  }
+
+  private static String shown(Target target, double value) {
+    return target == null || Double.isNaN(value) ? "" : target.measure().show(value);
   }
 
   private static String peers(Map<String, Double> peers) {

@@ -6,8 +6,8 @@ import java.util.Locale;
  * What a figure must reach and what it aims at.
  *
  * @param measure what is compared with them
- * @param must the least
- * @param aim NaN for none
+ * @param must the least, NaN for none
+ * @param aim likewise
  */
 public record Target(Measure measure, double must, double aim) {
   /** How the two are to be read. */
@@ -50,9 +50,13 @@ public record Target(Measure measure, double must, double aim) {
   }
 
   String mark(double value) {
-    return Double.isNaN(value)
-        ? ""
-        : reaches(value, aim) ? "aim" : reaches(value, must) ? "yes" : "no";
+    if (Double.isNaN(value)) {
+      return "";
+    }
+    if (reaches(value, aim)) {
+      return "aim";
+    }
+    return Double.isNaN(must) ? "" : reaches(value, must) ? "yes" : "no";
   }
 
   private boolean reaches(double value, double target) {
