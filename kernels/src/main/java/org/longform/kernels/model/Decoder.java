@@ -8,7 +8,6 @@ import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
-import org.longform.kernels.weights.SafetensorsWeights;
 import org.longform.kernels.weights.WeightSource;
 
 /**
@@ -34,20 +33,21 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * Loads a Hugging Face model directory: {@code config.json} and {@code model.safetensors} or its
-   * shards. The files are mapped, so they must not be changed while the decoder is open.
+   * Loads a model: a GGUF file, or a Hugging Face directory with {@code config.json} and {@code
+   * model.safetensors} or its shards. The files are mapped, so they must not be changed while the
+   * decoder is open.
    *
    * @param kernels the device; it stays with the caller and must outlive the decoder
    * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying what is wrong
    */
-  public static Decoder load(Path directory, Kernels kernels) {
-    ModelConfig config = ModelConfig.read(directory);
-    DecoderSpec spec = ModelFamilies.of(config).spec(config);
-    WeightSource source = SafetensorsWeights.open(directory);
+  public static Decoder load(Path path, Kernels kernels) {
+    StoredModel stored = StoredModel.open(path);
     try {
+      DecoderSpec spec = stored.spec();
+      WeightSource source = stored.weights();
       return new Decoder(spec, kernels, source, DecoderWeights.load(spec, source, kernels));
     } catch (Throwable e) {
-      source.close();
+      stored.close();
       throw e;
     }
   }

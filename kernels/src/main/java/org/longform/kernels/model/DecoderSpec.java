@@ -55,6 +55,24 @@ public record DecoderSpec(
     return traits.contains(trait);
   }
 
+  /** The same model stored in another way: its weights have other names and other pairs of rows. */
+  DecoderSpec stored(WeightNames otherNames, RopeSpec otherRope, Set<Trait> otherTraits) {
+    return new DecoderSpec(
+        family,
+        vocabulary,
+        hidden,
+        layers,
+        heads,
+        kvHeads,
+        headDim,
+        intermediate,
+        normEpsilon,
+        otherRope,
+        trainedWindow,
+        otherTraits,
+        otherNames);
+  }
+
   /** H*D: width of the queries and of the attention's output. */
   public int queryWidth() {
     return heads * headDim;

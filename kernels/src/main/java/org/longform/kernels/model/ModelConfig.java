@@ -5,6 +5,7 @@ import java.math.BigInteger;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -14,34 +15,59 @@ import org.longform.kernels.weights.StrictJson;
 
 /**
  * A model's {@code config.json}, or an object in it, read with checks: every refusal names the key
- * and its value. A key that is absent or null is the same.
+ * and its value. A key that is absent or null is the same. Other formats are read in the words of
+ * {@code config.json}, too; refusals name their keys as the file has them.
  */
 public final class ModelConfig {
   private static final String FILE = "config.json";
   private static final long MAX_BYTES = 16L << 20;
 
-  private final Path directory;
+  private final Spelling spelling;
   // "" or the path of the object with a dot behind, for messages
   private final String prefix;
   private final Map<String, Object> values;
 
-  private ModelConfig(Path directory, String prefix, Map<String, Object> values) {
-    this.directory = directory;
+  private ModelConfig(Spelling spelling, String prefix, Map<String, Object> values) {
+    this.spelling = spelling;
     this.prefix = prefix;
     this.values = values;
+  }
+
+  /**
+   * How messages speak of the model.
+   *
+   * @param place its directory or file
+   * @param part what holds the values
+   * @param keys what the part calls keys where it has words of its own
+   */
+  record Spelling(Path place, String part, Map<String, String> keys) {
+    String of(String key) {
+      return keys.getOrDefault(key, key);
+    }
+  }
+
+  /** Values from another format, with maps for objects. */
+  static ModelConfig of(Spelling spelling, Map<String, Object> values) {
+    return new ModelConfig(spelling, "", values);
   }
 
   /**
    * @throws LongformException INVALID_MODEL if the file is missing, too large or not a JSON object
    */
   public static ModelConfig read(Path directory) {
-    return new ModelConfig(
-        directory, "", StrictJson.readObject(directory.resolve(FILE), MAX_BYTES));
+    return of(
+        new Spelling(directory, FILE, Map.of()),
+        StrictJson.readObject(directory.resolve(FILE), MAX_BYTES));
   }
 
-  /** Where the model lies. */
-  public Path directory() {
-    return directory;
+  /** The model's directory or file. */
+  public Path place() {
+    return spelling.place;
+  }
+
+  /** All keys and values, as JSON has them. */
+  public Map<String, Object> values() {
+    return Collections.unmodifiableMap(values);
   }
 
   public boolean has(String key) {
@@ -132,7 +158,7 @@ public final class ModelConfig {
     if (value instanceof Map<?, ?> map) {
       @SuppressWarnings("unchecked") // StrictJson makes no other maps
       Map<String, Object> section = (Map<String, Object>) map;
-      return Optional.of(new ModelConfig(directory, prefix + key + ".", section));
+      return Optional.of(new ModelConfig(spelling, prefix + key + ".", section));
     }
     throw invalid(key, "an object");
   }
@@ -153,8 +179,9 @@ public final class ModelConfig {
     if (has("quantization_config")) {
       throw failed(
           ErrorClass.UNSUPPORTED_MODEL,
-          "has %squantization_config = %s, and only plain weights can be read"
-              .formatted(prefix, shortened(values.get("quantization_config"))));
+          "has %s = %s, and only plain weights can be read"
+              .formatted(
+                  spelled("quantization_config"), shortened(values.get("quantization_config"))));
     }
   }
 
@@ -163,8 +190,8 @@ public final class ModelConfig {
     if (number % divisor != 0) {
       throw failed(
           ErrorClass.INVALID_MODEL,
-          "has %s%s = %d, which does not divide %s%s = %d"
-              .formatted(prefix, divisorKey, divisor, prefix, key, number));
+          "has %s = %d, which does not divide %s = %d"
+              .formatted(spelled(divisorKey), divisor, spelled(key), number));
     }
   }
 
@@ -196,26 +223,31 @@ public final class ModelConfig {
     return failed(
         ErrorClass.INVALID_MODEL,
         has(key)
-            ? "has %s%s = %s, expected %s"
-                .formatted(prefix, key, shortened(values.get(key)), expected)
-            : "lacks %s%s, expected %s".formatted(prefix, key, expected));
+            ? "has %s = %s, expected %s"
+                .formatted(spelled(key), shortened(values.get(key)), expected)
+            : "lacks %s, expected %s".formatted(spelled(key), expected));
   }
 
   /** UNSUPPORTED_MODEL: the value of a key is none of the known ones. */
   LongformException unsupported(String key, String value, String... known) {
     return failed(
         ErrorClass.UNSUPPORTED_MODEL,
-        "has %s%s = '%s', which is unknown (known: %s)"
-            .formatted(prefix, key, shortened(value), String.join(", ", known)));
+        "has %s = '%s', which is unknown (known: %s)"
+            .formatted(spelled(key), shortened(value), String.join(", ", known)));
   }
 
-  private LongformException failed(ErrorClass errorClass, String why) {
+  private String spelled(String key) {
+    return spelling.of(prefix + key);
+  }
+
+  /** The exception that says what is wrong with this part of the model. */
+  LongformException failed(ErrorClass errorClass, String why) {
     return new LongformException(
         errorClass,
         "Cannot load model '%s': %s %s. %s"
             .formatted(
-                directory,
-                FILE,
+                spelling.place,
+                spelling.part,
                 why,
                 errorClass == ErrorClass.INVALID_MODEL
                     ? "Download or convert the model again."

@@ -1,5 +1,6 @@
 package org.longform.kernels.model;
 
+import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.longform.kernels.error.ErrorClass;
@@ -40,10 +41,38 @@ public final class ModelFamilies {
                     ErrorClass.UNSUPPORTED_MODEL,
                     "Cannot load model '%s': family '%s' is unknown (known: %s). Convert the model or add a ModelFamily."
                         .formatted(
-                            config.directory(),
+                            config.place(),
                             wanted.isEmpty()
                                 ? "without architectures and model_type"
                                 : ModelConfig.shortened(wanted),
                             names())));
+  }
+
+  /**
+   * The family of a GGUF file.
+   *
+   * @throws LongformException UNSUPPORTED_MODEL listing the known architectures
+   */
+  static ModelFamily ofGguf(Path file, String architecture) {
+    return ALL.stream()
+        .filter(family -> family.gguf().filter(form -> form.is(architecture)).isPresent())
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new LongformException(
+                    ErrorClass.UNSUPPORTED_MODEL,
+                    "Cannot load model '%s': architecture '%s' is unknown (known: %s). Use a model of another kind or add a ModelFamily."
+                        .formatted(
+                            file,
+                            ModelConfig.shortened(architecture),
+                            ALL.stream()
+                                .flatMap(family -> family.gguf().stream())
+                                .map(GgufForm::architecture)
+                                .collect(Collectors.joining(", ")))));
+  }
+
+  /** The family a spec came from. */
+  static ModelFamily named(String name) {
+    return ALL.stream().filter(family -> family.name().equals(name)).findFirst().orElseThrow();
   }
 }

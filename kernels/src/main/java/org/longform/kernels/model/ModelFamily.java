@@ -1,5 +1,6 @@
 package org.longform.kernels.model;
 
+import java.util.Optional;
 import java.util.Set;
 
 /** A kind of decoder: says by which names it is known and turns its config into a spec. */
@@ -15,4 +16,9 @@ public interface ModelFamily {
    *     the key and its value
    */
   DecoderSpec spec(ModelConfig config);
+
+  /** How GGUF files hold models of this family; empty if none do. */
+  default Optional<GgufForm> gguf() {
+    return Optional.empty();
+  }
 }

@@ -1,5 +1,7 @@
 package org.longform.kernels.model;
 
+import java.util.List;
+
 /**
  * Changes of the rotary frequencies for texts longer than the first training saw, each as Hugging
  * Face's {@code modeling_rope_utils} computes it, in float64.
@@ -72,6 +74,25 @@ public sealed interface RopeScaling {
           double kept = (window / wavelength - lowFrequency) / (highFrequency - lowFrequency);
           frequencies[i] = (1 - kept) * frequencies[i] / factor + kept * frequencies[i];
         }
+      }
+      return frequencies;
+    }
+  }
+
+  /**
+   * The frequency of each pair divided by a number of its own, as GGUF files hold scalings that
+   * they have no word for.
+   */
+  record Divided(List<Double> divisors) implements RopeScaling {
+    public Divided {
+      divisors = List.copyOf(divisors);
+    }
+
+    @Override
+    public double[] inverseFrequencies(double theta, int dims, long length) {
+      double[] frequencies = RopeSpec.plain(theta, dims);
+      for (int i = 0; i < frequencies.length; i++) {
+        frequencies[i] /= divisors.get(i);
       }
       return frequencies;
     }

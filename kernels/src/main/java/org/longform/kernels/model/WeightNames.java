@@ -30,4 +30,16 @@ public record WeightNames(
               "model.layers.%d.mlp.gate_proj",
               "model.layers.%d.mlp.up_proj",
               "model.layers.%d.mlp.down_proj"));
+
+  /** The names in GGUF files (gguf.md, "Standardized tensor names"). */
+  public static final WeightNames GGUF =
+      new WeightNames(
+          "token_embd",
+          "output_norm",
+          "output",
+          new Attention(
+              "blk.%d.attn_norm",
+              "blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", "blk.%d.attn_output"),
+          new FeedForward(
+              "blk.%d.ffn_norm", "blk.%d.ffn_gate", "blk.%d.ffn_up", "blk.%d.ffn_down"));
 }

@@ -60,6 +60,13 @@ public final class GgufMetadata {
     return this;
   }
 
+  /** Another one with the same keys and values. */
+  public GgufMetadata copy() {
+    GgufMetadata copy = new GgufMetadata();
+    copy.values.putAll(values);
+    return copy;
+  }
+
   Map<String, Value> values() {
     return Collections.unmodifiableMap(values);
   }

@@ -115,12 +115,14 @@ public final class GgufWeights implements WeightSource {
         tensor
             .type()
             .dtype()
+            // a quantised type stands for rows of a matrix
+            .filter(type -> !type.isQuantised() || expected.rank() > 1)
             .orElseThrow(
                 () ->
                     new LongformException(
                         ErrorClass.UNSUPPORTED_MODEL,
-                        "Cannot load weights from '%s': tensor '%s' has type %s, which cannot be read. Use a file of another quantisation."
-                            .formatted(file, name, tensor.type())));
+                        "Cannot load weights from '%s': tensor '%s' %s has type %s, which cannot be read. Use a file of another quantisation."
+                            .formatted(file, name, expected, tensor.type())));
     return Tensor.view(dtype, expected, mapped.computeIfAbsent(name, key -> map(tensor)), 0);
   }
 

@@ -36,7 +36,7 @@ import org.longform.kernels.error.LongformException;
  * left of it. Shapes are given slowest axis first, as everywhere here; the file has them the other
  * way round.
  */
-public final class GgufWriter implements AutoCloseable {
+public final class GgufWriter implements TensorWriter {
   static final int MAGIC = 0x46554747; // "GGUF"
   static final int ALIGNMENT = 32;
 
@@ -76,17 +76,17 @@ public final class GgufWriter implements AutoCloseable {
     }
   }
 
-  /** Rounds the next values of the current tensor to its type: whole blocks, of one tensor. */
+  @Override
   public void write(float[] values) {
     data.write(values);
   }
 
-  /** Takes the next bytes of the current tensor as the file will have them. */
+  @Override
   public void write(ByteBuffer bytes) {
     data.write(bytes);
   }
 
-  /** Puts the file in its place. */
+  @Override
   public void finish() {
     data.end();
     file.finish();
@@ -105,8 +105,7 @@ public final class GgufWriter implements AutoCloseable {
         ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
     ByteBuffer bytes(GgufMetadata metadata, List<TensorSpec> tensors) {
-      GgufMetadata all = new GgufMetadata();
-      metadata.values().forEach((key, v) -> put(all, key, v));
+      GgufMetadata all = metadata.copy();
       all.putUint32(GgufHeader.ALIGNMENT_KEY, ALIGNMENT);
       number(Integer.BYTES, MAGIC);
       number(Integer.BYTES, VERSION);
@@ -122,14 +121,6 @@ public final class GgufWriter implements AutoCloseable {
         out.write(0);
       }
       return ByteBuffer.wrap(out.toByteArray());
-    }
-
-    private static void put(GgufMetadata all, String key, GgufMetadata.Value value) {
-      if (value.isArray()) {
-        all.putArray(key, value.type(), value.content());
-      } else {
-        all.put(key, value.type(), value.content());
-      }
     }
 
     private void entry(String key, GgufMetadata.Value value) {

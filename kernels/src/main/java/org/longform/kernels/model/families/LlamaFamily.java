@@ -1,9 +1,12 @@
 package org.longform.kernels.model.families;
 
 import java.util.EnumSet;
+import java.util.Optional;
 import java.util.Set;
+import org.longform.kernels.attention.PositionEncoding.Rope;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.DecoderSpec.Trait;
+import org.longform.kernels.model.GgufForm;
 import org.longform.kernels.model.ModelConfig;
 import org.longform.kernels.model.ModelFamily;
 import org.longform.kernels.model.RopeConfig;
@@ -19,6 +22,12 @@ public final class LlamaFamily implements ModelFamily {
   @Override
   public Set<String> architectures() {
     return Set.of("LlamaForCausalLM");
+  }
+
+  // llama.cpp's converter reorders the rows of queries and keys so that pairs are neighbours
+  @Override
+  public Optional<GgufForm> gguf() {
+    return Optional.of(new GgufForm("llama", WeightNames.GGUF, Rope.Layout.INTERLEAVED));
   }
 
   @Override

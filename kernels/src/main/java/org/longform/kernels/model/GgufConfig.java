@@ -1,0 +1,319 @@
+package org.longform.kernels.model;
+
+import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.model.DecoderSpec.Trait;
+import org.longform.kernels.tensor.Shape;
+import org.longform.kernels.weights.GgufMetadata;
+import org.longform.kernels.weights.GgufWeights;
+
+/**
+ * The metadata of a GGUF file in the words of {@code config.json}, so that a family reads both
+ * alike. What config.json says and a GGUF file leaves to its tensors, such as biases, is taken from
+ * them.
+ */
+final class GgufConfig {
+  static final String ARCHITECTURE = "general.architecture";
+
+  /** The words of config.json and, behind the architecture's name, those of GGUF. */
+  static final Map<String, String> KEYS =
+      Map.ofEntries(
+          Map.entry("max_position_embeddings", "context_length"),
+          Map.entry("hidden_size", "embedding_length"),
+          Map.entry("num_hidden_layers", "block_count"),
+          Map.entry("intermediate_size", "feed_forward_length"),
+          Map.entry("num_attention_heads", "attention.head_count"),
+          Map.entry("num_key_value_heads", "attention.head_count_kv"),
+          Map.entry("head_dim", "attention.key_length"),
+          Map.entry("rms_norm_eps", "attention.layer_norm_rms_epsilon"),
+          Map.entry("rope_theta", "rope.freq_base"),
+          Map.entry("partial_rotary_factor", "rope.dimension_count"),
+          Map.entry("rope_scaling.rope_type", "rope.scaling.type"),
+          Map.entry("rope_scaling.factor", "rope.scaling.factor"),
+          Map.entry(
+              "rope_scaling.original_max_position_embeddings",
+              "rope.scaling.original_context_length"),
+          Map.entry("rope_scaling.attention_factor", "rope.scaling.attn_factor"),
+          Map.entry("rope_scaling.beta_fast", "rope.scaling.yarn_beta_fast"),
+          Map.entry("rope_scaling.beta_slow", "rope.scaling.yarn_beta_slow"));
+
+  private static final String SECTION = "rope_scaling.";
+  // a list of factors for rotations that are neither matrix nor vector of a layer
+  private static final Set<String> NOT_WEIGHTS = Set.of(RopeDivisors.TENSOR);
+
+  private final ModelFamily family;
+  private final GgufForm form;
+  private final GgufWeights weights;
+  private final ModelConfig config;
+  private final Optional<RopeScaling> divided;
+
+  private GgufConfig(
+      ModelFamily family,
+      GgufForm form,
+      GgufWeights weights,
+      ModelConfig config,
+      Optional<RopeScaling> divided) {
+    this.family = family;
+    this.form = form;
+    this.weights = weights;
+    this.config = config;
+    this.divided = divided;
+  }
+
+  /**
+   * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL naming the key and its value
+   */
+  static GgufConfig read(Path file, GgufWeights weights) {
+    String architecture =
+        weights
+            .metadata()
+            .text(ARCHITECTURE)
+            .orElseThrow(
+                () ->
+                    spelled(file, "", Map.of())
+                        .invalid(ARCHITECTURE, "the name of an architecture"));
+    ModelFamily family = ModelFamilies.ofGguf(file, architecture);
+    return new Reader(file, family, weights).read();
+  }
+
+  ModelConfig config() {
+    return config;
+  }
+
+  /** The family's spec, with names, pairs, biases and frequencies as this file has them. */
+  DecoderSpec spec() {
+    DecoderSpec plain = family.spec(config);
+    Set<Trait> traits = EnumSet.noneOf(Trait.class);
+    if (!weights.contains(form.names().head() + ".weight")) {
+      traits.add(Trait.TIED_EMBEDDINGS);
+    }
+    addIfBiased(traits, Trait.QKV_BIAS, form.names().attention().query());
+    addIfBiased(traits, Trait.OUTPUT_BIAS, form.names().attention().output());
+    addIfBiased(traits, Trait.FFN_BIAS, form.names().feedForward().gate());
+    RopeSpec rope = plain.rope();
+    DecoderSpec spec =
+        plain.stored(
+            form.names(),
+            new RopeSpec(
+                rope.theta(), rope.rotaryDims(), divided.orElse(rope.scaling()), form.layout()),
+            traits);
+    if (spec.layers() > weights.names().size()) {
+      // before anything is made for each layer
+      throw config.invalid(
+          "num_hidden_layers", "at most the number of its tensors, " + weights.names().size());
+    }
+    requireNoOther(spec);
+    return spec;
+  }
+
+  private void addIfBiased(Set<Trait> traits, Trait trait, String pattern) {
+    if (weights.contains(pattern.formatted(0) + ".bias")) {
+      traits.add(trait);
+    }
+  }
+
+  /** A tensor that nobody reads would be a silent change of the model. */
+  private void requireNoOther(DecoderSpec spec) {
+    Set<String> read = WeightShapes.of(spec).keySet();
+    weights.names().stream()
+        .filter(name -> !read.contains(name) && !NOT_WEIGHTS.contains(name))
+        .sorted()
+        .findFirst()
+        .ifPresent(
+            name -> {
+              throw config.failed(
+                  ErrorClass.UNSUPPORTED_MODEL,
+                  "goes with tensor '%s', which family %s does not have"
+                      .formatted(name, family.name()));
+            });
+  }
+
+  private static ModelConfig spelled(Path file, String architecture, Map<String, Object> values) {
+    Map<String, String> keys = new HashMap<>();
+    KEYS.forEach((word, key) -> keys.put(word, architecture + "." + key));
+    return ModelConfig.of(new ModelConfig.Spelling(file, "its metadata", keys), values);
+  }
+
+  /** Turns the keys of one file. */
+  private static final class Reader {
+    private final ModelFamily family;
+    private final GgufForm form;
+    private final GgufWeights weights;
+    private final GgufMetadata metadata;
+    private final Map<String, Object> values = new LinkedHashMap<>();
+    private final Map<String, Object> scaling = new LinkedHashMap<>();
+    private final ModelConfig config;
+
+    Reader(Path file, ModelFamily family, GgufWeights weights) {
+      this.family = family;
+      this.form = family.gguf().orElseThrow();
+      this.weights = weights;
+      this.metadata = weights.metadata();
+      this.config = spelled(file, form.architecture(), values);
+    }
+
+    GgufConfig read() {
+      values.put("architectures", List.of(family.architectures().iterator().next()));
+      values.put("model_type", family.name());
+      KEYS.forEach(
+          (word, key) -> {
+            Object value = uniform(metadata.plain(form.architecture() + "." + key));
+            if (value != null) {
+              boolean inSection = word.startsWith(SECTION);
+              (inSection ? scaling : values)
+                  .put(inSection ? word.substring(SECTION.length()) : word, value);
+            }
+          });
+      requireSupported();
+      weights
+          .shape(form.names().embedding() + ".weight")
+          .filter(shape -> shape.rank() == 2)
+          .ifPresent(shape -> values.put("vocab_size", shape.axis(0)));
+      values.put("tie_word_embeddings", !weights.contains(form.names().head() + ".weight"));
+      int headDim = headDim();
+      rotatedPart(headDim);
+      return new GgufConfig(family, form, weights, config, scaling(headDim));
+    }
+
+    /** A number for each layer is one number if all are the same. */
+    private static Object uniform(Object value) {
+      return value instanceof List<?> list && list.stream().distinct().count() == 1
+          ? list.get(0)
+          : value;
+    }
+
+    private void requireSupported() {
+      requireNone("expert_count", "mixtures of experts cannot be read");
+      requireNone("attention.sliding_window", "sliding windows cannot be read");
+      Optional<Long> values = metadata.integer(form.architecture() + ".attention.value_length");
+      Optional<Long> keys = metadata.integer(form.architecture() + ".attention.key_length");
+      if (values.isPresent() && keys.isPresent() && !values.equals(keys)) {
+        throw config.failed(
+            ErrorClass.UNSUPPORTED_MODEL,
+            "has heads of %d dimensions for keys and %d for values, expected one number"
+                .formatted(keys.get(), values.get()));
+      }
+      // without it the family would take config.json's default
+      config.number("rms_norm_eps");
+    }
+
+    private void requireNone(String suffix, String why) {
+      String key = form.architecture() + "." + suffix;
+      Object value = metadata.plain(key);
+      if (value != null && !value.equals(0L)) {
+        throw config.failed(
+            ErrorClass.UNSUPPORTED_MODEL,
+            "has %s = %s, and %s".formatted(key, ModelConfig.shortened(value), why));
+      }
+    }
+
+    private int headDim() {
+      return config.headDim(config.count("hidden_size"), config.count("num_attention_heads"));
+    }
+
+    // in config.json a part of the head, in GGUF a number of dimensions
+    private void rotatedPart(int headDim) {
+      if (config.has("partial_rotary_factor")) {
+        int dims = config.count("partial_rotary_factor");
+        if (dims > headDim || dims % 2 != 0) {
+          throw config.invalid(
+              "partial_rotary_factor", "an even number of at most %d".formatted(headDim));
+        }
+        values.remove("partial_rotary_factor");
+        if (dims < headDim) {
+          values.put("partial_rotary_factor", (double) dims / headDim);
+        }
+      }
+    }
+
+    /** Completes the section of the scaling; answers one that config.json has no word for. */
+    private Optional<RopeScaling> scaling(int headDim) {
+      Object type = scaling.get("rope_type");
+      String legacy = form.architecture() + ".rope.scale_linear";
+      if (type == null && metadata.has(legacy)) {
+        scaling.put("factor", metadata.plain(legacy));
+      }
+      if (type == null && scaling.containsKey("factor")) {
+        // what llama.cpp takes a factor without a word for
+        scaling.put("rope_type", "linear");
+      } else if (type == null || type.equals("none")) {
+        scaling.keySet().retainAll(Set.of("attention_factor"));
+      }
+      if (!"yarn".equals(type) && scaling.containsKey("attention_factor")) {
+        requireOne(scaling.remove("attention_factor"));
+      }
+      if ("yarn".equals(type) && scaling.containsKey("attention_factor")) {
+        // config.json has the whole factor, GGUF what it differs by
+        values.put("rope_scaling", scaling);
+        ModelConfig section = config.section("rope_scaling").orElseThrow();
+        double factor = section.number("factor");
+        scaling.put(
+            "attention_factor",
+            section.number("attention_factor") * RopeScaling.Yarn.magnitude(factor, 1));
+      }
+      if (!weights.contains(RopeDivisors.TENSOR)) {
+        if (!scaling.isEmpty()) {
+          values.put("rope_scaling", scaling);
+        }
+        return Optional.empty();
+      }
+      if (!scaling.isEmpty()) {
+        throw config.failed(
+            ErrorClass.UNSUPPORTED_MODEL,
+            "has a scaling of type '%s' beside tensor '%s', expected one of them"
+                .formatted(ModelConfig.shortened(type), RopeDivisors.TENSOR));
+      }
+      return divided(headDim);
+    }
+
+    private void requireOne(Object attentionFactor) {
+      if (!attentionFactor.equals(1.0)) {
+        throw config.failed(
+            ErrorClass.UNSUPPORTED_MODEL,
+            "has a factor of %s on the attention without yarn scaling"
+                .formatted(ModelConfig.shortened(attentionFactor)));
+      }
+    }
+
+    private Optional<RopeScaling> divided(int headDim) {
+      double part = config.numberOr("partial_rotary_factor", 1);
+      int pairs = (int) Math.round(headDim * part) / 2;
+      float[] stored = weights.tensor(RopeDivisors.TENSOR, Shape.of(pairs)).toArray();
+      for (float divisor : stored) {
+        if (!(divisor > 0) || Float.isInfinite(divisor)) {
+          throw config.failed(
+              ErrorClass.INVALID_MODEL,
+              "goes with tensor '%s' that holds %s, expected finite numbers above 0"
+                  .formatted(RopeDivisors.TENSOR, divisor));
+        }
+      }
+      double theta = config.numberOr("rope_theta", 10000);
+      Optional<RopeScaling.Llama3> llama3 = RopeDivisors.llama3(stored, theta);
+      if (llama3.isEmpty()) {
+        return Optional.of(RopeDivisors.scaling(stored));
+      }
+      values.put(
+          "rope_scaling",
+          Map.of(
+              "rope_type",
+              "llama3",
+              "factor",
+              llama3.get().factor(),
+              "low_freq_factor",
+              llama3.get().lowFrequency(),
+              "high_freq_factor",
+              llama3.get().highFrequency(),
+              "original_max_position_embeddings",
+              llama3.get().window()));
+      return Optional.empty();
+    }
+  }
+}

@@ -1,0 +1,246 @@
+package org.longform.kernels.model;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import org.longform.kernels.attention.PositionEncoding.Rope;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.model.DecoderSpec.Trait;
+import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.Shape;
+import org.longform.kernels.weights.GgufMetadata;
+import org.longform.kernels.weights.GgufWeights;
+import org.longform.kernels.weights.GgufWriter;
+import org.longform.kernels.weights.SafetensorsWriter;
+import org.longform.kernels.weights.TensorSpec;
+
+/**
+ * Writes a model in another format or type: everything but its tokenizer. Matrices get the type
+ * that was asked for, vectors F32; see {@link WeightTransfer} for the matrix that makes the logits.
+ */
+public final class ModelExport {
+  /** Types that safetensors files can have. */
+  public static final Set<DType> SAFETENSORS = Set.of(DType.F32, DType.F16, DType.BF16);
+
+  // enum llama_ftype: what a GGUF file is mostly made of
+  private static final Map<DType, Integer> FILE_TYPES =
+      new EnumMap<>(
+          Map.of(
+              DType.F32, 0,
+              DType.F16, 1,
+              DType.Q4_0, 2,
+              DType.Q8_0, 7,
+              DType.Q5_0, 8,
+              DType.Q4_K, 14,
+              DType.Q5_K, 16,
+              DType.Q6_K, 18,
+              DType.BF16, 32));
+  private static final long QUANTISATION_VERSION = 2;
+
+  private final StoredModel source;
+  private final DType dtype;
+
+  /**
+   * @param source stays with the caller
+   * @param dtype of the matrices
+   */
+  public ModelExport(StoredModel source, DType dtype) {
+    this.source = source;
+    this.dtype = dtype;
+  }
+
+  /**
+   * The metadata of a GGUF file for the model: all keys of the source if it is one, else those that
+   * describe the decoder. The caller may add others.
+   *
+   * @throws LongformException UNSUPPORTED_MODEL if GGUF has no words for it
+   */
+  public GgufMetadata ggufMetadata(String name) {
+    GgufMetadata metadata =
+        source.weights() instanceof GgufWeights weights
+            ? weights.metadata().copy()
+            : decoderKeys(name);
+    metadata.putUint32("general.file_type", FILE_TYPES.get(dtype));
+    if (dtype.isQuantised()) {
+      metadata.putUint32("general.quantization_version", QUANTISATION_VERSION);
+    }
+    return metadata;
+  }
+
+  /**
+   * @param metadata from {@link #ggufMetadata}
+   */
+  public void writeGguf(Path file, GgufMetadata metadata) {
+    DecoderSpec spec = source.spec();
+    GgufForm form = form();
+    WeightTransfer transfer =
+        new WeightTransfer(
+            source, spec.stored(form.names(), laidOut(form.layout()), spec.traits()), dtype);
+    List<TensorSpec> tensors = new ArrayList<>();
+    RopeScaling scaling = spec.rope().scaling();
+    boolean divided =
+        scaling instanceof RopeScaling.Llama3 || scaling instanceof RopeScaling.Divided;
+    if (divided) {
+      // before the others: llama.cpp's converter has it there, too
+      tensors.add(
+          new TensorSpec(RopeDivisors.TENSOR, DType.F32, Shape.of(spec.rope().rotaryDims() / 2)));
+    }
+    tensors.addAll(transfer.tensors());
+    try (GgufWriter writer = GgufWriter.create(file, metadata, tensors)) {
+      if (divided) {
+        writer.write(RopeDivisors.of(scaling, spec.rope().theta(), spec.rope().rotaryDims()));
+      }
+      transfer.write(writer);
+      writer.finish();
+    }
+  }
+
+  public void writeSafetensors(Path file) {
+    DecoderSpec spec = source.spec();
+    WeightTransfer transfer =
+        new WeightTransfer(
+            source,
+            spec.stored(WeightNames.HUGGING_FACE, laidOut(Rope.Layout.HALF_SPLIT), spec.traits()),
+            dtype);
+    try (SafetensorsWriter writer = SafetensorsWriter.create(file, transfer.tensors())) {
+      transfer.write(writer);
+      writer.finish();
+    }
+  }
+
+  /**
+   * What {@code config.json} says of the model beside {@link #writeSafetensors}.
+   *
+   * @throws LongformException UNSUPPORTED_MODEL if it has no words for it
+   */
+  public Map<String, Object> config() {
+    DecoderSpec spec = source.spec();
+    Map<String, Object> config = new TreeMap<>(source.config().values());
+    config.put(
+        "torch_dtype",
+        switch (dtype) {
+          case F16 -> "float16";
+          case BF16 -> "bfloat16";
+          default -> "float32";
+        });
+    // newer files call it so
+    config.remove("dtype");
+    if (source.weights() instanceof GgufWeights) {
+      if (spec.rope().scaling() instanceof RopeScaling.Divided) {
+        throw unsupported("config.json has no word for the numbers in " + RopeDivisors.TENSOR);
+      }
+      if (spec.has(Trait.QKV_BIAS) != spec.has(Trait.OUTPUT_BIAS)) {
+        throw unsupported("config.json has one word for the biases of q, k, v and of the output");
+      }
+      // numbers are float32 in the file: 1e-05, not 9.99999974737875E-6
+      config.replaceAll((key, value) -> value instanceof Double d ? shortest(d) : value);
+      config.put("hidden_act", "silu");
+      config.put("head_dim", spec.headDim());
+      config.put("attention_bias", spec.has(Trait.QKV_BIAS));
+      config.put("mlp_bias", spec.has(Trait.FFN_BIAS));
+    }
+    return config;
+  }
+
+  private static double shortest(double value) {
+    float narrow = (float) value;
+    return narrow == value ? Double.parseDouble(Float.toString(narrow)) : value;
+  }
+
+  private RopeSpec laidOut(Rope.Layout layout) {
+    RopeSpec rope = source.spec().rope();
+    return new RopeSpec(rope.theta(), rope.rotaryDims(), rope.scaling(), layout);
+  }
+
+  private GgufForm form() {
+    return ModelFamilies.named(source.spec().family())
+        .gguf()
+        .orElseThrow(
+            () -> unsupported("GGUF has no family '%s'".formatted(source.spec().family())));
+  }
+
+  private GgufMetadata decoderKeys(String name) {
+    DecoderSpec spec = source.spec();
+    String architecture = form().architecture();
+    Keys keys = new Keys(architecture);
+    keys.metadata
+        .putText(GgufConfig.ARCHITECTURE, architecture)
+        .putText("general.type", "model")
+        .putText("general.name", name);
+    keys.whole("max_position_embeddings", source.config().tokens("max_position_embeddings"));
+    keys.whole("hidden_size", spec.hidden());
+    keys.whole("num_hidden_layers", spec.layers());
+    keys.whole("intermediate_size", spec.intermediate());
+    keys.whole("num_attention_heads", spec.heads());
+    keys.whole("num_key_value_heads", spec.kvHeads());
+    keys.whole("head_dim", spec.headDim());
+    keys.metadata.putUint32(architecture + ".attention.value_length", spec.headDim());
+    keys.metadata.putUint32(architecture + ".vocab_size", spec.vocabulary());
+    keys.fraction("rms_norm_eps", spec.normEpsilon());
+    keys.fraction("rope_theta", spec.rope().theta());
+    keys.whole("partial_rotary_factor", spec.rope().rotaryDims());
+    scalingKeys(keys, spec.rope().scaling());
+    return keys.metadata;
+  }
+
+  private void scalingKeys(Keys keys, RopeScaling scaling) {
+    if (scaling instanceof RopeScaling.Linear linear) {
+      keys.text("rope_scaling.rope_type", "linear");
+      keys.fraction("rope_scaling.factor", linear.factor());
+    } else if (scaling instanceof RopeScaling.Yarn yarn
+        && yarn.ramp().borders() == RopeScaling.Yarn.Borders.WHOLE) {
+      keys.text("rope_scaling.rope_type", "yarn");
+      keys.fraction("rope_scaling.factor", yarn.factor());
+      keys.whole("rope_scaling.original_max_position_embeddings", yarn.ramp().window());
+      keys.fraction("rope_scaling.beta_fast", yarn.ramp().betaFast());
+      keys.fraction("rope_scaling.beta_slow", yarn.ramp().betaSlow());
+      double magnitude = RopeScaling.Yarn.magnitude(yarn.factor(), 1);
+      if (yarn.attentionFactor() != magnitude) {
+        keys.fraction("rope_scaling.attention_factor", yarn.attentionFactor() / magnitude);
+      }
+    } else if (scaling instanceof RopeScaling.Dynamic || scaling instanceof RopeScaling.Yarn) {
+      throw unsupported(
+          "GGUF has no word for its scaling of positions (%s)"
+              .formatted(scaling.getClass().getSimpleName().toLowerCase(Locale.ROOT)));
+    }
+  }
+
+  private LongformException unsupported(String why) {
+    return new LongformException(
+        ErrorClass.UNSUPPORTED_MODEL,
+        "Cannot convert model '%s': %s. Use the model as it is."
+            .formatted(source.config().place(), why));
+  }
+
+  /** Keys by their words in config.json. */
+  private static final class Keys {
+    private final GgufMetadata metadata = new GgufMetadata();
+    private final String architecture;
+
+    Keys(String architecture) {
+      this.architecture = architecture;
+    }
+
+    void whole(String word, long value) {
+      metadata.putUint32(key(word), value);
+    }
+
+    void fraction(String word, double value) {
+      metadata.putFloat32(key(word), value);
+    }
+
+    void text(String word, String value) {
+      metadata.putText(key(word), value);
+    }
+
+    private String key(String word) {
+      return architecture + "." + GgufConfig.KEYS.get(word);
+    }
+  }
+}

@@ -1,0 +1,52 @@
+package org.longform.kernels.model;
+
+import java.nio.file.Path;
+import org.longform.kernels.weights.GgufWeights;
+import org.longform.kernels.weights.SafetensorsWeights;
+import org.longform.kernels.weights.WeightSource;
+
+/**
+ * A model on disk, on no device yet: a Hugging Face directory or a GGUF file.
+ *
+ * @param config what it says about itself, in the words of {@code config.json}
+ * @param spec how its weights are named and laid out there
+ */
+public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource weights)
+    implements AutoCloseable {
+
+  /**
+   * @throws org.longform.kernels.error.LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying
+   *     what is wrong
+   */
+  public static StoredModel open(Path path) {
+    if (!GgufWeights.isGguf(path)) {
+      ModelConfig config = ModelConfig.read(path);
+      DecoderSpec spec = ModelFamilies.of(config).spec(config);
+      return new StoredModel(config, spec, SafetensorsWeights.open(path));
+    }
+    GgufWeights weights = GgufWeights.open(path);
+    try {
+      GgufConfig config = GgufConfig.read(path, weights);
+      return new StoredModel(config.config(), config.spec(), weights);
+    } catch (Throwable e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** What a model is, without its weights. */
+  public static DecoderSpec spec(Path path) {
+    if (!GgufWeights.isGguf(path)) {
+      ModelConfig config = ModelConfig.read(path);
+      return ModelFamilies.of(config).spec(config);
+    }
+    try (StoredModel model = open(path)) {
+      return model.spec();
+    }
+  }
+
+  @Override
+  public void close() {
+    weights.close();
+  }
+}
