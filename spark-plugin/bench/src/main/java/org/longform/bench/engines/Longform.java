@@ -96,6 +96,16 @@ public final class Longform implements Engine {
     return rates;
   }
 
+  /** Bytes of the cache for each token, as a session of many pages takes them. */
+  public double cachedBytesPerToken() {
+    int tokens = 1024;
+    try (Session session = decoder.open(new FilledContext())) {
+      session.feed(ids(tokens), 0, tokens);
+      session.flush();
+      return (double) session.stats().kvBytes() / tokens;
+    }
+  }
+
   private static double read(Session session, Work work, int[] ids) {
     long begin = System.nanoTime();
     session.feed(ids, work.depth(), work.tokens());

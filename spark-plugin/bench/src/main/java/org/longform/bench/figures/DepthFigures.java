@@ -30,7 +30,7 @@ final class DepthFigures implements Measurement {
     double bytesPerToken;
     try (Longform ours =
         Longform.open(settings.longModel(), settings.device(), settings.threads())) {
-      bytesPerToken = ours.decoder().kvBytesPerToken();
+      bytesPerToken = ours.cachedBytesPerToken();
     }
     List<Engine.Opener> peers = settings.peers();
     for (int i = 0; i < settings.depths().size(); i++) {
