@@ -12,6 +12,7 @@ import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.models.LoadedModel;
+import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
@@ -57,8 +58,9 @@ final class Reading implements AutoCloseable {
             options.get(ContextOptions.CONTEXT),
             ContextOptions.parametersOf(options),
             model.decoder().limits());
-    this.session =
-        model.decoder().open(strategy, new SessionOptions(() -> request.listener().cancelled()));
+    SessionOptions sessionOptions =
+        new SessionOptions(() -> request.listener().cancelled(), CacheOptions.dtypeOf(options));
+    this.session = model.decoder().open(strategy, sessionOptions);
     if (strategy.dependsOnPromptLength()) {
       session.expectPromptTokens(promptTokens());
     }

@@ -2,6 +2,7 @@ package org.longform.spark.job;
 
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
@@ -9,6 +10,7 @@ import org.longform.kernels.context.Parameter;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.models.LoadedModel;
+import org.longform.options.CacheOptions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
 import picocli.CommandLine.Command;
@@ -33,14 +35,14 @@ final class InspectCommand implements Callable<Integer> {
     Options options = OptionFlags.given(command.commandLine().getParseResult());
     LongformRuntime.validate(options);
     try {
-      show(LongformRuntime.model(options));
+      show(LongformRuntime.model(options), CacheOptions.dtypeOf(options));
     } finally {
       LongformRuntime.shutdown();
     }
     return 0;
   }
 
-  private void show(LoadedModel model) {
+  private void show(LoadedModel model, KvDType kvDType) {
     DecoderSpec spec = model.decoder().spec();
     long parameters = parameters(spec);
     line("model", "%s", model.location().name());
@@ -64,7 +66,11 @@ final class InspectCommand implements Callable<Integer> {
     line("device", "%s, with %,d bytes of its own", model.device(), model.decoder().ownedBytes());
     line("vocabulary", "%,d tokens", spec.vocabulary());
     line("trained window", "%,d tokens", spec.trainedWindow());
-    line("KV cache", "%,d bytes for each token", model.decoder().kvBytesPerToken());
+    line(
+        "KV cache",
+        "%,d bytes for each token as %s",
+        model.decoder().kvBytesPerToken(kvDType),
+        kvDType);
     for (ContextFactory strategy : ContextStrategies.ALL) {
       show(strategy, model.decoder().limits());
     }
