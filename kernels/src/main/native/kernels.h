@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 1
+#define KERNELS_ABI 2
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3 };
 
@@ -173,13 +173,29 @@ int32_t kernels_attend(kernels_device *device, const kernels_attention *attentio
 enum kernels_pairing { KERNELS_PAIRING_GROUP = 0, KERNELS_PAIRING_MODULO = 1 };
 enum kernels_key_norm { KERNELS_NORM_NONE = 0, KERNELS_NORM_VALUE_L1 = 1, KERNELS_NORM_VALUE_L2 = 2 };
 
+/* Rows of a page of the cache; a sketch is of one page. */
+enum { KERNELS_SKETCH_ROWS = 64 };
+
+/* A page whose rows are all written, one layer of it. */
+typedef struct {
+  const char *key; /* first head's key of the first row */
+  char *sketch;    /* G times kernels_sketch_bytes, aligned to 64; head after head */
+} kernels_sketch_page;
+
+/* Bytes of the sketch of one head, a multiple of 64. */
+int64_t kernels_sketch_bytes(int64_t head_dim);
+
+/* Makes the sketches of pages: bounds of q·k in a third of the bytes of float16 keys (cpu/sketch.h). */
+int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,
+                       int64_t count);
+
 /* The k best keys for each head and query; mirrors org.longform.kernels.device.TopKeysRequest. */
 typedef struct {
   const float *queries; /* (Q, H*D), turned already if they are to be turned */
   int64_t query_count;  /* Q */
   int64_t heads;        /* H */
   const kernels_kv_layout *layout;
-  const kernels_run *runs; /* candidates, in increasing order of rows */
+  const kernels_run *runs; /* the candidates, row after row; index counts from `from` */
   int64_t run_count;
   int64_t from; /* first candidate */
   int64_t to;   /* one past the last */
@@ -187,8 +203,12 @@ typedef struct {
   int64_t pairing;
   int64_t key_norm;
   int64_t block_rows; /* of every so many consecutive candidates only the best is one; 1 is exact */
+  /* (runs) sketch of the page that a run of KERNELS_SKETCH_ROWS is, or NULL; NULL if there is none. The
+     answer is the same with and without. Only for block_rows 1 and no key norm. */
+  const char *const *sketches;
   int64_t *rows;      /* (H, Q, k), best first; among equal scores the earlier row */
-  float *scores;      /* (H, Q, k) */
+  float *scores;      /* (H, Q, k); what is no number counts as -inf */
+  int64_t *rescored;  /* how many scores were computed, of H * Q * (to - from) */
 } kernels_top_keys_request;
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request);

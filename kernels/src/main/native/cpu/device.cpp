@@ -10,6 +10,7 @@
 #include "formats.h"
 #include "isa.h"
 #include "pool.h"
+#include "sketch.h"
 
 struct kernels_device {
   kernels_device(const longform::Isa &chosen, int threads) : isa(chosen), pool(threads) {}
@@ -162,4 +163,11 @@ int32_t kernels_attend(kernels_device *device, const kernels_attention *attentio
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request) {
   return guarded([&] { device->isa.top_keys(device->pool, *request); });
+}
+
+int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(head_dim).bytes; }
+
+int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,
+                       int64_t count) {
+  return guarded([&] { device->isa.sketch(device->pool, *layout, pages, count); });
 }

@@ -25,6 +25,7 @@ struct Isa {
                  int64_t count);
   void (*attend)(Pool &pool, const kernels_attention &attention);
   void (*top_keys)(Pool &pool, const kernels_top_keys_request &request);
+  void (*sketch)(Pool &pool, const kernels_kv_layout &layout, const kernels_sketch_page *pages, int64_t count);
 };
 
 extern const Isa kScalar;

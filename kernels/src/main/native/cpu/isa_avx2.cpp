@@ -5,10 +5,12 @@
 #include "isa.h"
 #include "pool.h"
 #include "simd_avx2.h"
+#include "top_keys_avx2.h"
 #include "simd_math.inl"
 #include "rowwise.inl"
 #include "blocks.inl"
 #include "matmul.inl"
+#include "attend_avx2.inl"
 #include "attend.inl"
 #include "top_keys.inl"
 
@@ -31,6 +33,7 @@ const char *missing() {
 const Isa kAvx2 = {
     "avx2",        avx2::missing, avx2::widen,  avx2::add,      avx2::rms_norm,
     avx2::swi_glu, avx2::matmul,  avx2::attend, avx2::top_keys,
+    avx2::sketch,
 };
 
 }  // namespace longform

@@ -5,10 +5,12 @@
 #include "isa.h"
 #include "pool.h"
 #include "simd_avx512.h"
+#include "top_keys_avx512.h"
 #include "simd_math.inl"
 #include "rowwise.inl"
 #include "blocks.inl"
 #include "matmul.inl"
+#include "attend_avx512.inl"
 #include "attend.inl"
 #include "top_keys.inl"
 
@@ -32,6 +34,7 @@ const char *missing() {
 const Isa kAvx512 = {
     "avx512",        avx512::missing, avx512::widen,  avx512::add,      avx512::rms_norm,
     avx512::swi_glu, avx512::matmul,  avx512::attend, avx512::top_keys,
+    avx512::sketch,
 };
 
 }  // namespace longform

@@ -5,10 +5,12 @@
 #include "isa.h"
 #include "pool.h"
 #include "simd_neon.h"
+#include "top_keys_neon.h"
 #include "simd_math.inl"
 #include "rowwise.inl"
 #include "blocks.inl"
 #include "matmul.inl"
+#include "attend_neon.inl"
 #include "attend.inl"
 #include "top_keys.inl"
 
@@ -26,6 +28,7 @@ const char *missing() { return nullptr; }
 const Isa kNeon = {
     "neon",        neon::missing, neon::widen,  neon::add,      neon::rms_norm,
     neon::swi_glu, neon::matmul,  neon::attend, neon::top_keys,
+    neon::sketch,
 };
 
 }  // namespace longform

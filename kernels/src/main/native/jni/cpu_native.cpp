@@ -76,3 +76,9 @@ NATIVE(jint, attend)(JNIEnv *, jclass, jlong device, jlong attention) {
 NATIVE(jint, topKeys)(JNIEnv *, jclass, jlong device, jlong request) {
   return kernels_top_keys(device_of(device), pointer<kernels_top_keys_request>(request));
 }
+
+NATIVE(jlong, sketchBytes)(JNIEnv *, jclass, jlong head_dim) { return kernels_sketch_bytes(head_dim); }
+
+NATIVE(jint, sketch)(JNIEnv *, jclass, jlong device, jlong layout, jlong pages, jlong count) {
+  return kernels_sketch(device_of(device), pointer<kernels_kv_layout>(layout), pointer<kernels_sketch_page>(pages), count);
+}

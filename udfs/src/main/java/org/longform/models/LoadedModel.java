@@ -1,8 +1,7 @@
 package org.longform.models;
 
 import org.longform.generate.GenerationConfig;
-import org.longform.kernels.device.DeviceProvider;
-import org.longform.kernels.device.Devices;
+import org.longform.kernels.device.Kernels;
 import org.longform.kernels.model.Decoder;
 import org.longform.prompt.PromptFormat;
 import org.longform.tokenizer.Tokenizer;
@@ -24,15 +23,14 @@ public record LoadedModel(
     GenerationConfig generationConfig)
     implements AutoCloseable {
 
-  static LoadedModel load(ModelLocation location, String device, int threads) {
-    DeviceProvider provider = Devices.choose(device);
+  static LoadedModel load(ModelLocation location, String device, Kernels kernels) {
     Tokenizer tokenizer = Tokenizer.load(location.directory());
     GenerationConfig generation = GenerationConfig.load(location.directory());
-    Decoder decoder = Decoder.load(location.directory(), provider.open(threads));
+    Decoder decoder = Decoder.load(location.directory(), kernels);
     return new LoadedModel(
         location,
         ModelRevision.of(location.directory()),
-        provider.name(),
+        device,
         decoder,
         tokenizer,
         PromptFormat.load(location.directory(), tokenizer),

@@ -4,6 +4,8 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import org.longform.kernels.device.DeviceProvider;
+import org.longform.kernels.device.Kernels;
 import org.longform.kernels.error.LongformException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,9 +18,13 @@ public final class LoadedModels implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LoadedModels.class);
 
   private final Map<Key, CompletableFuture<LoadedModel>> models = new HashMap<>();
+  // one for all models: a device has one pool of threads
+  private final Map<OpenDevice, Kernels> devices = new HashMap<>();
   private final Runnable onLoad;
 
-  private record Key(String directory, String device, int threads) {}
+  private record Key(String directory, OpenDevice device) {}
+
+  private record OpenDevice(String name, int threads) {}
 
   /**
    * @param onLoad told of each model that was loaded
@@ -28,8 +34,9 @@ public final class LoadedModels implements AutoCloseable {
   }
 
   /** The model, loaded if it is not yet. A failure to load is thrown to all who wait for it. */
-  public LoadedModel get(ModelLocation location, String device, int threads) {
-    Key key = new Key(location.directory().toAbsolutePath().toString(), device, threads);
+  public LoadedModel get(ModelLocation location, DeviceProvider device, int threads) {
+    String directory = location.directory().toAbsolutePath().toString();
+    Key key = new Key(directory, new OpenDevice(device.name(), threads));
     CompletableFuture<LoadedModel> future;
     boolean first = false;
     synchronized (this) {
@@ -41,7 +48,7 @@ public final class LoadedModels implements AutoCloseable {
       }
     }
     if (first) {
-      load(key, location, future);
+      load(key, location, device, future);
     }
     try {
       return future.join();
@@ -53,16 +60,28 @@ public final class LoadedModels implements AutoCloseable {
     }
   }
 
-  private void load(Key key, ModelLocation location, CompletableFuture<LoadedModel> future) {
+  private Kernels open(DeviceProvider device, OpenDevice as) {
+    synchronized (devices) {
+      return devices.computeIfAbsent(as, each -> device.open(each.threads));
+    }
+  }
+
+  private void load(
+      Key key,
+      ModelLocation location,
+      DeviceProvider device,
+      CompletableFuture<LoadedModel> future) {
     long started = System.nanoTime();
     try {
-      LoadedModel model = LoadedModel.load(location, key.device, key.threads);
+      LoadedModel model = LoadedModel.load(location, device.name(), open(device, key.device));
       onLoad.run();
       LOG.info(
-          "Loaded model '{}' revision {} on device '{}' in {} ms.",
+          "Loaded model '{}' revision {} on device '{}' ({}{} threads) in {} ms.",
           location.name(),
           model.revision(),
           model.device(),
+          device.detail().map(detail -> detail + "; ").orElse(""),
+          key.device.threads,
           (System.nanoTime() - started) / 1_000_000);
       future.complete(model);
     } catch (Throwable e) {
@@ -80,6 +99,9 @@ public final class LoadedModels implements AutoCloseable {
     synchronized (this) {
       closing = new HashMap<>(models);
       models.clear();
+    }
+    synchronized (devices) {
+      devices.clear();
     }
     for (CompletableFuture<LoadedModel> future : closing.values()) {
       if (future.isDone() && !future.isCompletedExceptionally()) {

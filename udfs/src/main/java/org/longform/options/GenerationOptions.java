@@ -76,7 +76,7 @@ public final class GenerationOptions {
                   + " results do not depend on partitions or retries.")
           .defaultValue(0L);
 
-  static final OptionGroup GROUP =
+  public static final OptionGroup GROUP =
       new OptionGroup(
           "Generation",
           "How the answer is written. What is not set comes from the model's"

@@ -24,7 +24,9 @@ public final class ModelOptions {
 
   public static final Option<Integer> THREADS =
       Option.integer("threads")
-          .doc("Threads that one forward pass may use; 0 takes the cores of the Spark task.")
+          .doc(
+              "Threads that one forward pass may use. 0: device cpu shares all cores of the executor"
+                  + " among its tasks, other devices take the cores of one task.")
           .alias("n_threads")
           .applicable(Option.Applicable.STARTUP)
           .check(value -> value >= 0 && value <= 4096, "must be from 0 to 4096")

@@ -26,8 +26,8 @@ import org.longform.tokenizer.TokenStream;
 final class Reading implements AutoCloseable {
   private final LoadedModel model;
   private final Options options;
-  private final AnswerHeader header;
-  private final ReadRequest request;
+  private final Document source;
+  private final boolean scoring;
   private final ReadCounters counters;
   private final Session session;
   private final int[] prefix;
@@ -40,40 +40,50 @@ final class Reading implements AutoCloseable {
   private long attended;
   private long peakKvBytes;
 
-  Reading(
-      LoadedModel model,
-      Options options,
-      AnswerHeader header,
-      ReadRequest request,
-      ReadCounters counters) {
+  /**
+   * @param first what is asked first; its task and options decide how the document is read
+   */
+  Reading(LoadedModel model, Document source, Ask first, ReadCounters counters) {
     this.model = model;
-    this.options = options;
-    this.header = header;
-    this.request = request;
+    this.options = first.options();
+    this.source = source;
+    this.scoring = first.task() == Task.PERPLEXITY;
     this.counters = counters;
-    this.prefix = prompt("").prefixTokens(model.tokenizer());
+    this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens(prefix.length);
-    ContextStrategy strategy =
-        ContextStrategies.create(
-            options.get(ContextOptions.CONTEXT),
-            ContextOptions.parametersOf(options),
-            model.decoder().limits());
+    ContextStrategy strategy = strategy(model, options);
     SessionOptions sessionOptions =
-        new SessionOptions(() -> request.listener().cancelled(), CacheOptions.dtypeOf(options));
+        new SessionOptions(() -> listener().cancelled(), CacheOptions.dtypeOf(options));
     this.session = model.decoder().open(strategy, sessionOptions);
     if (strategy.dependsOnPromptLength()) {
-      session.expectPromptTokens(promptTokens());
+      session.expectPromptTokens(promptTokens(first));
     }
+  }
+
+  /** Whether the document is read otherwise for a longer question. */
+  static boolean dependsOnQuestion(LoadedModel model, Options options) {
+    return strategy(model, options).dependsOnPromptLength();
+  }
+
+  private static ContextStrategy strategy(LoadedModel model, Options options) {
+    return ContextStrategies.create(
+        options.get(ContextOptions.CONTEXT),
+        ContextOptions.parametersOf(options),
+        model.decoder().limits());
+  }
+
+  ReadListener listener() {
+    return source.listener();
   }
 
   /** Reads the document; for {@link Task#PERPLEXITY} also how surprising its tokens are. */
   void readDocument() {
-    if (request.task() == Task.PERPLEXITY) {
+    if (scoring) {
       session.watchScores(surprise);
     }
     session.feed(prefix, 0, prefix.length);
     long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
-    for (TokenStream chunks = model.tokenizer().stream(request.text()); chunks.hasNext(); ) {
+    for (TokenStream chunks = model.tokenizer().stream(source.text()); chunks.hasNext(); ) {
       TokenChunk chunk = chunks.next();
       int take = (int) Math.min(chunk.size(), limit - document.count());
       truncated = take < chunk.size();
@@ -85,7 +95,7 @@ final class Reading implements AutoCloseable {
         break;
       }
     }
-    if (request.task() == Task.PERPLEXITY) {
+    if (scoring) {
       session.flush();
     }
     track(session);
@@ -96,9 +106,11 @@ final class Reading implements AutoCloseable {
     int piece = 512;
     for (int from = 0; from < count; from += piece) {
       int taken = Math.min(piece, count - from);
+      long started = System.nanoTime();
       session.feed(ids, from, taken);
+      listener().prefilled(System.nanoTime() - started);
       note(present, ids, from, taken);
-      request.listener().tokensRead(taken);
+      listener().tokensRead(taken);
       counters.tokensRead(taken);
       reportKvBytes(session.stats().kvBytes());
     }
@@ -111,9 +123,10 @@ final class Reading implements AutoCloseable {
   }
 
   /** The answer to one question; the reading stays as it was, ready for the next. */
-  Answer answer(String question, long startedNanos) {
-    if (request.task() == Task.PERPLEXITY) {
+  Answer answer(Ask ask, AnswerHeader header, String question, long startedNanos) {
+    if (ask.task() == Task.PERPLEXITY) {
       return answered(
+          header,
           question,
           Double.toString(surprise.perplexity()),
           FinishReason.STOP,
@@ -122,16 +135,19 @@ final class Reading implements AutoCloseable {
           List.of(),
           startedNanos);
     }
-    Prompt prompt = prompt(question);
+    Prompt prompt = prompt(ask, question);
     int[] suffix = prompt.suffixTokens(model.tokenizer());
-    SamplingParameters parameters = SamplingParameters.of(prompt.withStops(options));
-    int evidenceCount = options.get(OutputOptions.EVIDENCE_COUNT);
+    SamplingParameters parameters = SamplingParameters.of(prompt.withStops(ask.options()));
+    int evidenceCount = ask.options().get(OutputOptions.EVIDENCE_COUNT);
     EvidenceCollector evidence = new EvidenceCollector(document);
     BitSet promptTokens = (BitSet) present.clone();
     note(promptTokens, suffix, 0, suffix.length);
     try (Session fork = session.fork()) {
+      long asked = System.nanoTime();
       fork.ask(suffix);
-      request.listener().tokensRead(suffix.length);
+      long read = System.nanoTime();
+      listener().prefilled(read - asked);
+      listener().tokensRead(suffix.length);
       counters.tokensRead(suffix.length);
       if (evidenceCount > 0) {
         fork.watch(evidence);
@@ -145,22 +161,25 @@ final class Reading implements AutoCloseable {
                   header.seed(question),
                   tokens -> {
                     evidence.endStep(); // the token before this one was read by now
-                    request.listener().tokensGenerated(tokens);
+                    listener().tokensGenerated(tokens);
                     counters.tokensGenerated(tokens);
                   });
+      listener().decoded(System.nanoTime() - read);
       track(fork);
       return answered(
+          header,
           question,
           written.text().strip(),
           written.finishReason(),
           suffix.length,
           written.tokens(),
-          evidence.best(request.text(), evidenceCount),
+          evidence.best(source.text(), evidenceCount),
           startedNanos);
     }
   }
 
   private Answer answered(
+      AnswerHeader header,
       String question,
       String value,
       FinishReason reason,
@@ -192,15 +211,15 @@ final class Reading implements AutoCloseable {
     return peakKvBytes;
   }
 
-  private Prompt prompt(String question) {
-    return Prompt.of(model.promptFormat(), request.task(), question, options);
+  private Prompt prompt(Ask ask, String question) {
+    return Prompt.of(model.promptFormat(), ask.task(), question, ask.options());
   }
 
-  private long promptTokens() {
-    String first = request.questions().isEmpty() ? "" : request.questions().get(0);
+  private long promptTokens(Ask ask) {
+    String first = ask.questions().isEmpty() ? "" : ask.questions().get(0);
     return prefix.length
-        + model.tokenizer().count(request.text())
-        + prompt(first).suffixTokens(model.tokenizer()).length;
+        + model.tokenizer().count(source.text())
+        + prompt(ask, first).suffixTokens(model.tokenizer()).length;
   }
 
   private Set<Integer> endTokens() {

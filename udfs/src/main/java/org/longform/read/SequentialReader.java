@@ -29,26 +29,72 @@ public final class SequentialReader implements DocumentReader {
 
   @Override
   public List<Answer> read(ReadRequest request) {
+    Ask ask = new Ask(request.task(), request.questions(), callOptions);
+    return read(request.text(), request.rowKey(), List.of(ask), request.listener()).get(0);
+  }
+
+  /**
+   * Several things asked of one document.
+   *
+   * @param asks all of one {@link ReadingKey}, that of this reader's options
+   * @return for each the answers to its questions; failures are data
+   */
+  public List<List<Answer>> read(
+      String text, String rowKey, List<Ask> asks, ReadListener listener) {
     long started = System.nanoTime();
-    List<Answer> answers = new ArrayList<>();
-    AnswerHeader header = AnswerHeader.unknown(callOptions);
+    List<List<Answer>> all = new ArrayList<>();
+    asks.forEach(ask -> all.add(new ArrayList<>()));
+    Document document = new Document(text, rowKey, listener);
+    List<AnswerHeader> headers = new ArrayList<>();
+    asks.forEach(ask -> headers.add(AnswerHeader.unknown(ask.options())));
     try {
       LoadedModel loaded = model.get();
-      Options options = loaded.generationConfig().defaults().and(callOptions);
-      header = AnswerHeader.of(loaded, options, request.rowKey());
-      requireText(request);
-      try (Reading reading = new Reading(loaded, options, header, request, counters)) {
-        reading.readDocument();
-        for (String question : request.questions()) {
-          answers.add(answerOne(reading, header, question, started));
+      listener.modelReady(System.nanoTime() - started);
+      List<Ask> complete = new ArrayList<>();
+      for (Ask ask : asks) {
+        Options options = loaded.generationConfig().defaults().and(ask.options());
+        headers.set(complete.size(), AnswerHeader.of(loaded, options, rowKey));
+        complete.add(new Ask(ask.task(), ask.questions(), options));
+      }
+      requireText(text);
+      if (Reading.dependsOnQuestion(loaded, complete.get(0).options())) {
+        for (int i = 0; i < complete.size(); i++) {
+          answer(
+              loaded,
+              document,
+              complete.subList(i, i + 1),
+              headers.subList(i, i + 1),
+              all.subList(i, i + 1),
+              started);
         }
-        counters.documentRead(reading.attendedTokens(), reading.peakKvBytes());
+      } else {
+        answer(loaded, document, complete, headers, all, started);
       }
     } catch (RuntimeException | OutOfMemoryError | StackOverflowError | LinkageError e) {
       // a task that dies takes the rows beside it with it, so what can be said is said in the row
-      failRest(request, header, answers, AnswerError.of(e), started);
+      failRest(asks, headers, all, document, AnswerError.of(e), started);
     }
-    return answers;
+    return all;
+  }
+
+  /** One reading of the document, and the answers to all that is asked of it. */
+  private void answer(
+      LoadedModel loaded,
+      Document document,
+      List<Ask> asks,
+      List<AnswerHeader> headers,
+      List<List<Answer>> answers,
+      long started) {
+    try (Reading reading = new Reading(loaded, document, asks.get(0), counters)) {
+      reading.readDocument();
+      for (int i = 0; i < asks.size(); i++) {
+        for (String question : asks.get(i).questions()) {
+          answers.get(i).add(answerOne(reading, asks.get(i), headers.get(i), question, started));
+        }
+      }
+      counters.documentRead(reading.attendedTokens(), reading.peakKvBytes());
+      document.listener().documentRead(reading.attendedTokens(), reading.peakKvBytes());
+    }
   }
 
   @Override
@@ -57,33 +103,41 @@ public final class SequentialReader implements DocumentReader {
   }
 
   /** A question that fails does not take the others with it. */
-  private Answer answerOne(Reading reading, AnswerHeader header, String question, long started) {
+  private Answer answerOne(
+      Reading reading, Ask ask, AnswerHeader header, String question, long started) {
     try {
-      return reading.answer(question, started);
+      return reading.answer(ask, header, question, started);
     } catch (LongformException e) {
       counters.rowFailed();
+      reading.listener().answerFailed();
       return header.failed(question, AnswerError.of(e), started);
     }
   }
 
   private void failRest(
-      ReadRequest request,
-      AnswerHeader header,
-      List<Answer> answers,
+      List<Ask> asks,
+      List<AnswerHeader> headers,
+      List<List<Answer>> all,
+      Document document,
       AnswerError error,
       long started) {
-    while (answers.size() < request.questions().size()) {
-      counters.rowFailed();
-      answers.add(header.failed(request.questions().get(answers.size()), error, started));
+    for (int i = 0; i < asks.size(); i++) {
+      List<String> questions = asks.get(i).questions();
+      List<Answer> answers = all.get(i);
+      while (answers.size() < questions.size()) {
+        counters.rowFailed();
+        document.listener().answerFailed();
+        answers.add(headers.get(i).failed(questions.get(answers.size()), error, started));
+      }
     }
   }
 
-  private static void requireText(ReadRequest request) {
-    if (request.text().isBlank()) {
+  private static void requireText(String text) {
+    if (text.isBlank()) {
       throw new LongformException(
           ErrorClass.EMPTY_DOCUMENT,
           "Cannot read the document: it is empty (%d characters, all white space). Leave the row out or give it a text."
-              .formatted(request.text().length()));
+              .formatted(text.length()));
     }
   }
 }

@@ -1,13 +1,20 @@
 package org.longform.runtime;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
+import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
+import org.longform.kernels.context.Promise;
+import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
+import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.ModelConfig;
 import org.longform.kernels.model.ModelFamilies;
@@ -15,11 +22,16 @@ import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelRevision;
+import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
+import org.longform.read.Answer;
+import org.longform.read.Ask;
 import org.longform.read.DocumentReader;
 import org.longform.read.ReadCounters;
+import org.longform.read.ReadListener;
+import org.longform.read.ReadingKey;
 import org.longform.read.SequentialReader;
 
 /**
@@ -32,19 +44,18 @@ public final class LongformRuntime {
   private static final ReadCounters COUNTERS = new ReadCounters();
   private static final LoadedModels MODELS = new LoadedModels(MODEL_LOADS::increment);
   // rows may bring options of their own, so the number of readers is bounded
-  private static final Map<Options, DocumentReader> READERS_BY_OPTIONS =
+  private static final Map<Options, SequentialReader> READERS_BY_OPTIONS =
       new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
 
         @Override
-        protected boolean removeEldestEntry(Map.Entry<Options, DocumentReader> eldest) {
+        protected boolean removeEldestEntry(Map.Entry<Options, SequentialReader> eldest) {
           return size() > READERS;
         }
       };
 
   private static volatile Options processOptions = Options.defaults();
-  // one thread for each core of a task: more would take the cores of the tasks beside it
-  private static volatile int taskCores = 1;
+  private static volatile ProcessCores cores = ProcessCores.of(Map.of());
 
   private LongformRuntime() {}
 
@@ -56,7 +67,7 @@ public final class LongformRuntime {
    */
   public static void configure(Map<String, String> sparkConf) {
     processOptions = Options.ofSparkConf(sparkConf);
-    taskCores = Integer.parseInt(sparkConf.getOrDefault("spark.task.cpus", "1"));
+    cores = ProcessCores.of(sparkConf);
   }
 
   /** A reader for options as one call gives them, by SQL key. */
@@ -70,7 +81,38 @@ public final class LongformRuntime {
    * @throws org.longform.kernels.error.LongformException INVALID_OPTION or INVALID_MODEL
    */
   public static DocumentReader reader(Options options) {
-    Options all = processOptions.and(options);
+    return sequentialReader(processOptions.and(options));
+  }
+
+  /**
+   * Several things asked of one document: what can be answered from one reading is.
+   *
+   * @param asks with the options of their calls
+   * @return for each the answers to its questions; failures are data
+   * @throws org.longform.kernels.error.LongformException INVALID_OPTION
+   */
+  public static List<List<Answer>> readTogether(
+      String text, List<Ask> asks, ReadListener listener) {
+    Map<ReadingKey, List<Integer>> groups = new LinkedHashMap<>();
+    List<Ask> complete = new ArrayList<>();
+    for (Ask ask : asks) {
+      Ask whole = new Ask(ask.task(), ask.questions(), processOptions.and(ask.options()));
+      groups.computeIfAbsent(ReadingKey.of(whole), key -> new ArrayList<>()).add(complete.size());
+      complete.add(whole);
+    }
+    List<List<Answer>> answers = new ArrayList<>(Collections.nCopies(asks.size(), null));
+    for (List<Integer> group : groups.values()) {
+      List<Ask> members = group.stream().map(complete::get).toList();
+      List<List<Answer>> given =
+          sequentialReader(members.get(0).options()).read(text, RowKey.of(text), members, listener);
+      for (int i = 0; i < group.size(); i++) {
+        answers.set(group.get(i), given.get(i));
+      }
+    }
+    return answers;
+  }
+
+  private static SequentialReader sequentialReader(Options all) {
     synchronized (READERS_BY_OPTIONS) {
       return READERS_BY_OPTIONS.computeIfAbsent(
           all, each -> new SequentialReader(each, () -> model(each), COUNTERS));
@@ -80,10 +122,9 @@ public final class LongformRuntime {
   /** The model these options name, loaded if it is not yet. */
   public static LoadedModel model(Options options) {
     Options all = processOptions.and(options);
+    DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
     return MODELS.get(
-        ModelLocation.resolve(all.get(ModelOptions.MODEL)),
-        all.get(ModelOptions.DEVICE),
-        threads(all));
+        ModelLocation.resolve(all.get(ModelOptions.MODEL)), device, threads(all, device));
   }
 
   /**
@@ -100,8 +141,7 @@ public final class LongformRuntime {
   public static void validate(Options options) {
     Options all = processOptions.and(options);
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
-    ModelConfig config = ModelConfig.read(location.directory());
-    DecoderSpec spec = ModelFamilies.of(config).spec(config);
+    DecoderSpec spec = spec(location);
     Devices.choose(all.get(ModelOptions.DEVICE));
     ContextStrategies.create(
         all.get(ContextOptions.CONTEXT),
@@ -135,6 +175,50 @@ public final class LongformRuntime {
     return relevant.toString();
   }
 
+  /**
+   * How documents would be read with these options, on one line and without loading the model: what
+   * EXPLAIN shows.
+   */
+  public static String explain(Options options) {
+    Options all = processOptions.and(options);
+    try {
+      ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
+      DecoderSpec spec = spec(location);
+      ContextFactory context = ContextStrategies.byName(all.get(ContextOptions.CONTEXT));
+      DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
+      boolean bounded = context.promises().contains(Promise.BOUNDED_MEMORY);
+      return "context %s, model %s, device %s, KV %,d bytes a token%s%s"
+          .formatted(
+              context.name(),
+              location.name(),
+              device.name(),
+              spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken(),
+              bounded ? " of a bounded number" : "",
+              refusals(device));
+    } catch (LongformException e) {
+      return "fails: " + e.getMessage();
+    }
+  }
+
+  /** Why none of the devices before the chosen one was taken. */
+  private static String refusals(DeviceProvider chosen) {
+    StringBuilder text = new StringBuilder();
+    for (DeviceProvider other : Devices.ALL) {
+      if (other.name().equals(chosen.name())) {
+        break;
+      }
+      other
+          .whyUnavailable()
+          .ifPresent(why -> text.append(", not ").append(other.name()).append(": ").append(why));
+    }
+    return text.toString();
+  }
+
+  private static DecoderSpec spec(ModelLocation location) {
+    ModelConfig config = ModelConfig.read(location.directory());
+    return ModelFamilies.of(config).spec(config);
+  }
+
   public static RuntimeStats stats() {
     return RuntimeStats.of(MODEL_LOADS.sum(), COUNTERS);
   }
@@ -147,8 +231,9 @@ public final class LongformRuntime {
     MODELS.close();
   }
 
-  private static int threads(Options options) {
-    int threads = options.get(ModelOptions.THREADS);
-    return threads > 0 ? threads : taskCores;
+  /** Threads these options open a device with. */
+  public static int threads(Options options, DeviceProvider device) {
+    int threads = processOptions.and(options).get(ModelOptions.THREADS);
+    return threads > 0 ? threads : device.defaultThreads(cores.task(), cores.process());
   }
 }

@@ -2,7 +2,10 @@ package org.longform.sql;
 
 import java.io.Serializable;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.connector.catalog.functions.ScalarFunction;
@@ -81,6 +84,21 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
     return name;
   }
 
+  /** Equal calls are one call to Catalyst: it groups by them and evaluates them once. */
+  @Override
+  public boolean equals(Object other) {
+    return other instanceof CatalystFunction that
+        && name.equals(that.name)
+        && Arrays.equals(arguments, that.arguments)
+        && withOptions == that.withOptions
+        && sessionOptions.equals(that.sessionOptions);
+  }
+
+  @Override
+  public int hashCode() {
+    return Objects.hash(name, Arrays.hashCode(arguments), withOptions, sessionOptions);
+  }
+
   @Override
   public String canonicalName() {
     return "longform." + name + "(" + List.of(arguments) + ")" + sessionOptions.toMap();
@@ -88,7 +106,29 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
 
   @Override
   public Object produceResult(InternalRow input) {
-    prepare();
+    TaskListener listener = new TaskListener(TaskContext.get());
+    return toCatalyst(FunctionEvaluation.evaluate(List.of(prepare(input)), listener)[0]);
+  }
+
+  /** Whether a document is read for it. */
+  boolean reads() {
+    return !(SqlFunctions.byWord(word) instanceof SqlFunction.Direct);
+  }
+
+  /** The options the session gives; a call's own map comes on top, row by row. */
+  Options sessionOptions() {
+    return sessionOptions;
+  }
+
+  /** A result of {@link FunctionEvaluation} as Catalyst holds it. */
+  Object toCatalyst(Object result) {
+    makeConverters();
+    return toCatalyst.apply(result);
+  }
+
+  /** One call, its arguments as plain Java values. */
+  PreparedCall prepare(InternalRow input) {
+    makeConverters();
     List<Object> values = new ArrayList<>();
     for (int i = 0; i < arguments.length; i++) {
       values.add(javaValue(toJava.get(i).apply(input.get(i, arguments[i]))));
@@ -101,8 +141,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
                   JavaValues.stringMap(
                       toJava.get(arguments.length).apply(input.getMap(arguments.length)))));
     }
-    return toCatalyst.apply(
-        FunctionEvaluation.evaluate(SqlFunctions.byWord(word), form, values, options));
+    return new PreparedCall(SqlFunctions.byWord(word), form, values, options);
   }
 
   private static Object javaValue(Object value) {
@@ -110,7 +149,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
   }
 
   /** Converters are not serializable: each executor makes its own. */
-  private void prepare() {
+  private void makeConverters() {
     if (toCatalyst != null) {
       return;
     }

@@ -1,79 +1,123 @@
 package org.longform.sql;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Optional;
-import org.apache.spark.TaskContext;
+import java.util.Map;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
 import org.longform.read.Answer;
-import org.longform.read.ReadRequest;
+import org.longform.read.Ask;
 import org.longform.runtime.LongformRuntime;
 import org.longform.runtime.RowKey;
 
-/** Evaluates one call on plain Java values. Knows nothing of Spark but how its tasks are killed. */
+/**
+ * Evaluates calls on plain Java values; those of one row that name one document share a reading.
+ */
 final class FunctionEvaluation {
   private static final AnswerMemo MEMO = new AnswerMemo();
 
-  private FunctionEvaluation() {}
+  private final List<PreparedCall> calls;
+  private final TaskListener listener;
+  private final Object[] results;
+
+  private FunctionEvaluation(List<PreparedCall> calls, TaskListener listener) {
+    this.calls = calls;
+    this.listener = listener;
+    this.results = new Object[calls.size()];
+  }
+
+  /** A call whose answers come from the model, and the place of its result. */
+  private record Asking(int slot, PreparedCall call, FunctionCall asked, Options options) {
+    /** The questions that are not NULL. */
+    List<String> questions() {
+      return asked.questions().stream().filter(question -> question != null).toList();
+    }
+  }
 
   /**
-   * @param arguments strings, numbers, lists of strings; null for NULL
-   * @param options what the conf and the options map say
-   * @return the value, or rows of {@link AnswerSchema#DETAIL}; null where an argument is null
+   * The calls of one row.
+   *
+   * @return for each the value, or rows of {@link AnswerSchema#DETAIL}; null where an argument is
+   *     null
    * @throws LongformException where a row fails and {@code fail_on_error} is set, or INVALID_OPTION
    */
-  static Object evaluate(
-      SqlFunction function, FunctionForm form, List<Object> arguments, Options options) {
-    if (arguments.contains(null)) {
-      return null;
-    }
-    if (function instanceof SqlFunction.Direct direct) {
-      return direct.answer(LongformRuntime.reader(options), arguments);
-    }
-    FunctionCall call = function.call(arguments);
-    Options all = options.and(Options.ofCall(call.options()));
-    List<Answer> answers = answers(call, all);
-    if (all.get(RuntimeOptions.FAIL_ON_ERROR)) {
-      failOnError(answers);
-    }
-    List<?> results = form == FunctionForm.VALUE ? texts(answers) : rows(answers);
-    if (call.manyAnswers() == FunctionCall.Cardinality.ARRAY) {
-      return results;
-    }
-    return form == FunctionForm.VALUE ? function.value(texts(answers).get(0)) : results.get(0);
+  static Object[] evaluate(List<PreparedCall> calls, TaskListener listener) {
+    return new FunctionEvaluation(calls, listener).evaluate();
   }
 
-  /** A question that is NULL gets no answer; the others are asked in one reading. */
-  private static List<Answer> answers(FunctionCall call, Options options) {
-    List<String> asked = new ArrayList<>(call.questions());
-    asked.removeIf(question -> question == null);
-    List<Answer> given = asked.isEmpty() ? List.of() : read(call, asked, options);
+  private Object[] evaluate() {
+    Map<String, List<Asking>> byDocument = new LinkedHashMap<>();
+    for (int i = 0; i < calls.size(); i++) {
+      PreparedCall call = calls.get(i);
+      if (call.arguments().contains(null)) {
+        continue;
+      }
+      if (call.function() instanceof SqlFunction.Direct direct) {
+        results[i] = direct.answer(LongformRuntime.reader(call.options()), call.arguments());
+        continue;
+      }
+      FunctionCall asked = call.function().call(call.arguments());
+      Options options = call.options().and(Options.ofCall(asked.options()));
+      byDocument
+          .computeIfAbsent(asked.content(), content -> new ArrayList<>())
+          .add(new Asking(i, call, asked, options));
+    }
+    byDocument.forEach(this::answer);
+    return results;
+  }
+
+  private void answer(String content, List<Asking> askings) {
+    String rowKey = RowKey.of(content);
+    List<Asking> missing = new ArrayList<>();
+    Map<Integer, List<Answer>> answers = new LinkedHashMap<>();
+    for (Asking asking : askings) {
+      List<Answer> remembered =
+          asking.questions().isEmpty()
+              ? List.of()
+              : MEMO.find(asking.options, asking.asked.task(), rowKey, asking.questions());
+      if (remembered.isEmpty() && !asking.questions().isEmpty()) {
+        missing.add(asking);
+      } else {
+        listener.answersReused(remembered.size());
+        answers.put(asking.slot, remembered);
+      }
+    }
+    List<Ask> asks =
+        missing.stream()
+            .map(each -> new Ask(each.asked.task(), each.questions(), each.options))
+            .toList();
+    List<List<Answer>> given = LongformRuntime.readTogether(content, asks, listener);
+    for (int i = 0; i < missing.size(); i++) {
+      Asking asking = missing.get(i);
+      for (Answer answer : given.get(i)) {
+        answer.failure().ifPresent(listener::killIfCancelled);
+      }
+      MEMO.keep(asking.options, asking.asked.task(), rowKey, asking.questions(), given.get(i));
+      answers.put(asking.slot, given.get(i));
+    }
+    for (Asking asking : askings) {
+      results[asking.slot] = result(asking, answers.get(asking.slot));
+    }
+  }
+
+  private static Object result(Asking asking, List<Answer> given) {
     List<Answer> answers = new ArrayList<>();
     int next = 0;
-    for (String question : call.questions()) {
+    for (String question : asking.asked.questions()) {
+      // a question that is NULL gets no answer
       answers.add(question == null ? null : given.get(next++));
     }
-    return answers;
-  }
-
-  private static List<Answer> read(FunctionCall call, List<String> questions, Options options) {
-    TaskListener listener = new TaskListener(TaskContext.get());
-    ReadRequest request =
-        new ReadRequest(
-            call.content(), call.task(), questions, RowKey.of(call.content()), listener);
-    List<Answer> remembered = MEMO.find(options, request);
-    if (!remembered.isEmpty()) {
-      return remembered;
+    if (asking.options.get(RuntimeOptions.FAIL_ON_ERROR)) {
+      failOnError(answers);
     }
-    List<Answer> given = LongformRuntime.reader(options).read(request);
-    given.stream()
-        .map(Answer::failure)
-        .flatMap(Optional::stream)
-        .forEach(listener::killIfCancelled);
-    MEMO.keep(options, request, given);
-    return given;
+    boolean plain = asking.call.form() == FunctionForm.VALUE;
+    List<?> values = plain ? texts(answers) : rows(answers);
+    if (asking.asked.manyAnswers() == FunctionCall.Cardinality.ARRAY) {
+      return values;
+    }
+    return plain ? asking.call.function().value(texts(answers).get(0)) : values.get(0);
   }
 
   private static void failOnError(List<Answer> answers) {

@@ -22,6 +22,16 @@ public final class FunctionExpression extends ApplyFunctionExpression {
     return function().name();
   }
 
+  @Override
+  public String toString() {
+    return prettyName() + children().mkString("(", ", ", ")");
+  }
+
+  /** Whether a document is read for it: a call that an operator may take over. */
+  public boolean readsDocuments() {
+    return function() instanceof CatalystFunction own && own.reads();
+  }
+
   /** Overrides in Scala 2.12. */
   public Expression withNewChildrenInternal(scala.collection.IndexedSeq<Expression> children) {
     return new FunctionExpression(function(), children.toList());

@@ -2,6 +2,7 @@ package org.longform.sql;
 
 import java.util.Arrays;
 import java.util.List;
+import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Row;
 import org.longform.options.Options;
 
@@ -27,6 +28,7 @@ public final class JavaUdfs {
       options = options.and(Options.ofCall(JavaValues.stringMap(last)));
       plain = plain.subList(0, plain.size() - 1);
     }
-    return FunctionEvaluation.evaluate(SqlFunctions.byWord(word), form, plain, options);
+    PreparedCall call = new PreparedCall(SqlFunctions.byWord(word), form, plain, options);
+    return FunctionEvaluation.evaluate(List.of(call), new TaskListener(TaskContext.get()))[0];
   }
 }

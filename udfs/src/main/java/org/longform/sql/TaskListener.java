@@ -22,6 +22,9 @@ public class TaskListener implements ReadListener {
     return task != null && task.isInterrupted();
   }
 
+  /** So many answers were known already. */
+  public void answersReused(int count) {}
+
   /**
    * Ends a task that Spark killed: rows whose reading was cut off must not be kept as failed ones.
    */

@@ -25,6 +25,16 @@ public interface DeviceProvider {
   }
 
   /**
+   * Threads to open it with when the user gave no number.
+   *
+   * @param taskCores cores of one of the tasks that will call it at once
+   * @param processCores cores of all of them together
+   */
+  default int defaultThreads(int taskCores, int processCores) {
+    return taskCores;
+  }
+
+  /**
    * Opens the device.
    *
    * @param threads threads one operation may use, at least 1

@@ -54,6 +54,15 @@ final class BlockForward implements AutoCloseable {
    * @param taps what every attention reports
    */
   Result read(int[] ids, int needed, AttendTaps taps) {
+    Kernels.Turn turn = kernels.turn();
+    try {
+      return layers(ids, needed, taps);
+    } finally {
+      turn.close();
+    }
+  }
+
+  private Result layers(int[] ids, int needed, AttendTaps taps) {
     pollCancelled();
     int tokens = ids.length;
     Scratch.Block block = scratch.block(tokens);

@@ -43,7 +43,15 @@ public interface BlockFormat {
     private static final Map<DType, BlockFormat> ALL = new EnumMap<>(DType.class);
 
     static {
-      for (BlockFormat format : new BlockFormat[] {new Q8Block(), new Q4Block()}) {
+      for (BlockFormat format :
+          new BlockFormat[] {
+            new Q8Block(),
+            new Q4Block(),
+            new Q5Block(),
+            new Q4KBlock(),
+            new Q5KBlock(),
+            new Q6KBlock()
+          }) {
         ALL.put(format.dtype(), format);
       }
     }

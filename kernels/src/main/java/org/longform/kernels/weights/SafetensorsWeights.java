@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -81,6 +82,11 @@ public final class SafetensorsWeights implements WeightSource {
   @Override
   public boolean contains(String name) {
     return places.containsKey(name);
+  }
+
+  @Override
+  public Optional<Shape> shape(String name) {
+    return Optional.ofNullable(places.get(name)).map(file -> file.tensors().get(name).shape());
   }
 
   @Override

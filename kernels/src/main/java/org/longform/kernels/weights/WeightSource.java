@@ -1,5 +1,6 @@
 package org.longform.kernels.weights;
 
+import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
@@ -15,6 +16,9 @@ public interface WeightSource extends AutoCloseable {
   Tensor tensor(String name, Shape expected);
 
   boolean contains(String name);
+
+  /** The shape of a tensor; empty if it is missing. */
+  Optional<Shape> shape(String name);
 
   /** Bytes of all tensors. */
   long bytes();

@@ -7,6 +7,8 @@ import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.context.Parameter;
+import org.longform.kernels.device.DeviceProvider;
+import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.models.LoadedModel;
@@ -35,7 +37,12 @@ final class InspectCommand implements Callable<Integer> {
     Options options = OptionFlags.given(command.commandLine().getParseResult());
     LongformRuntime.validate(options);
     try {
-      show(LongformRuntime.model(options), CacheOptions.dtypeOf(options));
+      LoadedModel model = LongformRuntime.model(options);
+      show(model, CacheOptions.dtypeOf(options));
+      devices(model, options);
+      for (ContextFactory strategy : ContextStrategies.ALL) {
+        show(strategy, model.decoder().limits());
+      }
     } finally {
       LongformRuntime.shutdown();
     }
@@ -63,7 +70,6 @@ final class InspectCommand implements Callable<Integer> {
         "%d bits each, %,d bytes in all",
         Math.round((double) model.decoder().mappedBytes() * BITS_PER_BYTE / parameters),
         model.decoder().mappedBytes());
-    line("device", "%s, with %,d bytes of its own", model.device(), model.decoder().ownedBytes());
     line("vocabulary", "%,d tokens", spec.vocabulary());
     line("trained window", "%,d tokens", spec.trainedWindow());
     line(
@@ -71,8 +77,27 @@ final class InspectCommand implements Callable<Integer> {
         "%,d bytes for each token as %s",
         model.decoder().kvBytesPerToken(kvDType),
         kvDType);
-    for (ContextFactory strategy : ContextStrategies.ALL) {
-      show(strategy, model.decoder().limits());
+  }
+
+  /** The device in use, and of each other why not. */
+  private void devices(LoadedModel model, Options options) {
+    for (DeviceProvider device : Devices.ALL) {
+      String name = device.name();
+      if (name.equals(model.device())) {
+        line(
+            "device",
+            "%s, %d threads, %,d bytes of its own%s",
+            name,
+            LongformRuntime.threads(options, device),
+            model.decoder().ownedBytes(),
+            device.detail().map(detail -> "; " + detail).orElse(""));
+      } else {
+        line(
+            "",
+            "not %s: %s",
+            name,
+            device.whyUnavailable().orElse("it works here, but was not chosen"));
+      }
     }
   }
 

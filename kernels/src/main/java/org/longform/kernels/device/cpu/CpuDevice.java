@@ -69,6 +69,12 @@ public final class CpuDevice implements DeviceProvider {
                             .collect(Collectors.joining())));
   }
 
+  /** All cores: one pool serves every task and lends a task only threads that no other needs. */
+  @Override
+  public int defaultThreads(int taskCores, int processCores) {
+    return processCores;
+  }
+
   @Override
   public Kernels open(int threads) {
     if (threads < 1) {

@@ -1,0 +1,111 @@
+// How much attention each cached row got: a second pass over the keys, since only after the first is the
+// sum known that each exponential is a part of.
+
+namespace longform {
+namespace LONGFORM_ISA {
+
+// The largest logit of each query and head, and one over its sum of exponentials, as (T, H, 2).
+struct MassJob {
+  const kernels_attention *call;
+  const float *sums;
+  int64_t block_tokens;
+};
+
+// Keys of one piece: enough to pack the queries for, few enough that many threads have work.
+constexpr int64_t kMassKeys = 512;
+
+inline int64_t list_length(const kernels_segment &segment, int64_t group) {
+  const int64_t begin = segment.run_starts[group], end = segment.run_starts[group + 1];
+  return begin == end ? 0 : segment.runs[end - 1].index + segment.runs[end - 1].count;
+}
+
+// Adds the mass of a tile's rows from the queries of a part.
+inline void add_mass(const MassJob &job, const Part &part, const Tile &tile, Workspace &work, float *mass) {
+  const bool whole = sees_whole(part, tile);
+  const int64_t rows = part.rows();
+  for (int64_t first = 0; first < rows; first += kSumRows) {
+    const int count = rows - first < kSumRows ? static_cast<int>(rows - first) : kSumRows;
+    const ScoreRows block(part, tile, whole, first, count);
+    if (block.low >= block.high) continue;
+    block.multiply(work);
+    for (int i = 0; i < count; i++) {
+      float *scores = work.scores + i * kTileKeys;
+      if (!block.mask(i, scores)) continue;
+      const int64_t token = part.from + (first + i) / part.heads;
+      const float *sum = job.sums + (token * part.call->heads + block.head(i)) * 2;
+      const simd::f32 largest = simd::set(sum[0]), inverse = simd::set(sum[1]);
+      for (int j = block.begin(); j < block.end(); j += simd::W) {
+        simd::store(scores + j, simd::mul(exp(simd::sub(simd::load(scores + j), largest)), inverse));
+      }
+      // a query whose sum is not a number must not reach the rows that it does not see
+      for (int j = block.low; j < block.high; j++) {
+        if (whole || block.sees(i, j)) mass[j] += scores[j];
+      }
+    }
+  }
+}
+
+// Mass of the rows of one list from `begin` to `end` (places).
+inline void list_mass(const MassJob &job, const kernels_segment &segment, int64_t group, Places places,
+                      Workspace &work, float *mass) {
+  const kernels_attention &call = *job.call;
+  OffsetTable &offsets = offset_table();
+  Tile tile;
+  for (int64_t i = places.from; i < places.to; i++) mass[i] = 0;
+  for (int64_t kv_head = 0; kv_head < call.layout->kv_heads; kv_head++) {
+    for (int64_t from = 0; from < call.tokens; from += job.block_tokens) {
+      const int64_t to = from + job.block_tokens < call.tokens ? from + job.block_tokens : call.tokens;
+      each_part(call, segment, kv_head, from, to, [&](const Part &part) {
+        if (part.group != group) return;
+        Places seen = places_in_sight(part);
+        if (seen.from < places.from) seen.from = places.from;
+        if (seen.to > places.to) seen.to = places.to;
+        if (seen.from >= seen.to) return;
+        Origin origin(part);
+        origin.begin(part, offsets, work);
+        TileReader reader(part, seen);
+        while (reader.next(tile)) {
+          origin.prepare(part, tile, offsets, work);
+          add_mass(job, part, tile, work, mass + tile.place);
+        }
+      });
+    }
+  }
+}
+
+// Pieces are parts of lists, in order; each adds up what all heads and queries give its rows, so that
+// the order of additions is always the same.
+inline void mass_piece(const void *data, int64_t piece, Arena &scratch) {
+  const MassJob &job = *static_cast<const MassJob *>(data);
+  const kernels_attention &call = *job.call;
+  const int64_t rows = job.block_tokens * (call.heads / call.layout->kv_heads);
+  Workspace work(call, rows, scratch.reserve(Workspace::floats(call, rows) * 4));
+  float *mass = call.column_mass;
+  for (int64_t s = 0; s < call.segment_count; s++) {
+    const kernels_segment &segment = call.segments[s];
+    for (int64_t group = 0; group < segment.groups; group++) {
+      const int64_t length = list_length(segment, group);
+      const int64_t pieces = (length + kMassKeys - 1) / kMassKeys;
+      if (piece < pieces) {
+        const int64_t from = piece * kMassKeys;
+        list_mass(job, segment, group, {from, from + kMassKeys < length ? from + kMassKeys : length}, work, mass);
+        return;
+      }
+      piece -= pieces;
+      mass += length;
+    }
+  }
+}
+
+inline int64_t mass_pieces(const kernels_attention &call) {
+  int64_t pieces = 0;
+  for (int64_t s = 0; s < call.segment_count; s++) {
+    for (int64_t group = 0; group < call.segments[s].groups; group++) {
+      pieces += (list_length(call.segments[s], group) + kMassKeys - 1) / kMassKeys;
+    }
+  }
+  return pieces;
+}
+
+}  // namespace LONGFORM_ISA
+}  // namespace longform

@@ -1,0 +1,20 @@
+package org.longform.spark.plan
+
+import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
+import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
+
+/** Makes [[ReadDocuments]] physical. */
+object PlanReading extends SparkStrategy {
+  override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
+    case ReadDocuments(calls, results, child) => Seq(ReadDocumentsExec(calls, results, planLater(child)))
+    case _                                    => Nil
+  }
+
+  /** Gives sessions the rule and the strategy. */
+  def inject(extensions: SparkSessionExtensions): Unit = {
+    // by then filters and columns have been pushed down; what was pushed below stays there
+    extensions.injectPreCBORule(_ => ExtractCalls)
+    extensions.injectPlannerStrategy(_ => PlanReading)
+  }
+}

@@ -1,0 +1,10 @@
+package org.longform.read;
+
+/**
+ * A document to be read, by whatever asks.
+ *
+ * @param text the document; may be of any length
+ * @param rowKey what tells this row from others, so that sampling is repeatable wherever it runs
+ * @param listener progress and cancellation
+ */
+record Document(String text, String rowKey, ReadListener listener) {}

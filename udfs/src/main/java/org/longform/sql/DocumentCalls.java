@@ -1,0 +1,57 @@
+package org.longform.sql;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.longform.runtime.LongformRuntime;
+
+/**
+ * The calls that an operator evaluates together for each row, so that those of one document share a
+ * reading of it.
+ */
+public final class DocumentCalls implements Serializable {
+  private static final long serialVersionUID = 1L;
+
+  private final CatalystFunction[] functions;
+
+  /**
+   * @param calls each {@link FunctionExpression#readsDocuments}
+   */
+  public DocumentCalls(List<FunctionExpression> calls) {
+    functions =
+        calls.stream()
+            .map(call -> (CatalystFunction) call.function())
+            .toArray(CatalystFunction[]::new);
+  }
+
+  /**
+   * Evaluates all calls of one row.
+   *
+   * @param arguments for each call its arguments
+   * @return for each call its value as Catalyst holds it, null for NULL
+   */
+  public Object[] evaluate(InternalRow[] arguments, TaskListener listener) {
+    List<PreparedCall> prepared = new ArrayList<>();
+    for (int i = 0; i < functions.length; i++) {
+      prepared.add(functions[i].prepare(arguments[i]));
+    }
+    Object[] results = FunctionEvaluation.evaluate(prepared, listener);
+    for (int i = 0; i < functions.length; i++) {
+      results[i] = functions[i].toCatalyst(results[i]);
+    }
+    return results;
+  }
+
+  /** One line for EXPLAIN on how the calls will run. */
+  public String describe() {
+    List<String> each = new ArrayList<>();
+    for (CatalystFunction function : functions) {
+      String how = LongformRuntime.explain(function.sessionOptions());
+      if (!each.contains(how)) {
+        each.add(how);
+      }
+    }
+    return String.join("; ", each);
+  }
+}
