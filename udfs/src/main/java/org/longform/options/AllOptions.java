@@ -10,6 +10,7 @@ public final class AllOptions {
           PromptOptions.GROUP,
           GenerationOptions.GROUP,
           ContextOptions.GROUP,
+          CacheOptions.GROUP,
           OutputOptions.GROUP,
           RuntimeOptions.GROUP);
 

@@ -12,6 +12,7 @@ import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.models.LoadedModel;
+import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
@@ -51,7 +52,9 @@ final class Reading implements AutoCloseable {
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens(prefix.length);
     ContextStrategy strategy = strategy(model, options);
-    this.session = model.decoder().open(strategy, new SessionOptions(() -> listener().cancelled()));
+    SessionOptions sessionOptions =
+        new SessionOptions(() -> listener().cancelled(), CacheOptions.dtypeOf(options));
+    this.session = model.decoder().open(strategy, sessionOptions);
     if (strategy.dependsOnPromptLength()) {
       session.expectPromptTokens(promptTokens(first));
     }

@@ -21,6 +21,7 @@ import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelRevision;
+import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
@@ -190,7 +191,7 @@ public final class LongformRuntime {
               context.name(),
               location.name(),
               device.name(),
-              spec.kvShape().bytesPerToken(),
+              spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken(),
               bounded ? " of a bounded number" : "",
               refusals(device));
     } catch (LongformException e) {

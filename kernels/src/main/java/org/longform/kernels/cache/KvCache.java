@@ -12,6 +12,7 @@ import org.longform.kernels.tensor.Tensor;
 public final class KvCache implements AutoCloseable {
   private final KvShape shape;
   private final PageTable pages = new PageTable();
+  private final RowWriter writer;
   private Rows held = Rows.none();
   private Rows visible = Rows.none();
   private long length;
@@ -19,6 +20,7 @@ public final class KvCache implements AutoCloseable {
 
   public KvCache(KvShape shape) {
     this.shape = shape;
+    this.writer = new RowWriter(shape);
   }
 
   public KvShape shape() {
@@ -68,8 +70,7 @@ public final class KvCache implements AutoCloseable {
    * @param values (T, kvHeads*headDim)
    */
   public void put(int layer, Tensor keys, Tensor values) {
-    int headDim = shape.headDim();
-    long width = (long) shape.kvHeads() * headDim;
+    long width = (long) shape.kvHeads() * shape.headDim();
     if (keys.rows() != reserved
         || values.rows() != reserved
         || keys.elements() != reserved * width) {
@@ -78,24 +79,14 @@ public final class KvCache implements AutoCloseable {
           "Cannot store keys %s and values %s: %d rows of %d are reserved."
               .formatted(keys.shape(), values.shape(), reserved, width));
     }
-    float[] row = new float[Math.toIntExact(width)];
-    for (int t = 0; t < reserved; t++) {
+    for (int t = 0; t < reserved; ) {
       Page page = page(length + t);
-      keys.read(t * width, row);
-      store(row, page, page.keyOffset(layer, 0, (int) ((length + t) % Page.ROWS)));
-      values.read(t * width, row);
-      store(
-          row,
-          page,
-          page.keyOffset(layer, 0, (int) ((length + t) % Page.ROWS)) + page.valueStride());
-    }
-  }
-
-  /** Writes all heads of one token, the first at byte {@code at}. */
-  private void store(float[] row, Page page, long at) {
-    int headDim = shape.headDim();
-    for (int g = 0; g < shape.kvHeads(); g++) {
-      shape.dtype().encode(row, g * headDim, headDim, page.memory(), at + g * page.headStride());
+      int row = (int) ((length + t) % Page.ROWS);
+      int count = Math.min(reserved - t, Page.ROWS - row);
+      long at = page.keyOffset(layer, 0, row);
+      writer.write(keys, t, count, page, at);
+      writer.write(values, t, count, page, at + page.valueStride());
+      t += count;
     }
   }
 

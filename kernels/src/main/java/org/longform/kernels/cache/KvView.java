@@ -105,10 +105,10 @@ public final class KvView {
       page.memory().read(at, target, offset, count * headDim());
       return;
     }
+    byte[] stored = new byte[count * rowBytes()];
+    page.memory().readBytes(at, stored, 0, stored.length);
     for (int i = 0; i < count; i++) {
-      dtype()
-          .decode(
-              page.memory(), at + (long) i * rowBytes(), target, offset + i * headDim(), headDim());
+      dtype().decode(stored, i * rowBytes(), target, offset + i * headDim(), headDim());
     }
   }
 }

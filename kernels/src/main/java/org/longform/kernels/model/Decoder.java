@@ -3,6 +3,7 @@ package org.longform.kernels.model;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.device.Kernels;
@@ -75,9 +76,9 @@ public final class Decoder implements AutoCloseable {
     return weights.ownedBytes();
   }
 
-  /** Bytes of the keys and values of one token. */
-  public long kvBytesPerToken() {
-    return spec.kvShape().bytesPerToken();
+  /** Bytes of the keys and values of one token, stored in this way. */
+  public long kvBytesPerToken(KvDType dtype) {
+    return spec.kvShape(dtype).bytesPerToken();
   }
 
   /** A session for one document, never cancelled. */

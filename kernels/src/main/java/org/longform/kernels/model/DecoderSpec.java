@@ -1,6 +1,7 @@
 package org.longform.kernels.model;
 
 import java.util.Set;
+import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.cache.KvShape;
 
 /**
@@ -88,7 +89,8 @@ public record DecoderSpec(
     return 1 / Math.sqrt(headDim);
   }
 
-  public KvShape kvShape() {
-    return new KvShape(layers, kvHeads, headDim);
+  /** Sizes of a cache that stores keys and values in this way. */
+  public KvShape kvShape(KvDType dtype) {
+    return new KvShape(layers, kvHeads, headDim, dtype);
   }
 }

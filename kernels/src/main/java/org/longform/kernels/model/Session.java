@@ -69,7 +69,7 @@ public final class Session implements AutoCloseable {
   static Session start(Decoder decoder, ContextStrategy strategy, SessionOptions options) {
     Objects.requireNonNull(strategy, "strategy");
     Objects.requireNonNull(options, "options");
-    KvCache cache = new KvCache(decoder.spec().kvShape());
+    KvCache cache = new KvCache(decoder.spec().kvShape(options.kvDType()));
     return opened(decoder, strategy, options, cache, new PendingTokens());
   }
 

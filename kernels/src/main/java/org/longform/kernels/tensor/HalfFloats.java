@@ -2,6 +2,9 @@ package org.longform.kernels.tensor;
 
 /** The two 16-bit floating point formats. Widening is exact for every bit pattern. */
 public final class HalfFloats {
+  // the bits of 65504 as float32
+  private static final int LARGEST_F16 = 0x477fe000;
+
   private HalfFloats() {}
 
   public static void widen(DType dtype, short[] bits, int count, float[] target, int offset) {
@@ -56,6 +59,20 @@ public final class HalfFloats {
     }
     int odd = (magnitude >>> 13) & 1;
     return (short) (sign | ((magnitude - 0x38000000 + 0xfff + odd) >>> 13));
+  }
+
+  /** As {@link #toF16}, but what is too large becomes the largest finite value, 65504. */
+  public static short toFiniteF16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    int sign = (bits >>> 16) & 0x8000;
+    int magnitude = bits & 0x7fffffff;
+    if (magnitude >= 0x38800000 && magnitude < LARGEST_F16) {
+      int odd = (magnitude >>> 13) & 1;
+      return (short) (sign | ((magnitude - 0x38000000 + 0xfff + odd) >>> 13));
+    }
+    return magnitude >= LARGEST_F16 && magnitude <= 0x7f800000
+        ? (short) (sign | 0x7bff)
+        : toF16(value);
   }
 
   /** Nearest bfloat16, ties to even. */

@@ -1,5 +1,6 @@
 package org.longform.kernels.model
 
+import org.longform.kernels.cache.KvDType
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.tensor.Memory
 import org.longform.kernels.weights.TempDirectory
@@ -75,7 +76,7 @@ class DecoderSuite extends AnyFunSuite {
     withDecoder(model) { decoder =>
       assert(decoder.limits().trainedWindow() === 64)
       assert(decoder.limits().layers() === 3)
-      assert(decoder.kvBytesPerToken() === 3 * 2 * 8 * 2 * 4)
+      assert(decoder.kvBytesPerToken(KvDType.F32) === 3 * 2 * 8 * 2 * 4)
       assert(decoder.mappedBytes() === model.weights.values.map(_.length * 4L).sum)
       assert(decoder.ownedBytes() === 0)
     }

@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicInteger
 import scala.collection.mutable
 
 import org.longform.kernels.attention.{AttentionPlan, ColumnMass}
-import org.longform.kernels.cache.Rows
+import org.longform.kernels.cache.{KvDType, Rows}
 import org.longform.kernels.context.{ContextStrategy, PlanRequest}
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.model.SessionFixtures._
@@ -191,7 +191,7 @@ class SessionSuite extends AnyFunSuite {
         assert(stats.prefilledTokens() === 42)
         assert(stats.decodedTokens() === 2)
         assert(stats.attendedTokens() === 16 + 32 + 40 + 42 + 43 + 44)
-        assert(stats.kvBytes() === 64 * decoder.kvBytesPerToken())
+        assert(stats.kvBytes() === 64 * decoder.kvBytesPerToken(KvDType.F32))
         assert(stats.peakKvBytes() === stats.kvBytes())
       }
     }
@@ -203,8 +203,8 @@ class SessionSuite extends AnyFunSuite {
         (0 until 10).foreach(_ => session.feed(ids, 0, 32))
         assert(session.length() === 320)
         assert(session.stats().attendedTokens() === 32 + 9 * 44)
-        assert(session.stats().kvBytes() <= 3 * 64 * decoder.kvBytesPerToken())
-        assert(session.stats().peakKvBytes() <= 3 * 64 * decoder.kvBytesPerToken())
+        assert(session.stats().kvBytes() <= 3 * 64 * decoder.kvBytesPerToken(KvDType.F32))
+        assert(session.stats().peakKvBytes() <= 3 * 64 * decoder.kvBytesPerToken(KvDType.F32))
         assert(session.logits().forall(x => !x.isNaN && !x.isInfinite))
       }
     }

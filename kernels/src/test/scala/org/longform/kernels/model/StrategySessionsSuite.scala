@@ -2,6 +2,7 @@ package org.longform.kernels.model
 
 import scala.collection.JavaConverters._
 
+import org.longform.kernels.cache.KvDType
 import org.longform.kernels.context.{ContextFactory, ContextStrategies, ContextStrategy, Promise}
 import org.longform.kernels.device.Devices
 import org.longform.kernels.model.SessionFixtures._
@@ -65,7 +66,7 @@ class StrategySessionsSuite extends AnyFunSuite {
             val peak = session.stats().peakKvBytes()
             (0 until 6).foreach(_ => session.feed(document, 0, 256))
             // first tokens, window and block lie on pages whose number varies by one
-            assert(session.stats().peakKvBytes() <= peak + 64 * decoder.kvBytesPerToken())
+            assert(session.stats().peakKvBytes() <= peak + 64 * decoder.kvBytesPerToken(KvDType.F32))
           }
         }
       }

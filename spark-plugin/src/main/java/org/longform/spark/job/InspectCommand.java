@@ -2,6 +2,7 @@ package org.longform.spark.job;
 
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
@@ -11,6 +12,7 @@ import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.models.LoadedModel;
+import org.longform.options.CacheOptions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
 import picocli.CommandLine.Command;
@@ -36,7 +38,7 @@ final class InspectCommand implements Callable<Integer> {
     LongformRuntime.validate(options);
     try {
       LoadedModel model = LongformRuntime.model(options);
-      show(model);
+      show(model, CacheOptions.dtypeOf(options));
       devices(model, options);
       for (ContextFactory strategy : ContextStrategies.ALL) {
         show(strategy, model.decoder().limits());
@@ -47,7 +49,7 @@ final class InspectCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void show(LoadedModel model) {
+  private void show(LoadedModel model, KvDType kvDType) {
     DecoderSpec spec = model.decoder().spec();
     long parameters = parameters(spec);
     line("model", "%s", model.location().name());
@@ -70,7 +72,11 @@ final class InspectCommand implements Callable<Integer> {
         model.decoder().mappedBytes());
     line("vocabulary", "%,d tokens", spec.vocabulary());
     line("trained window", "%,d tokens", spec.trainedWindow());
-    line("KV cache", "%,d bytes for each token", model.decoder().kvBytesPerToken());
+    line(
+        "KV cache",
+        "%,d bytes for each token as %s",
+        model.decoder().kvBytesPerToken(kvDType),
+        kvDType);
   }
 
   /** The device in use, and of each other why not. */

@@ -1,0 +1,38 @@
+package org.longform.kernels.cache;
+
+import org.longform.kernels.tensor.Tensor;
+
+/** Stores rows of keys or values in pages. Its buffers stay from call to call. */
+final class RowWriter {
+  private final KvShape shape;
+  // (rows, G*D) as they come, and (rows) of one head as they are stored
+  private float[] wide = new float[0];
+  private byte[] stored = new byte[0];
+
+  RowWriter(KvShape shape) {
+    this.shape = shape;
+  }
+
+  /**
+   * Stores rows {@code from} to {@code from + count} side by side in one page.
+   *
+   * @param rows (T, G*D)
+   * @param at byte offset of the first head of the first row
+   */
+  void write(Tensor rows, long from, int count, Page page, long at) {
+    int headDim = shape.headDim();
+    int width = shape.kvHeads() * headDim;
+    int rowBytes = shape.rowBytes();
+    if (wide.length < count * width) {
+      wide = new float[count * width];
+      stored = new byte[count * rowBytes];
+    }
+    rows.read(from * width, wide, 0, count * width);
+    for (int g = 0; g < shape.kvHeads(); g++) {
+      for (int i = 0; i < count; i++) {
+        shape.dtype().encode(wide, i * width + g * headDim, headDim, stored, i * rowBytes);
+      }
+      page.memory().writeBytes(at + g * page.headStride(), stored, 0, count * rowBytes);
+    }
+  }
+}

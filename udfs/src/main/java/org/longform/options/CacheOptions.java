@@ -1,0 +1,35 @@
+package org.longform.options;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import org.longform.kernels.cache.KvDType;
+
+/** How the keys and values of a document are kept while it is read. */
+public final class CacheOptions {
+  public static final Option<String> KV_DTYPE =
+      Option.choice("kv-dtype", Stream.of(KvDType.values()).map(CacheOptions::word).toList())
+          .doc(
+              "How each number of the keys and values is stored: `f32` as it was computed, `f16` in"
+                  + " half the memory, `q8` (8 bits and a scale for each 32) in little more than a"
+                  + " quarter.")
+          .alias("cache_type_k", "cache_type_v", "kv_cache_dtype")
+          .defaultValue(word(KvDType.F16));
+
+  static final OptionGroup GROUP =
+      new OptionGroup(
+          "Cache",
+          "How the keys and values of a document are kept while it is read.",
+          List.of(KV_DTYPE));
+
+  private CacheOptions() {}
+
+  /** How keys and values are stored. */
+  public static KvDType dtypeOf(Options options) {
+    return KvDType.valueOf(options.get(KV_DTYPE).toUpperCase(Locale.ROOT));
+  }
+
+  private static String word(KvDType dtype) {
+    return dtype.name().toLowerCase(Locale.ROOT);
+  }
+}
