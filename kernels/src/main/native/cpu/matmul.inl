@@ -61,7 +61,7 @@ inline void with_float_format(int64_t dtype, Operation operation) {
   }
 }
 
-struct Part {
+struct ProductPart {
   const kernels_product *product;
   const uint8_t *weight;
   int64_t row_bytes;
@@ -70,7 +70,7 @@ struct Part {
   int64_t split;
 };
 
-inline Part part_of(const MatmulJob &job, int64_t piece) {
+inline ProductPart part_of(const MatmulJob &job, int64_t piece) {
   int64_t i = 0;
   for (; piece >= job.pieces_of(i); i++) piece -= job.pieces_of(i);
   const kernels_product &product = job.products[i];
@@ -82,7 +82,7 @@ inline Part part_of(const MatmulJob &job, int64_t piece) {
 
 inline void few_tokens_piece(const void *data, int64_t piece, Arena &) {
   const MatmulJob &job = *static_cast<const MatmulJob *>(data);
-  const Part part = part_of(job, piece);
+  const ProductPart part = part_of(job, piece);
   const auto meet = [&](auto format, const auto &x) {
     matmul_rows<decltype(format)>(part.weight, part.row_bytes, part.from, part.to, x, job.tokens, part.product->out,
                                   part.product->outer);
@@ -102,7 +102,7 @@ inline void with_tokens(int tokens, Operation operation) {
 }
 
 template <typename Format>
-inline void quantised_piece(const MatmulJob &job, const Part &part, Arena &scratch) {
+inline void quantised_piece(const MatmulJob &job, const ProductPart &part, Arena &scratch) {
   const Tiling tiling = {job.tokens, dots::TOKENS};
   const int64_t blocks = job.inner / 32, most = blocks < kPanelInner / 32 ? blocks : kPanelInner / 32;
   uint8_t *panel = static_cast<uint8_t *>(scratch.reserve(most * panel_block<Format>()));
@@ -123,7 +123,7 @@ inline void quantised_piece(const MatmulJob &job, const Part &part, Arena &scrat
 }
 
 template <typename Format>
-inline void float_piece(const MatmulJob &job, const Part &part, Arena &scratch) {
+inline void float_piece(const MatmulJob &job, const ProductPart &part, Arena &scratch) {
   const Tiling tiling = {job.tokens, dots::FLOAT_TOKENS};
   const int64_t most = job.inner < kFloatPanelInner ? job.inner : kFloatPanelInner;
   float *panel = static_cast<float *>(scratch.reserve(most * P * 4));
@@ -145,7 +145,7 @@ inline void float_piece(const MatmulJob &job, const Part &part, Arena &scratch) 
 
 inline void many_tokens_piece(const void *data, int64_t piece, Arena &scratch) {
   const MatmulJob &job = *static_cast<const MatmulJob *>(data);
-  const Part part = part_of(job, piece);
+  const ProductPart part = part_of(job, piece);
   with_format(part.product->dtype, [&](auto format) { quantised_piece<decltype(format)>(job, part, scratch); });
   with_float_format(part.product->dtype, [&](auto format) { float_piece<decltype(format)>(job, part, scratch); });
 }

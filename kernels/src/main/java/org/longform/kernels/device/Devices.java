@@ -3,6 +3,7 @@ package org.longform.kernels.device;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.longform.kernels.device.cpu.CpuDevice;
 import org.longform.kernels.device.nd4j.Nd4jDevice;
 import org.longform.kernels.device.reference.ReferenceDevice;
 import org.longform.kernels.error.ErrorClass;
@@ -12,7 +13,8 @@ import org.slf4j.LoggerFactory;
 
 /** The list of devices, fastest first. To add one: one provider, one line here. */
 public final class Devices {
-  public static final List<DeviceProvider> ALL = List.of(new Nd4jDevice(), new ReferenceDevice());
+  public static final List<DeviceProvider> ALL =
+      List.of(new CpuDevice(), new Nd4jDevice(), new ReferenceDevice());
 
   /** The word for "the first in the list that works here". */
   public static final String AUTO = "auto";
