@@ -6,14 +6,6 @@
 namespace longform {
 namespace LONGFORM_ISA {
 
-inline float half_to_float(const uint8_t *p) {
-  uint16_t padded[simd::W] = {0};
-  std::memcpy(padded, p, 2);
-  float wide[simd::W];
-  simd::store(wide, simd::load_f16(padded));
-  return wide[0];
-}
-
 // Blocks of 32 that begin with a float16 scale.
 template <typename Block>
 struct Plain {
@@ -21,11 +13,11 @@ struct Plain {
   static constexpr bool MINS = false;
   static constexpr int64_t SPAN_BYTES = 8 * Block::BYTES;
 
-  static dots::scales<8> scales(const uint8_t *span) { return dots::halves(span, Block::BYTES); }
+  static dots::scales<8> scales(const uint8_t *span) { return dots::template halves<Block::BYTES>(span); }
   // of the last blocks of a row, fewer than eight
   static dots::scales<8> scales(const uint8_t *span, int64_t blocks) {
     float d[8] = {0};
-    for (int64_t b = 0; b < blocks; b++) d[b] = half_to_float(span + b * Block::BYTES);
+    for (int64_t b = 0; b < blocks; b++) d[b] = dots::half_to_float(span + b * Block::BYTES);
     return dots::floats(d);
   }
   static auto codes(const uint8_t *row, int64_t block) {
@@ -71,14 +63,14 @@ struct Super {
     uint32_t w[3];
     std::memcpy(w, span + 4, 12);
     const uint64_t high = (w[2] & 0x0f0f0f0f) | ((w[0] >> 2) & 0x30303030);
-    return dots::bytes((w[0] & 0x3f3f3f3f) | (high << 32), half_to_float(span));
+    return dots::bytes((w[0] & 0x3f3f3f3f) | (high << 32), dots::half_to_float(span));
   }
   static dots::scales<8> scales(const uint8_t *span, int64_t) { return scales(span); }
   static dots::scales<8> mins(const uint8_t *span) {
     uint32_t w[3];
     std::memcpy(w, span + 4, 12);
     const uint64_t high = ((w[2] >> 4) & 0x0f0f0f0f) | ((w[1] >> 2) & 0x30303030);
-    return dots::bytes((w[1] & 0x3f3f3f3f) | (high << 32), half_to_float(span + 2));
+    return dots::bytes((w[1] & 0x3f3f3f3f) | (high << 32), dots::half_to_float(span + 2));
   }
   static auto codes(const uint8_t *row, int64_t block) {
     return dots::template centred<Block::BITS, 0>(
@@ -114,7 +106,7 @@ struct Q6_K {
   static constexpr int64_t SPAN_BYTES = 210;
 
   static dots::scales<16> scales(const uint8_t *span) {
-    return dots::signed_bytes(span + 192, half_to_float(span + 208));
+    return dots::signed_bytes(span + 192, dots::half_to_float(span + 208));
   }
   static dots::scales<16> scales(const uint8_t *span, int64_t) { return scales(span); }
   static auto codes(const uint8_t *row, int64_t block) {

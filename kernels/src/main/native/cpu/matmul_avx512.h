@@ -2,43 +2,21 @@
 // unsigned side, signed ones plus 128, and the sum of the activations takes the excess away again.
 #pragma once
 
+#include "matmul_x86.h"
 #include "simd_avx512.h"
 
 namespace longform {
 namespace LONGFORM_ISA {
 
-struct dots {
-  // codes of a row that are met with as many activations at once
-  static constexpr int UNIT = 64;
+struct dots : dots_x86 {
   // tile of an integer product and of a float one: 32 registers, one multiplication a cycle
   static constexpr int TOKENS = 6;
   static constexpr int FLOAT_TOKENS = 12;
-  // rows that are read together, and tokens that share a reading
+  // rows that are read together
   static constexpr int ROWS = 4;
 
-  using half = __m256i;  // 32 codes
-  using codes = __m512i;
   using i32 = __m512i;
 
-  // Factors of 256 neighbours of a row, one for 32 (N = 8) or for 16 of them (N = 16).
-  template <int N>
-  struct scales {
-    __m512 v;
-  };
-
-  // --- codes ---
-
-  static half load32(const uint8_t *p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i *>(p)); }
-  // 16 low halves of bytes, then the 16 high ones
-  static half nibbles(const uint8_t *p) {
-    const __m256i twice = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
-    return _mm256_and_si256(_mm256_srlv_epi64(twice, _mm256_setr_epi64x(0, 0, 4, 4)), _mm256_set1_epi8(15));
-  }
-  static half bits(half v, int shift, int mask) {
-    return _mm256_and_si256(_mm256_srli_epi16(v, shift), _mm256_set1_epi8(static_cast<char>(mask)));
-  }
-  // low + 16 * high
-  static half with_high(half low, half high) { return _mm256_or_si256(low, _mm256_slli_epi16(high, 4)); }
   static half with_high_bits(half low, uint32_t high) {
     return _mm256_mask_add_epi8(low, high, low, _mm256_set1_epi8(16));
   }
@@ -47,77 +25,31 @@ struct dots {
     return BITS == 8 ? _mm256_xor_si256(v, _mm256_set1_epi8(-128)) : v;
   }
 
-  // 64 codes from block `unit * 2` of 32 on; one past the last block is left out
-  template <typename Format>
-  static codes unit(const uint8_t *row, int64_t unit) {
-    return _mm512_inserti64x4(_mm512_castsi256_si512(Format::codes(row, 2 * unit)), Format::codes(row, 2 * unit + 1),
-                              1);
-  }
-  template <typename Format>
-  static codes unit_until(const uint8_t *row, int64_t unit, int64_t blocks) {
-    const __m512i first = _mm512_zextsi256_si512(Format::codes(row, 2 * unit));
-    return 2 * unit + 1 < blocks ? _mm512_inserti64x4(first, Format::codes(row, 2 * unit + 1), 1) : first;
-  }
-  // a unit as vectors of groups of four codes
-  static constexpr int UNIT_VECTORS = 1;
-  static __m512 groups(codes v, int) { return _mm512_castsi512_ps(v); }
+  // --- a block of a row with a token's ---
 
-  // --- scales ---
-
-  static scales<8> halves(const uint8_t *p, int64_t stride) {
-    const __m128i h = _mm_set_epi16(half_at(p + 7 * stride), half_at(p + 6 * stride), half_at(p + 5 * stride),
-                                    half_at(p + 4 * stride), half_at(p + 3 * stride), half_at(p + 2 * stride),
-                                    half_at(p + stride), half_at(p));
-    return {_mm512_zextps256_ps512(_mm256_cvtph_ps(h))};
-  }
-  static scales<8> floats(const float *p) { return {_mm512_zextps256_ps512(_mm256_loadu_ps(p))}; }
-  static scales<8> bytes(uint64_t eight, float d) {
-    const __m256i wide = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(eight)));
-    return {_mm512_zextps256_ps512(_mm256_mul_ps(_mm256_cvtepi32_ps(wide), _mm256_set1_ps(d)))};
-  }
-  static scales<16> signed_bytes(const uint8_t *p, float d) {
-    const __m512i wide = _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i *>(p)));
-    return {_mm512_mul_ps(_mm512_cvtepi32_ps(wide), _mm512_set1_ps(d))};
-  }
-  static scales<8> times(scales<8> s, const float *x) {
-    return {_mm512_mul_ps(s.v, _mm512_zextps256_ps512(_mm256_loadu_ps(x)))};
-  }
-  static scales<16> times(scales<16> s, const float *x) {
-    const __m512 wide = _mm512_castps256_ps512(_mm256_loadu_ps(x));
-    const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-    return {_mm512_mul_ps(s.v, _mm512_permutexvar_ps(twice, wide))};
-  }
-  // acc - mins * x, in any lanes: they are summed up later
-  static __m512 less(__m512 acc, scales<8> mins, const float *x) {
-    return _mm512_fnmadd_ps(mins.v, _mm512_zextps256_ps512(_mm256_loadu_ps(x)), acc);
-  }
-  template <int N>
-  static void store(float *p, scales<N> s) {
-    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << N) - 1), s.v);
-  }
-
-  // --- a row's unit with a token's ---
-
-  static codes load(const int8_t *p) { return _mm512_loadu_si512(p); }
   // what every product with x has too much, negative
   template <int BITS, int OFFSET>
-  static i32 excess(codes x) {
+  static __m256i excess(half x) {
     constexpr int offset = BITS == 8 ? 128 : OFFSET;
-    if (offset == 0) return _mm512_setzero_si512();
-    return _mm512_sub_epi32(
-        _mm512_setzero_si512(),
-        _mm512_dpbusd_epi32(_mm512_setzero_si512(), _mm512_set1_epi8(static_cast<char>(offset)), x));
+    const __m256i zero = _mm256_setzero_si256();
+    if (offset == 0) return zero;
+    return _mm256_sub_epi32(zero, _mm256_dpbusd_epi32(zero, _mm256_set1_epi8(static_cast<char>(offset)), x));
   }
+  // block j of a row with a token's
   template <int BITS, int N>
-  static __m512 meet(__m512 acc, codes w, codes x, i32 excess, scales<N> s, int unit) {
-    const __m512i lanes = N == 8 ? _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)
-                                 : _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
-    const __m512 scale = _mm512_permutexvar_ps(_mm512_add_epi32(lanes, _mm512_set1_epi32(unit * (N / 4))), s.v);
-    return _mm512_fmadd_ps(_mm512_cvtepi32_ps(_mm512_dpbusd_epi32(excess, w, x)), scale, acc);
+  static __m256 meet(__m256 acc, half w, half x, __m256i excess, const products<N> &p, int j) {
+    return _mm256_fmadd_ps(_mm256_cvtepi32_ps(_mm256_dpbusd_epi32(excess, w, x)), factors(p, j), acc);
   }
 
   // --- tiles: sixteen rows, groups of four codes ---
 
+  // blocks of 32 that are unpacked together, and how many vectors of groups they are
+  static constexpr int PACK_BLOCKS = 2, PACK_VECTORS = 1;
+  template <typename Format>
+  static void unpack(const uint8_t *row, int64_t block, int64_t blocks, __m512 *groups) {
+    const half first = Format::codes(row, block), second = block + 1 < blocks ? Format::codes(row, block + 1) : first;
+    groups[0] = _mm512_castsi512_ps(_mm512_inserti64x4(_mm512_castsi256_si512(first), second, 1));
+  }
   static i32 panel(const uint8_t *p) { return _mm512_loadu_si512(p); }
   static i32 group(const int8_t *p) { return _mm512_set1_epi32(word_at(p)); }
   // `sums` holds two sums of activations in its halves
@@ -182,22 +114,6 @@ struct dots {
     }
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++) v[i] = t[i];
-  }
-
- private:
-  static short half_at(const uint8_t *p) {
-    short h;
-    std::memcpy(&h, p, 2);
-    return h;
-  }
-  static int32_t word_at(const void *p) {
-    int32_t w;
-    std::memcpy(&w, p, 4);
-    return w;
-  }
-  static int32_t words_added(__m128i v) {
-    v = _mm_add_epi16(v, _mm_unpackhi_epi64(v, v));
-    return _mm_cvtsi128_si32(_mm_add_epi16(v, _mm_shuffle_epi32(v, 1)));
   }
 };
 

@@ -7,8 +7,6 @@ namespace longform {
 namespace LONGFORM_ISA {
 
 struct dots {
-  // codes of a row that are met with as many activations at once
-  static constexpr int UNIT = 32;
   // tile of an integer product and of a float one: 32 registers
   static constexpr int TOKENS = 6;
   static constexpr int FLOAT_TOKENS = 8;
@@ -24,11 +22,19 @@ struct dots {
   };
   using i32 = int32x4_t;
 
+  using partial = float32x4_t;  // sums of a row and a token
+  static partial nothing() { return simd::zero(); }
+  static float total(partial sums) { return simd::sum(sums); }
+
   // Factors of 256 neighbours of a row, one for 32 (N = 8) or for 16 of them (N = 16).
   template <int N>
   struct scales {
     float32x4_t v[N / 4];
   };
+
+  // Scales times those of a token.
+  template <int N>
+  using products = scales<N>;
 
   // --- codes ---
 
@@ -62,23 +68,19 @@ struct dots {
     return {vsubq_s8(vreinterpretq_s8_u8(v.a), offset), vsubq_s8(vreinterpretq_s8_u8(v.b), offset)};
   }
 
-  template <typename Format>
-  static codes unit(const uint8_t *row, int64_t unit) {
-    return Format::codes(row, unit);
+  static float half_to_float(const uint8_t *p) {
+    __fp16 h;
+    std::memcpy(&h, p, 2);
+    return h;
   }
-  template <typename Format>
-  static codes unit_until(const uint8_t *row, int64_t unit, int64_t) {
-    return Format::codes(row, unit);
-  }
-  // a unit as vectors of groups of four codes
-  static constexpr int UNIT_VECTORS = 2;
-  static float32x4_t groups(codes v, int index) { return vreinterpretq_f32_s8(index == 0 ? v.a : v.b); }
 
   // --- scales ---
 
-  static scales<8> halves(const uint8_t *p, int64_t stride) {
+  // float16 numbers of eight blocks of `BYTES`
+  template <int BYTES>
+  static scales<8> halves(const uint8_t *p) {
     uint16_t h[8];
-    for (int i = 0; i < 8; i++) std::memcpy(h + i, p + i * stride, 2);
+    for (int i = 0; i < 8; i++) std::memcpy(h + i, p + i * BYTES, 2);
     return {{simd::load_f16(h), simd::load_f16(h + 4)}};
   }
   static scales<8> floats(const float *p) { return {{vld1q_f32(p), vld1q_f32(p + 4)}}; }
@@ -95,12 +97,12 @@ struct dots {
              vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_low_s16(b))), d),
              vmulq_n_f32(vcvtq_f32_s32(vmovl_s16(vget_high_s16(b))), d)}};
   }
-  static scales<8> times(scales<8> s, const float *x) {
-    return {{vmulq_f32(s.v[0], vld1q_f32(x)), vmulq_f32(s.v[1], vld1q_f32(x + 4))}};
+  static void times(scales<8> s, const float *x, products<8> *out) {
+    *out = {{vmulq_f32(s.v[0], vld1q_f32(x)), vmulq_f32(s.v[1], vld1q_f32(x + 4))}};
   }
-  static scales<16> times(scales<16> s, const float *x) {
+  static void times(scales<16> s, const float *x, products<16> *out) {
     const float32x4_t a = vld1q_f32(x), b = vld1q_f32(x + 4);
-    return {{vmulq_f32(s.v[0], vzip1q_f32(a, a)), vmulq_f32(s.v[1], vzip2q_f32(a, a)),
+    *out = {{vmulq_f32(s.v[0], vzip1q_f32(a, a)), vmulq_f32(s.v[1], vzip2q_f32(a, a)),
              vmulq_f32(s.v[2], vzip1q_f32(b, b)), vmulq_f32(s.v[3], vzip2q_f32(b, b))}};
   }
   // acc - mins * x, in any lanes: they are summed up later
@@ -112,7 +114,7 @@ struct dots {
     for (int i = 0; i < N / 4; i++) vst1q_f32(p + 4 * i, s.v[i]);
   }
 
-  // --- a row's unit with a token's ---
+  // --- a block of a row with a token's ---
 
   static codes load(const int8_t *p) { return {vld1q_s8(p), vld1q_s8(p + 16)}; }
   // nothing: codes are signed
@@ -121,15 +123,23 @@ struct dots {
     return vdupq_n_s32(0);
   }
   template <int BITS, int N>
-  static float32x4_t meet(float32x4_t acc, codes w, codes x, i32 zero, scales<N> s, int unit) {
+  static float32x4_t meet(float32x4_t acc, codes w, codes x, i32 zero, const products<N> &p, int j) {
     const int32x4_t first = vdotq_s32(zero, w.a, x.a);
-    if (N == 8) return vfmaq_n_f32(acc, vcvtq_f32_s32(vdotq_s32(first, w.b, x.b)), s.v[unit / 4][unit % 4]);
-    acc = vfmaq_n_f32(acc, vcvtq_f32_s32(first), s.v[unit / 2][2 * unit % 4]);
-    return vfmaq_n_f32(acc, vcvtq_f32_s32(vdotq_s32(zero, w.b, x.b)), s.v[unit / 2][(2 * unit + 1) % 4]);
+    if constexpr (N == 8) return vfmaq_n_f32(acc, vcvtq_f32_s32(vdotq_s32(first, w.b, x.b)), p.v[j / 4][j % 4]);
+    acc = vfmaq_n_f32(acc, vcvtq_f32_s32(first), p.v[j / 2][2 * j % 4]);
+    return vfmaq_n_f32(acc, vcvtq_f32_s32(vdotq_s32(zero, w.b, x.b)), p.v[j / 2][(2 * j + 1) % 4]);
   }
 
   // --- tiles: four rows, groups of four codes ---
 
+  // blocks of 32 that are unpacked together, and how many vectors of groups they are
+  static constexpr int PACK_BLOCKS = 1, PACK_VECTORS = 2;
+  template <typename Format>
+  static void unpack(const uint8_t *row, int64_t block, int64_t, float32x4_t *groups) {
+    const codes v = Format::codes(row, block);
+    groups[0] = vreinterpretq_f32_s8(v.a);
+    groups[1] = vreinterpretq_f32_s8(v.b);
+  }
   static int8x16_t panel(const uint8_t *p) { return vreinterpretq_s8_u8(vld1q_u8(p)); }
   static int8x16_t group(const int8_t *p) {
     int32_t four;

@@ -39,72 +39,62 @@ inline QuantisedRows quantise_rows(const float *x, int64_t tokens, int64_t inner
   return {codes, scales, sums, blocks, spans};
 }
 
-inline void prefetch(const uint8_t *p, int64_t bytes) {
+[[gnu::always_inline]] inline void prefetch(const uint8_t *p, int64_t bytes) {
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i);
+}
+
+// span s of R rows times M tokens; of the last span of a row the first `blocks`
+template <typename Format, bool WHOLE, int R, int M>
+[[gnu::always_inline]] inline void meet_span(const uint8_t *rows, int64_t row_bytes, const QuantisedRows &x,
+                                             int64_t first, int64_t s, int64_t blocks, dots::partial (&acc)[R][M]) {
+  const uint8_t *spans = rows + s * Format::SPAN_BYTES;
+  const int64_t place = first * x.spans + s;
+  dots::products<Format::N> factors[R][M];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; r++) {
+    const uint8_t *span = spans + r * row_bytes;
+    prefetch(span + R * row_bytes, Format::SPAN_BYTES);
+    const auto scales = WHOLE ? Format::scales(span) : Format::scales(span, blocks);
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m++) dots::times(scales, x.scales + (m * x.spans + place) * 8, &factors[r][m]);
+    if constexpr (Format::MINS) {
+      const auto mins = Format::mins(span);
+#pragma GCC unroll 16
+      for (int m = 0; m < M; m++) acc[r][m] = dots::less(acc[r][m], mins, x.sums + (m * x.spans + place) * 8);
+    }
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; j++) {
+    if (!WHOLE && j == blocks) break;
+    decltype(Format::codes(rows, 0)) w[R];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++) w[r] = Format::codes(spans + r * row_bytes, j);
+#pragma GCC unroll 16
+    for (int m = 0; m < M; m++) {
+      const auto v = dots::load(x.codes + (m * x.spans + place) * 256 + j * 32);
+      const auto excess = dots::excess<Format::BITS, Format::OFFSET>(v);
+#pragma GCC unroll 16
+      for (int r = 0; r < R; r++) acc[r][m] = dots::meet<Format::BITS>(acc[r][m], w[r], v, excess, factors[r][m], j);
+    }
+  }
 }
 
 // R rows times M tokens
 template <typename Format, int R, int M>
 inline void meet_rows(const uint8_t *rows, int64_t row_bytes, const QuantisedRows &x, int64_t first, float *out,
                       int64_t outer) {
-  constexpr int B = Format::BITS;
-  simd::f32 acc[R][M];
+  dots::partial acc[R][M];
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 16
-    for (int m = 0; m < M; m++) acc[r][m] = simd::zero();
+    for (int m = 0; m < M; m++) acc[r][m] = dots::nothing();
   const int64_t whole = x.blocks / 8;
-  const int8_t *codes = x.codes + first * x.spans * 256;
-  const float *scales = x.scales + first * x.spans * 8;
-  const float *sums = x.sums + first * x.spans * 8;
-  for (int64_t s = 0; s < whole; s++) {
-    dots::scales<Format::N> scale[R][M];
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-      const uint8_t *span = rows + r * row_bytes + s * Format::SPAN_BYTES;
-      prefetch(span + R * row_bytes, Format::SPAN_BYTES);
-      const auto own = Format::scales(span);
-#pragma GCC unroll 16
-      for (int m = 0; m < M; m++) scale[r][m] = dots::times(own, scales + (m * x.spans + s) * 8);
-      if constexpr (Format::MINS) {
-        const auto mins = Format::mins(span);
-#pragma GCC unroll 16
-        for (int m = 0; m < M; m++) acc[r][m] = dots::less(acc[r][m], mins, sums + (m * x.spans + s) * 8);
-      }
-    }
-#pragma GCC unroll 16
-    for (int u = 0; u < 256 / dots::UNIT; u++) {
-      dots::codes w[R];
-#pragma GCC unroll 16
-      for (int r = 0; r < R; r++) w[r] = dots::unit<Format>(rows + r * row_bytes + s * Format::SPAN_BYTES, u);
-#pragma GCC unroll 16
-      for (int m = 0; m < M; m++) {
-        const dots::codes v = dots::load(codes + (m * x.spans + s) * 256 + u * dots::UNIT);
-        const dots::i32 excess = dots::excess<B, Format::OFFSET>(v);
-#pragma GCC unroll 16
-        for (int r = 0; r < R; r++) acc[r][m] = dots::meet<B>(acc[r][m], w[r], v, excess, scale[r][m], u);
-      }
-    }
-  }
-  const int64_t rest = x.blocks - whole * 8;
-  if (rest > 0) {
-    for (int r = 0; r < R; r++) {
-      const uint8_t *span = rows + r * row_bytes + whole * Format::SPAN_BYTES;
-      const auto own = Format::scales(span, rest);
-      for (int m = 0; m < M; m++) {
-        const auto scale = dots::times(own, scales + (m * x.spans + whole) * 8);
-        for (int u = 0; u * dots::UNIT < rest * 32; u++) {
-          const dots::codes v = dots::load(codes + (m * x.spans + whole) * 256 + u * dots::UNIT);
-          const dots::i32 excess = dots::excess<B, Format::OFFSET>(v);
-          acc[r][m] = dots::meet<B>(acc[r][m], dots::unit_until<Format>(span, u, rest), v, excess, scale, u);
-        }
-      }
-    }
-  }
+  for (int64_t s = 0; s < whole; s++) meet_span<Format, true>(rows, row_bytes, x, first, s, 8, acc);
+  if (whole < x.spans) meet_span<Format, false>(rows, row_bytes, x, first, whole, x.blocks - whole * 8, acc);
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++)
 #pragma GCC unroll 16
-    for (int m = 0; m < M; m++) out[(first + m) * outer + r] = simd::sum(acc[r][m]);
+    for (int m = 0; m < M; m++) out[(first + m) * outer + r] = dots::total(acc[r][m]);
 }
 
 // Weights that are widened element by element.

@@ -7,8 +7,6 @@ namespace longform {
 namespace LONGFORM_ISA {
 
 struct dots {
-  // codes of a row that are met with as many activations at once
-  static constexpr int UNIT = 32;
   // tile of an integer product and of a float one
   static constexpr int TOKENS = 4;
   static constexpr int FLOAT_TOKENS = 4;
@@ -25,11 +23,19 @@ struct dots {
   };
   using i32 = int32_t;
 
+  using partial = float;  // sums of a row and a token
+  static partial nothing() { return simd::zero(); }
+  static float total(partial sums) { return simd::sum(sums); }
+
   // Factors of 256 neighbours of a row, one for 32 (N = 8) or for 16 of them (N = 16).
   template <int N>
   struct scales {
     float v[N];
   };
+
+  // Scales times those of a token.
+  template <int N>
+  using products = scales<N>;
 
   // --- codes ---
 
@@ -67,33 +73,19 @@ struct dots {
     return v;
   }
 
-  template <typename Format>
-  static codes unit(const uint8_t *row, int64_t unit) {
-    return Format::codes(row, unit);
-  }
-  template <typename Format>
-  static codes unit_until(const uint8_t *row, int64_t unit, int64_t) {
-    return Format::codes(row, unit);
-  }
-  // a unit as vectors of groups of four codes
-  static constexpr int UNIT_VECTORS = 8;
-  static float groups(const codes &v, int index) {
-    four bytes;
-    for (int i = 0; i < 4; i++) bytes.c[i] = static_cast<int8_t>(v.c[4 * index + i]);
-    float lane;
-    std::memcpy(&lane, &bytes, 4);
-    return lane;
+  static float half_to_float(const uint8_t *p) {
+    uint16_t h;
+    std::memcpy(&h, p, 2);
+    return simd::load_f16(&h);
   }
 
   // --- scales ---
 
-  static scales<8> halves(const uint8_t *p, int64_t stride) {
+  // float16 numbers of eight blocks of `BYTES`
+  template <int BYTES>
+  static scales<8> halves(const uint8_t *p) {
     scales<8> s;
-    for (int i = 0; i < 8; i++) {
-      uint16_t h;
-      std::memcpy(&h, p + i * stride, 2);
-      s.v[i] = simd::load_f16(&h);
-    }
+    for (int i = 0; i < 8; i++) s.v[i] = half_to_float(p + i * BYTES);
     return s;
   }
   static scales<8> floats(const float *p) {
@@ -112,9 +104,8 @@ struct dots {
     return s;
   }
   template <int N>
-  static scales<N> times(scales<N> s, const float *x) {
-    for (int i = 0; i < N; i++) s.v[i] *= x[i * 8 / N];
-    return s;
+  static void times(const scales<N> &s, const float *x, products<N> *out) {
+    for (int i = 0; i < N; i++) out->v[i] = s.v[i] * x[i * 8 / N];
   }
   // acc - mins * x
   static float less(float acc, const scales<8> &mins, const float *x) {
@@ -126,7 +117,7 @@ struct dots {
     std::memcpy(p, s.v, sizeof(s.v));
   }
 
-  // --- a row's unit with a token's ---
+  // --- a block of a row with a token's ---
 
   static codes load(const int8_t *p) {
     codes v;
@@ -139,18 +130,29 @@ struct dots {
     return 0;
   }
   template <int BITS, int N>
-  static float meet(float acc, const codes &w, const codes &x, i32, const scales<N> &s, int unit) {
+  static float meet(float acc, const codes &w, const codes &x, i32, const products<N> &p, int j) {
     constexpr int length = 256 / N;
     for (int part = 0; part < 32 / length; part++) {
       i32 sum = 0;
       for (int i = part * length; i < (part + 1) * length; i++) sum += w.c[i] * x.c[i];
-      acc += static_cast<float>(sum) * s.v[unit * (N / 8) + part];
+      acc += static_cast<float>(sum) * p.v[j * (N / 8) + part];
     }
     return acc;
   }
 
   // --- tiles: one row, groups of four codes ---
 
+  // blocks of 32 that are unpacked together, and how many vectors of groups they are
+  static constexpr int PACK_BLOCKS = 1, PACK_VECTORS = 8;
+  template <typename Format>
+  static void unpack(const uint8_t *row, int64_t block, int64_t, float *groups) {
+    const codes v = Format::codes(row, block);
+    for (int g = 0; g < 8; g++) {
+      four bytes;
+      for (int i = 0; i < 4; i++) bytes.c[i] = static_cast<int8_t>(v.c[4 * g + i]);
+      std::memcpy(groups + g, &bytes, 4);
+    }
+  }
   static four panel(const uint8_t *p) { return four_at(p); }
   static four group(const int8_t *p) { return four_at(p); }
   template <int BITS, int OFFSET>

@@ -91,22 +91,22 @@ inline void pack_panel(const uint8_t *weight, int64_t row_bytes, int64_t first, 
           spread_scales(Format::mins(span), blocks, block_bytes, target + (32 + 4 * (Format::N / 8)) * P + r * 4);
         }
       }
-      for (int u = 0; u * dots::UNIT < blocks * 32; u++) {
-        simd::f32 groups[dots::UNIT_VECTORS][W];
+      for (int64_t j = 0; j < blocks; j += dots::PACK_BLOCKS) {
+        simd::f32 groups[dots::PACK_VECTORS][W];
 #pragma GCC unroll 16
         for (int r = 0; r < W; r++) {
-          const dots::codes codes =
-              blocks == 8 ? dots::unit<Format>(rows[r] + place, u) : dots::unit_until<Format>(rows[r] + place, u, blocks);
+          simd::f32 row[dots::PACK_VECTORS];
+          dots::unpack<Format>(rows[r] + place, j, blocks, row);
 #pragma GCC unroll 8
-          for (int j = 0; j < dots::UNIT_VECTORS; j++) groups[j][r] = dots::groups(codes, j);
+          for (int i = 0; i < dots::PACK_VECTORS; i++) groups[i][r] = row[i];
         }
-        for (int j = 0; j < dots::UNIT_VECTORS; j++) {
-          dots::transpose(groups[j]);
+        for (int i = 0; i < dots::PACK_VECTORS; i++) {
+          dots::transpose(groups[i]);
 #pragma GCC unroll 16
-          for (int i = 0; i < W; i++) {
-            const int64_t group = (u * dots::UNIT_VECTORS + j) * W + i;
+          for (int c = 0; c < W; c++) {
+            const int64_t group = j * 8 + i * W + c;
             if (group < blocks * 8) {
-              simd::store(reinterpret_cast<float *>(target + group / 8 * block_bytes + group % 8 * 4 * P), groups[j][i]);
+              simd::store(reinterpret_cast<float *>(target + group / 8 * block_bytes + group % 8 * 4 * P), groups[i][c]);
             }
           }
         }

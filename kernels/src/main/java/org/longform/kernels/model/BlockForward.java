@@ -1,5 +1,6 @@
 package org.longform.kernels.model;
 
+import java.util.List;
 import java.util.function.BooleanSupplier;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.PositionEncoding;
@@ -84,9 +85,10 @@ final class BlockForward implements AutoCloseable {
       int layer, Scratch.Block block, PositionEncoding encoding, int rows, AttendTaps taps) {
     LayerWeights w = weights.layer(layer);
     kernels.rmsNorm(block.hidden(), w.attentionNorm(), spec.normEpsilon(), block.normed());
-    project(block.normed(), w.query(), block.queries());
-    project(block.normed(), w.key(), block.keys());
-    project(block.normed(), w.value(), block.values());
+    project(
+        block.normed(),
+        List.of(w.query(), w.key(), w.value()),
+        List.of(block.queries(), block.keys(), block.values()));
     cache.put(layer, block.keys(), block.values());
     KvView view = cache.view(layer);
     AttentionPlan plan =
@@ -102,7 +104,7 @@ final class BlockForward implements AutoCloseable {
             lastRows(block.mixed(), asking),
             taps));
     Tensor out = lastRows(block.normed(), rows);
-    project(lastRows(block.mixed(), rows), w.output(), out);
+    project(lastRows(block.mixed(), rows), List.of(w.output()), List.of(out));
     kernels.add(lastRows(block.hidden(), rows), out);
     return selected(plan, view);
   }
@@ -114,16 +116,19 @@ final class BlockForward implements AutoCloseable {
     Tensor gate = lastRows(block.gate(), rows);
     Tensor up = lastRows(block.up(), rows);
     kernels.rmsNorm(hidden, w.ffnNorm(), spec.normEpsilon(), normed);
-    project(normed, w.gate(), gate);
-    project(normed, w.up(), up);
+    project(normed, List.of(w.gate(), w.up()), List.of(gate, up));
     kernels.swiGlu(gate, up);
-    project(gate, w.down(), normed);
+    project(gate, List.of(w.down()), List.of(normed));
     kernels.add(hidden, normed);
   }
 
-  private void project(Tensor x, Projection projection, Tensor out) {
-    kernels.matmul(x, projection.matrix(), out);
-    projection.bias().ifPresent(bias -> kernels.addBias(out, bias));
+  /** Projections of the same x are one operation: a device may share what it makes of x. */
+  private void project(Tensor x, List<Projection> projections, List<Tensor> outs) {
+    kernels.matmul(x, projections.stream().map(Projection::matrix).toList(), outs);
+    for (int i = 0; i < outs.size(); i++) {
+      Tensor out = outs.get(i);
+      projections.get(i).bias().ifPresent(bias -> kernels.addBias(out, bias));
+    }
   }
 
   private static long selected(AttentionPlan plan, KvView view) {

@@ -1,5 +1,7 @@
 package org.longform.kernels.device
 
+import scala.jdk.CollectionConverters._
+
 import org.longform.kernels.device.KernelCase.close
 import org.longform.kernels.tensor.{BlockFormat, DType, Tensor}
 
@@ -14,6 +16,50 @@ object DenseCases {
 
   private def tokensFor(size: Int): Seq[Int] = if (size > 1000) Seq(1, 7) else Seq(1, 5, 6, 33)
 
+  /** Multiples of 1/128 that blocks of int8 hold exactly: each 32 neighbours have a largest one of 127/128.
+    */
+  private def bytes(draws: Draws, count: Int): Array[Float] = {
+    val values = draws.uniform(count).map(v => math.rint(v * 127).toFloat / 128)
+    for (i <- 0 until count by 32) values(i) = if (values(i) < 0) -127f / 128 else 127f / 128
+    values
+  }
+
+  /** One call for all weights, on each device. */
+  private def products(kernels: Kernels, x: Tensor, stored: Seq[Tensor]): Seq[Array[Float]] = {
+    val weights = stored.map(kernels.weight)
+    val outs = stored.map(w => Tensor.allocate(x.rows(), w.shape().axis(0)))
+    try {
+      if (stored.size == 1) kernels.matmul(x, weights.head, outs.head)
+      else kernels.matmul(x, weights.asJava, outs.asJava)
+      outs.map(_.toArray)
+    } finally {
+      outs.foreach(_.close())
+      weights.foreach(_.close())
+    }
+  }
+
+  private def product(
+      dtypes: Seq[DType],
+      tokens: Int,
+      inner: Int,
+      outers: Seq[Int],
+      values: (Draws, Int) => Array[Float],
+      tolerance: Double
+  )(reference: Kernels, device: Kernels): Unit = {
+    val draws = new Draws(inner * 31L + outers.sum * 7L + tokens)
+    val (stored, memory) =
+      dtypes.zip(outers).map { case (dtype, outer) => draws.stored(dtype, outer.toLong, inner.toLong) }.unzip
+    val x = Tensor.of(values(draws, tokens * inner), tokens.toLong, inner.toLong)
+    try {
+      val expected = products(reference, x, stored)
+      for (((found, right), dtype) <- products(device, x, stored).zip(expected).zip(dtypes))
+        close(dtype.toString, found, right, tolerance)
+    } finally {
+      x.close()
+      memory.foreach(_.close())
+    }
+  }
+
   private val matmul: Seq[KernelCase] = for {
     dtype <- DTYPES
     size <- SIZES
@@ -21,28 +67,37 @@ object DenseCases {
     // a size in turn as inner and as outer width
     (inner, outer) <- Seq((size, 10), (if (dtype.isQuantised) 3 * dtype.blockElements() else 34, size))
     if inner % dtype.blockElements() == 0
-  } yield KernelCase("matmul", s"$tokens x $inner times $outer x $inner $dtype") { (reference, device) =>
-    val draws = new Draws(size * 31L + tokens)
-    val (stored, memory) = draws.stored(dtype, outer.toLong, inner.toLong)
-    val x = draws.tensor(tokens, inner)
-    try {
-      val results = Seq(reference, device).map { kernels =>
-        val weight = kernels.weight(stored)
-        val out = Tensor.allocate(tokens.toLong, outer.toLong)
-        try {
-          kernels.matmul(x, weight, out)
-          out.toArray
-        } finally {
-          out.close()
-          weight.close()
-        }
-      }
-      close("out", results(1), results.head, Tolerances.product(inner))
-    } finally {
-      x.close()
-      memory.close()
-    }
-  }
+  } yield KernelCase("matmul", s"$tokens x $inner times $outer x $inner $dtype")(
+    // what int8 holds exactly shows that nothing else is rounded
+    product(
+      Seq(dtype),
+      tokens,
+      inner,
+      Seq(outer),
+      if (dtype.isQuantised) bytes else (draws, count) => draws.uniform(count),
+      Tolerances.product(inner)
+    )
+  )
+
+  private val roundedActivations: Seq[KernelCase] = for {
+    dtype <- DTYPES if dtype.isQuantised
+    tokens <- Seq(1, 20)
+  } yield KernelCase("matmul", s"$tokens x 1024 times 65 x 1024 $dtype, activations of any value")(
+    product(
+      Seq(dtype),
+      tokens,
+      1024,
+      Seq(65),
+      (draws, count) => draws.uniform(count),
+      Tolerances.int8Product(1024)
+    )
+  )
+
+  private val sharedActivations: Seq[KernelCase] =
+    for (tokens <- Seq(1, 3, 40))
+      yield KernelCase("matmul", s"$tokens x 512 times a weight of every dtype in one call")(
+        product(DTYPES, tokens, 512, DTYPES.indices.map(17 * _ + 1), bytes, Tolerances.product(512))
+      )
 
   /** Runs an operation that changes or fills a tensor of the given size on both devices. */
   private def both(reference: Kernels, device: Kernels, tolerance: Double)(
@@ -130,5 +185,6 @@ object DenseCases {
     }
   }
 
-  val ALL: Seq[KernelCase] = matmul ++ gather ++ withVector ++ pairwise :+ farGates
+  val ALL: Seq[KernelCase] =
+    matmul ++ roundedActivations ++ sharedActivations ++ gather ++ withVector ++ pairwise :+ farGates
 }
