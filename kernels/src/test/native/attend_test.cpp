@@ -52,7 +52,9 @@ struct Cache {
     const int64_t blocks = (head_dim + 31) / 32;
     row_bytes = dtype == KERNELS_KV_F32 ? head_dim * 4 : dtype == KERNELS_KV_F16 ? head_dim * 2 : head_dim + blocks * 2;
     for (int64_t row = 0; row < rows; row++) {
-      if (row % kPageRows == 0) pages.emplace_back(new char[static_cast<size_t>(kv_heads * 2 * kPageRows * row_bytes)]());
+      if (row % kPageRows == 0) {
+        pages.emplace_back(new char[static_cast<size_t>(kv_heads * 2 * kPageRows * row_bytes)]());
+      }
       for (int part = 0; part < 2; part++) {
         std::vector<float> wide;
         for (int64_t g = 0; g < kv_heads; g++) draw(random, at(g, row) + part * value_stride(), wide);
@@ -288,8 +290,9 @@ void compare(const std::string &what, const std::vector<float> &found, const std
              double tolerance) {
   for (size_t i = 0; i < expected.size(); i++) {
     checks++;
-    const bool same = std::isnan(expected[i]) ? std::isnan(found[i])
-                                              : found[i] == expected[i] || std::abs(found[i] - expected[i]) <= tolerance;
+    const double difference = std::abs(found[i] - expected[i]);
+    const bool same =
+        std::isnan(expected[i]) ? std::isnan(found[i]) : found[i] == expected[i] || difference <= tolerance;
     if (same) continue;
     fail(what + "[" + std::to_string(i) + "]: " + std::to_string(found[i]) + ", expected " +
          std::to_string(expected[i]));

@@ -124,8 +124,10 @@ inline void attend_piece(const void *data, int64_t piece, Arena &scratch) {
   for (int64_t unit = piece * job.units_of_piece; unit < end && unit < job.units; unit++) attend_unit(job, unit, work);
 }
 
-// Joins the shares of the keys of one block and key/value head, from unit `first` on, into the first.
-inline void merge(const AttendJob &job, int64_t first) {
+// Joins the shares of the keys of one block and key/value head: units from `piece * shares` on, into the first.
+inline void merge_piece(const void *data, int64_t piece, Arena &) {
+  const AttendJob &job = *static_cast<const AttendJob *>(data);
+  const int64_t first = piece * job.shares;
   const kernels_attention &call = *job.call;
   const Unit unit = unit_of(job, first);
   const int64_t sharing = sharers(call), head_dim = call.layout->head_dim, state_floats = 2 + head_dim;
@@ -201,7 +203,7 @@ inline void attend(Pool &pool, const kernels_attention &call) {
     if (sum_floats > 0) job.sums = memory + state_floats;
   }
   pool.run((job.units + job.units_of_piece - 1) / job.units_of_piece, attend_piece, &job);
-  for (int64_t unit = 0; job.shares > 1 && unit < job.units; unit += job.shares) merge(job, unit);
+  if (job.shares > 1) pool.run(pairs, merge_piece, &job);
   if (call.column_mass != nullptr) {
     const MassJob mass = {&call, job.sums, job.block_tokens};
     pool.run(mass_pieces(call), mass_piece, &mass);

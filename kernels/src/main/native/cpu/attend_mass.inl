@@ -14,11 +14,6 @@ struct MassJob {
 // Keys of one piece: enough to pack the queries for, few enough that many threads have work.
 constexpr int64_t kMassKeys = 512;
 
-inline int64_t list_length(const kernels_segment &segment, int64_t group) {
-  const int64_t begin = segment.run_starts[group], end = segment.run_starts[group + 1];
-  return begin == end ? 0 : segment.runs[end - 1].index + segment.runs[end - 1].count;
-}
-
 // Adds the mass of a tile's rows from the queries of a part.
 inline void add_mass(const MassJob &job, const Part &part, const Tile &tile, bool direct, Workspace &work,
                      float *mass) {

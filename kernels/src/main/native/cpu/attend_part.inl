@@ -50,10 +50,9 @@ inline double query_position(const kernels_segment &segment, int64_t query_row) 
   }
 }
 
-inline int64_t list_length(const Part &part) {
-  if (part.run_count == 0) return 0;
-  const kernels_run &last = part.runs[part.run_count - 1];
-  return last.index + last.count;
+inline int64_t list_length(const kernels_segment &segment, int64_t group) {
+  const int64_t begin = segment.run_starts[group], end = segment.run_starts[group + 1];
+  return begin == end ? 0 : segment.runs[end - 1].index + segment.runs[end - 1].count;
 }
 
 // Place in the list of the first row that is not before `row`.
@@ -67,7 +66,7 @@ inline int64_t place_of_row(const Part &part, int64_t row) {
       high = middle;
     }
   }
-  if (low == part.run_count) return list_length(part);
+  if (low == part.run_count) return list_length(*part.segment, part.group);
   const kernels_run &run = part.runs[low];
   return run.index + (row > run.row ? row - run.row : 0);
 }

@@ -2,17 +2,29 @@ package org.longform.kernels.device
 
 import org.longform.kernels.attention._
 import org.longform.kernels.attention.PositionEncoding.Rope
-import org.longform.kernels.cache.{KvView, Rows}
+import org.longform.kernels.cache.{KvDType, KvView, Rows}
 import org.longform.kernels.device.AttendSetup._
 import org.scalatest.Assertions._
 
 /** Attention: block and cache sizes, head groups, encodings, bands and the corners of plans. */
 object AttendCases {
+  private final case class Case(
+      name: String,
+      setup: AttendSetup,
+      tolerance: Double,
+      more: Attended => Unit
+  ) {
+    def stored(dtype: KvDType): KernelCase = {
+      val stored = setup.stored(dtype)
+      KernelCase("attend", s"$name, cache $dtype") { (reference, device) =>
+        more(stored.compare(reference, device, tolerance))
+      }
+    }
+  }
+
   private def attend(name: String, setup: AttendSetup, tolerance: Double)(
       more: Attended => Unit = _ => ()
-  ): KernelCase = KernelCase("attend", name) { (reference, device) =>
-    more(setup.compare(reference, device, tolerance))
-  }
+  ): Case = Case(name, setup, tolerance, more)
 
   private def scaled(sizes: Sizes): Double = 1 / math.sqrt(sizes.headDim.toDouble)
 
@@ -22,7 +34,7 @@ object AttendCases {
       plan: KvView => AttentionPlan = causal,
       encoding: Option[PositionEncoding] = None,
       tolerance: Double = Tolerances.ATTENTION
-  )(more: Attended => Unit = _ => ()): KernelCase = attend(
+  )(more: Attended => Unit = _ => ()): Case = attend(
     name,
     new AttendSetup(sizes, encoding.getOrElse(rope(sizes.headDim)), scaled(sizes), plan),
     tolerance
@@ -30,7 +42,7 @@ object AttendCases {
 
   private def segments(parts: Segment*): AttentionPlan = AttentionPlan.of(parts: _*)
 
-  private val blocks: Seq[KernelCase] =
+  private val blocks: Seq[Case] =
     DenseCases.SIZES.filter(_ < 1000).map { tokens =>
       plain(s"a first block of $tokens", Sizes(tokens, 0, 6, 2, 8))()
     } ++ DenseCases.SIZES.map { past =>
@@ -38,16 +50,27 @@ object AttendCases {
     } ++ Seq(
       plain("one token after several tiles of keys", Sizes(1, 9000, 2, 1, 8))(),
       plain("more rows than one pass takes", Sizes(300, 10, 4, 2, 4))(),
-      plain("several tiles under many rows", Sizes(70, 2600, 3, 1, 4))()
+      plain("several tiles under many rows", Sizes(70, 2600, 3, 1, 4))(),
+      plain("one token after 5000", Sizes(1, 5000, 4, 2, 64))(),
+      plain("3 tokens after 2000, one key/value head", Sizes(3, 2000, 4, 1, 32))(),
+      plain("a long first block", Sizes(512, 0, 4, 2, 32))(),
+      plain("a long block after others", Sizes(512, 200, 2, 1, 16))()
     )
 
-  private val heads: Seq[KernelCase] = for {
+  private val heads: Seq[Case] = for {
     (what, sizes) <- Seq(
       "every head its own keys" -> Sizes(9, 70, 3, 3, 16),
       "3 heads share keys" -> Sizes(9, 70, 6, 2, 16),
       "8 heads share keys" -> Sizes(9, 70, 16, 2, 16),
       "all heads share keys" -> Sizes(9, 70, 5, 1, 16),
-      "a head of odd width" -> Sizes(9, 70, 4, 2, 10)
+      "a head of odd width" -> Sizes(9, 70, 4, 2, 10),
+      "heads of 64, each its own keys" -> Sizes(9, 130, 2, 2, 64),
+      "heads of 64, 4 share keys" -> Sizes(9, 130, 8, 2, 64),
+      "heads of 64, 8 share keys" -> Sizes(9, 130, 8, 1, 64),
+      "heads of 80" -> Sizes(9, 70, 4, 2, 80),
+      "heads of 96" -> Sizes(9, 70, 4, 2, 96),
+      "heads of 128" -> Sizes(9, 70, 5, 1, 128),
+      "heads of 256" -> Sizes(9, 70, 2, 1, 256)
     )
     tokens <- Seq(1, 9)
   } yield plain(s"$what, $tokens tokens", sizes.copy(tokens = tokens))()
@@ -55,7 +78,7 @@ object AttendCases {
   private def frequencies(pairs: Int): Array[Double] =
     Array.tabulate(pairs)(i => math.pow(10000, -i.toDouble / pairs))
 
-  private val encodings: Seq[KernelCase] = {
+  private val encodings: Seq[Case] = {
     val sizes = Sizes(17, 50, 4, 2, 16)
     Seq(
       "interleaved pairs" -> new Rope(frequencies(8), 1, Rope.Layout.INTERLEAVED),
@@ -64,7 +87,15 @@ object AttendCases {
         new Rope(frequencies(4), 1, Rope.Layout.INTERLEAVED),
       "a factor on cosine and sine" -> new Rope(frequencies(8), 1.2, Rope.Layout.HALF_SPLIT),
       "linear biases" -> new PositionEncoding.Alibi(Array(0.5, 0.25, 0.125, 0.0625))
-    ).map { case (what, encoding) => plain(what, sizes, encoding = Some(encoding))() } :+
+    ).map { case (what, encoding) => plain(what, sizes, encoding = Some(encoding))() } ++ Seq(
+      "interleaved pairs" -> new Rope(frequencies(32), 1.1, Rope.Layout.INTERLEAVED),
+      "half of the head rotated" -> new Rope(frequencies(16), 1, Rope.Layout.HALF_SPLIT),
+      "half of the head rotated, interleaved" ->
+        new Rope(frequencies(16), 1, Rope.Layout.INTERLEAVED),
+      "linear biases" -> new PositionEncoding.Alibi(Array.tabulate(6)(h => 0.5 / (1 + h)))
+    ).map { case (what, encoding) =>
+      plain(s"$what, one token, heads of 64", Sizes(1, 150, 6, 2, 64), encoding = Some(encoding))()
+    } :+
       plain(
         "linear biases over 4000 tokens",
         Sizes(2, 4000, 2, 1, 8),
@@ -75,7 +106,7 @@ object AttendCases {
 
   private val far = 200000000L
 
-  private val positions: Seq[KernelCase] = {
+  private val positions: Seq[Case] = {
     val sizes = Sizes(9, 100, 4, 2, 16)
     def all(keys: KeyPositions, queries: QueryPositions)(view: KvView) =
       segments(Segment.of(view.held(), keys, queries, CAUSAL))
@@ -98,10 +129,15 @@ object AttendCases {
         new KeyPositions.Contiguous(-300),
         new QueryPositions.Shifted(-300)
       ) _
-    ).map { case (what, plan) => plain(what, sizes, plan)() }
+    ).flatMap { case (what, plan) =>
+      Seq(
+        plain(what, sizes, plan)(),
+        plain(s"$what, one token, heads of 32", Sizes(1, 300, 6, 2, 32), plan)()
+      )
+    }
   }
 
-  private val bands: Seq[KernelCase] = {
+  private val bands: Seq[Case] = {
     val sizes = Sizes(9, 100, 4, 2, 16)
     val mask = Array.tabulate(9, 9)((q, k) => k <= q && (k % 2 == q % 2 || k == 0))
     Seq[(String, KvView => AttentionPlan)](
@@ -132,7 +168,7 @@ object AttendCases {
       )()
   }
 
-  private val lists: Seq[KernelCase] = {
+  private val lists: Seq[Case] = {
     val sizes = Sizes(9, 200, 6, 2, 8)
     def perGroup(groups: Int): Rows = {
       val builder = Rows.builder()
@@ -155,6 +191,17 @@ object AttendCases {
         )
       ),
       "single tokens" -> (_ => segments(segment(Rows.of((0L until 209L by 3): _*), CAUSAL))),
+      "every other token and some ranges" -> (_ =>
+        segments(
+          segment(
+            Rows
+              .builder()
+              .group((0L until 90L by 2) ++ (90L until 130L) ++ (131L until 209L by 7): _*)
+              .build(),
+            CAUSAL
+          )
+        )
+      ),
       "an empty segment beside a full one" -> (v =>
         segments(segment(Rows.none(), CAUSAL), segment(v.held(), CAUSAL))
       ),
@@ -183,7 +230,12 @@ object AttendCases {
           segment(v.held(), CAUSAL).forQueries(new QueryRange(0, 100))
         )
       )
-    ).map { case (what, plan) => plain(what, sizes, plan)() } :+
+    ).flatMap { case (what, plan) =>
+      Seq(
+        plain(what, sizes, plan)(),
+        plain(s"$what, one token, heads of 32", Sizes(1, 208, 6, 2, 32), plan)()
+      )
+    } :+
       plain(
         "linear biases with scales for each head",
         sizes,
@@ -197,7 +249,7 @@ object AttendCases {
       )()
   }
 
-  private val corners: Seq[KernelCase] = {
+  private val corners: Seq[Case] = {
     val sizes = Sizes(9, 60, 4, 2, 8)
     Seq(
       plain(
@@ -241,10 +293,23 @@ object AttendCases {
           change = _.retain(Rows.builder().range(0, 4).range(40, 69).build())
         ),
         Tolerances.ATTENTION
+      )(),
+      attend(
+        "retained tokens with many holes",
+        new AttendSetup(
+          Sizes(1, 700, 8, 2, 64),
+          rope(64),
+          0.125,
+          causal,
+          change = _.retain(Rows.of((0L until 700L).filter(row => row % 11 < 3 || row > 600) :+ 700L: _*))
+        ),
+        Tolerances.ATTENTION
       )()
     )
   }
 
-  val ALL: Seq[KernelCase] =
-    blocks ++ heads ++ encodings ++ positions ++ bands ++ lists ++ corners
+  val ALL: Seq[KernelCase] = for {
+    dtype <- KvDType.values().toSeq
+    one <- blocks ++ heads ++ encodings ++ positions ++ bands ++ lists ++ corners
+  } yield one.stored(dtype)
 }

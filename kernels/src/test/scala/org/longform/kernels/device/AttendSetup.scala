@@ -1,7 +1,7 @@
 package org.longform.kernels.device
 
 import org.longform.kernels.attention._
-import org.longform.kernels.cache.{KvCache, KvView, Rows}
+import org.longform.kernels.cache.{KvCache, KvDType, KvView, Rows}
 import org.longform.kernels.device.KernelCase.close
 import org.longform.kernels.tensor.Tensor
 
@@ -21,6 +21,8 @@ final case class Attended(out: Array[Float], logSumExp: Array[Float], mass: Map[
   *   what happens to the cache before the block is read, for example an eviction
   * @param spoiled
   *   tokens whose keys and values are NaN
+  * @param dtype
+  *   how the cache stores them; every device reads what is stored
   */
 final class AttendSetup(
     val sizes: Sizes,
@@ -28,14 +30,20 @@ final class AttendSetup(
     scale: Double,
     plan: KvView => AttentionPlan,
     change: KvCache => Unit = _ => (),
-    spoiled: Set[Int] = Set.empty
+    spoiled: Set[Int] = Set.empty,
+    dtype: KvDType = KvDType.F32
 ) {
   private val width = sizes.heads * sizes.headDim
+
+  private var expected = Option.empty[Attended]
+
+  def stored(as: KvDType): AttendSetup =
+    new AttendSetup(sizes, encoding, scale, plan, change, spoiled, as)
 
   /** Runs on one device with all taps. */
   def run(kernels: Kernels): Attended = {
     val draws = new Draws(sizes.hashCode().toLong)
-    val cache = draws.cache(sizes.kvHeads, sizes.headDim, sizes.all, spoil(draws))
+    val cache = draws.cache(sizes.kvHeads, sizes.headDim, sizes.all, spoil(draws), dtype)
     val queries = draws.tensor(sizes.tokens, width)
     val out = Tensor.allocate(sizes.tokens.toLong, width.toLong)
     val lse = Tensor.allocate(sizes.tokens.toLong, sizes.heads.toLong)
@@ -64,13 +72,15 @@ final class AttendSetup(
     drawn
   }
 
+  /** The slow reference runs once, however many devices are compared with it. */
   def compare(reference: Kernels, device: Kernels, tolerance: Double): Attended = {
-    val expected = run(reference)
+    val right = expected.getOrElse(run(reference))
+    expected = Some(right)
     val found = run(device)
-    close("out", found.out, expected.out, tolerance)
-    close("log-sum-exp", found.logSumExp, expected.logSumExp, tolerance * 10)
-    for (row <- expected.mass.keySet ++ found.mass.keySet) {
-      val (a, b) = (found.mass.getOrElse(row, 0.0), expected.mass.getOrElse(row, 0.0))
+    close("out", found.out, right.out, tolerance)
+    close("log-sum-exp", found.logSumExp, right.logSumExp, tolerance * 10)
+    for (row <- right.mass.keySet ++ found.mass.keySet) {
+      val (a, b) = (found.mass.getOrElse(row, 0.0), right.mass.getOrElse(row, 0.0))
       assert(
         math.abs(a - b) <= tolerance * sizes.heads * sizes.tokens,
         s"mass of token $row: $a, expected $b"

@@ -2,7 +2,7 @@ package org.longform.kernels.device
 
 import java.util.Random
 
-import org.longform.kernels.cache.{KvCache, KvShape}
+import org.longform.kernels.cache.{KvCache, KvDType, KvShape}
 import org.longform.kernels.tensor.{BlockFormat, DType, Memory, Shape, Tensor}
 
 /** Random tensors and caches that depend on the seed only. */
@@ -40,8 +40,14 @@ final class Draws(seed: Long) {
   }
 
   /** A cache of one layer with `tokens` committed tokens. */
-  def cache(kvHeads: Int, headDim: Int, tokens: Int, draw: Int => Array[Float]): KvCache = {
-    val cache = new KvCache(new KvShape(1, kvHeads, headDim))
+  def cache(
+      kvHeads: Int,
+      headDim: Int,
+      tokens: Int,
+      draw: Int => Array[Float],
+      dtype: KvDType = KvDType.F32
+  ): KvCache = {
+    val cache = new KvCache(new KvShape(1, kvHeads, headDim, dtype))
     append(cache, tokens, draw)
     cache
   }
