@@ -60,7 +60,9 @@ class CommandLineSuite extends JobFixture {
   test("the first page lists the commands") {
     val help = command("--help")
     assert(help.code == 0)
-    (readingCommands ++ Seq("inspect", "tokenize")).foreach(name => assert(help.out.contains(s"  $name ")))
+    (readingCommands ++ Seq("inspect", "tokenize", "convert")).foreach(name =>
+      assert(help.out.contains(s"  $name "))
+    )
   }
 
   test("without a command the commands are listed") {
