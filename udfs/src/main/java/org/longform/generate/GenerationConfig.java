@@ -1,7 +1,6 @@
 package org.longform.generate;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
@@ -11,6 +10,7 @@ import org.longform.options.Option;
 import org.longform.options.OptionSource;
 import org.longform.options.Options;
 import org.longform.tokenizer.ModelFile;
+import org.longform.tokenizer.ModelFiles;
 
 /**
  * What {@code generation_config.json} beside a model says.
@@ -35,16 +35,18 @@ public record GenerationConfig(Options defaults, List<Integer> eosIds) {
    *
    * @throws LongformException INVALID_MODEL naming the file and the field
    */
-  public static GenerationConfig load(Path modelDirectory) {
+  public static GenerationConfig load(ModelFiles files) {
     GenerationConfig config =
-        ModelFile.find(modelDirectory, FILE)
+        files
+            .find(FILE)
             .map(GenerationConfig::read)
             .orElseGet(() -> new GenerationConfig(Options.defaults(), List.of()));
     if (!config.eosIds.isEmpty()) {
       return config;
     }
     List<Integer> ends =
-        ModelFile.find(modelDirectory, "config.json")
+        files
+            .find("config.json")
             .map(file -> eosIds(file, file.jsonObject().path("eos_token_id")))
             .orElse(List.of());
     return new GenerationConfig(config.defaults, ends);

@@ -5,6 +5,7 @@ import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.Decoder;
 import org.longform.prompt.PromptFormat;
+import org.longform.tokenizer.ModelFiles;
 import org.longform.tokenizer.Tokenizer;
 
 /**
@@ -26,16 +27,17 @@ public record LoadedModel(
 
   static LoadedModel load(ModelLocation location, String device, int threads) {
     DeviceProvider provider = Devices.choose(device);
-    Tokenizer tokenizer = Tokenizer.load(location.directory());
-    GenerationConfig generation = GenerationConfig.load(location.directory());
-    Decoder decoder = Decoder.load(location.directory(), provider.open(threads));
+    ModelFiles files = ModelFiles.of(location.path());
+    Tokenizer tokenizer = Tokenizer.load(files);
+    GenerationConfig generation = GenerationConfig.load(files);
+    Decoder decoder = Decoder.load(location.path(), provider.open(threads));
     return new LoadedModel(
         location,
-        ModelRevision.of(location.directory()),
+        ModelRevision.of(location.path()),
         provider.name(),
         decoder,
         tokenizer,
-        PromptFormat.load(location.directory(), tokenizer),
+        PromptFormat.load(files, tokenizer),
         generation);
   }
 

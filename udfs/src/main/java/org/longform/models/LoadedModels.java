@@ -18,7 +18,7 @@ public final class LoadedModels implements AutoCloseable {
   private final Map<Key, CompletableFuture<LoadedModel>> models = new HashMap<>();
   private final Runnable onLoad;
 
-  private record Key(String directory, String device, int threads) {}
+  private record Key(String path, String device, int threads) {}
 
   /**
    * @param onLoad told of each model that was loaded
@@ -29,7 +29,7 @@ public final class LoadedModels implements AutoCloseable {
 
   /** The model, loaded if it is not yet. A failure to load is thrown to all who wait for it. */
   public LoadedModel get(ModelLocation location, String device, int threads) {
-    Key key = new Key(location.directory().toAbsolutePath().toString(), device, threads);
+    Key key = new Key(location.path().toAbsolutePath().toString(), device, threads);
     CompletableFuture<LoadedModel> future;
     boolean first = false;
     synchronized (this) {

@@ -7,18 +7,19 @@ import java.util.List;
 import org.longform.datasets.models.BundledModels;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.weights.GgufWeights;
 
 /**
- * Where a model's files are.
+ * Where a model is.
  *
  * @param name as the user named it
- * @param directory a local directory in Hugging Face's layout
+ * @param path a local directory in Hugging Face's layout, or a GGUF file
  */
-public record ModelLocation(String name, Path directory) {
+public record ModelLocation(String name, Path path) {
 
   /**
-   * Finds a model by what the user calls it: a bundled model's name, a local directory, or a {@code
-   * file:} URI of one.
+   * Finds a model by what the user calls it: a bundled model's name, a local directory or GGUF
+   * file, or a {@code file:} URI of one.
    *
    * @throws LongformException INVALID_MODEL saying what was tried
    */
@@ -27,34 +28,36 @@ public record ModelLocation(String name, Path directory) {
     if (bundled.contains(name)) {
       return new ModelLocation(name, BundledModels.localDirectory(name));
     }
-    Path directory = path(name);
-    if (!Files.isDirectory(directory)) {
-      throw invalid(
-          name,
-          Files.exists(directory)
-              ? "it is a file, not a directory (%s)".formatted(directory.toAbsolutePath())
-              : "there is no such directory (%s)".formatted(directory.toAbsolutePath()),
-          bundled);
+    Path path = path(name);
+    String why = null;
+    if (Files.isDirectory(path)) {
+      why =
+          Files.isRegularFile(path.resolve("config.json"))
+              ? null
+              : "the directory has no config.json";
+    } else if (!Files.exists(path)) {
+      why = "there is no such directory or file";
+    } else if (!GgufWeights.isGguf(path)) {
+      why = "it is a file that does not end in .gguf";
     }
-    if (!Files.isRegularFile(directory.resolve("config.json"))) {
-      throw invalid(
-          name,
-          "the directory has no config.json (%s)".formatted(directory.toAbsolutePath()),
-          bundled);
+    if (why != null) {
+      throw invalid(name, "%s (%s)".formatted(why, path.toAbsolutePath()), bundled);
     }
-    return new ModelLocation(name, directory);
+    return new ModelLocation(name, path);
   }
 
   /**
    * The name as another process on any node may use it: a relative path made absolute, since an
-   * executor has a working directory of its own. What is no local directory is left as it is.
+   * executor has a working directory of its own. What is no local model is left as it is.
    */
   public static String portable(String name) {
     if (BundledModels.names().contains(name)) {
       return name;
     }
-    Path directory = path(name);
-    return Files.isDirectory(directory) ? directory.toAbsolutePath().normalize().toString() : name;
+    Path path = path(name);
+    return Files.isDirectory(path) || (GgufWeights.isGguf(path) && Files.exists(path))
+        ? path.toAbsolutePath().normalize().toString()
+        : name;
   }
 
   private static Path path(String name) {
@@ -68,7 +71,7 @@ public record ModelLocation(String name, Path directory) {
   private static LongformException invalid(String name, String why, List<String> bundled) {
     return new LongformException(
         ErrorClass.INVALID_MODEL,
-        "Cannot find model '%s': %s. Give a Hugging Face directory that every node can read, or a bundled model (%s)."
+        "Cannot find model '%s': %s. Give a Hugging Face directory or a .gguf file that every node can read, or a bundled model (%s)."
             .formatted(name, why, String.join(", ", bundled)));
   }
 }

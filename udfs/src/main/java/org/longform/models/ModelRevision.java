@@ -24,9 +24,9 @@ public final class ModelRevision {
   private ModelRevision() {}
 
   /** 16 hexadecimal digits, or the 40 of a commit. */
-  public static String of(Path directory) {
-    Path parent = directory.toAbsolutePath().normalize().getParent();
-    String name = directory.toAbsolutePath().normalize().getFileName().toString();
+  public static String of(Path model) {
+    Path parent = model.toAbsolutePath().normalize().getParent();
+    String name = model.toAbsolutePath().normalize().getFileName().toString();
     if (parent != null
         && parent.getFileName() != null
         && parent.getFileName().toString().equals("snapshots")
@@ -35,7 +35,7 @@ public final class ModelRevision {
     }
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      for (Path file : modelFiles(directory)) {
+      for (Path file : modelFiles(model)) {
         long size = Files.size(file);
         digest.update((file.getFileName() + ":" + size + ":").getBytes(StandardCharsets.UTF_8));
         try (FileChannel channel = FileChannel.open(file)) {
@@ -51,8 +51,11 @@ public final class ModelRevision {
     }
   }
 
-  private static List<Path> modelFiles(Path directory) throws IOException {
-    try (Stream<Path> files = Files.list(directory)) {
+  private static List<Path> modelFiles(Path model) throws IOException {
+    if (!Files.isDirectory(model)) {
+      return List.of(model);
+    }
+    try (Stream<Path> files = Files.list(model)) {
       return files
           .filter(Files::isRegularFile)
           .filter(file -> file.getFileName().toString().matches(".*\\.(json|safetensors|jinja)"))

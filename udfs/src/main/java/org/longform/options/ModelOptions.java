@@ -10,8 +10,8 @@ public final class ModelOptions {
   public static final Option<String> MODEL =
       Option.text("model")
           .doc(
-              "The model: a Hugging Face directory of the Llama family, or the name of a bundled"
-                  + " model.")
+              "The model: a Hugging Face directory or a `.gguf` file of the Llama family, or the name"
+                  + " of a bundled model.")
           .alias("model_path", "endpoint")
           .check(text -> !text.isBlank(), "must not be empty")
           .defaultValue(BUNDLED_MODEL);

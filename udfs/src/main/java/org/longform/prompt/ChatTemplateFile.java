@@ -1,24 +1,22 @@
 package org.longform.prompt;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Path;
 import java.util.Optional;
 import org.longform.tokenizer.ModelFile;
+import org.longform.tokenizer.ModelFiles;
 
 /** Where models keep their chat template. */
-final class ChatTemplateFile {
+public final class ChatTemplateFile {
   private static final String FIELD = "chat_template";
 
   private ChatTemplateFile() {}
 
   /** {@code chat_template.jinja}, else the field of {@code tokenizer_config.json}. */
-  static Optional<String> find(Path modelDirectory) {
-    return ModelFile.find(modelDirectory, "chat_template.jinja")
+  public static Optional<String> find(ModelFiles files) {
+    return files
+        .find("chat_template.jinja")
         .map(ModelFile::text)
-        .or(
-            () ->
-                ModelFile.find(modelDirectory, "tokenizer_config.json")
-                    .flatMap(ChatTemplateFile::field));
+        .or(() -> files.find("tokenizer_config.json").flatMap(ChatTemplateFile::field));
   }
 
   // one text, or a list of {name, template} of which "default" is the one for plain chats

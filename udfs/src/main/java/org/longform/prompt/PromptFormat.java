@@ -1,6 +1,5 @@
 package org.longform.prompt;
 
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -8,6 +7,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.Options;
 import org.longform.options.PromptOptions;
+import org.longform.tokenizer.ModelFiles;
 import org.longform.tokenizer.Tokenizer;
 
 /** How prompts of one model are written: in its chat template if it has one, else plain. */
@@ -37,9 +37,9 @@ public final class PromptFormat {
    *
    * @throws LongformException INVALID_MODEL where its file cannot be read
    */
-  public static PromptFormat load(Path modelDirectory, Tokenizer tokenizer) {
+  public static PromptFormat load(ModelFiles files, Tokenizer tokenizer) {
     return new PromptFormat(
-        ChatTemplateFile.find(modelDirectory).map(text -> new ChatTemplate(text, tokenizer)));
+        ChatTemplateFile.find(files).map(text -> new ChatTemplate(text, tokenizer)));
   }
 
   /** For models without a chat template. */

@@ -9,8 +9,7 @@ import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
-import org.longform.kernels.model.ModelConfig;
-import org.longform.kernels.model.ModelFamilies;
+import org.longform.kernels.model.StoredModel;
 import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
@@ -100,8 +99,7 @@ public final class LongformRuntime {
   public static void validate(Options options) {
     Options all = processOptions.and(options);
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
-    ModelConfig config = ModelConfig.read(location.directory());
-    DecoderSpec spec = ModelFamilies.of(config).spec(config);
+    DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
     ContextStrategies.create(
         all.get(ContextOptions.CONTEXT),
@@ -131,7 +129,7 @@ public final class LongformRuntime {
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
-    relevant.put("model_revision", ModelRevision.of(location.directory()));
+    relevant.put("model_revision", ModelRevision.of(location.path()));
     return relevant.toString();
   }
 

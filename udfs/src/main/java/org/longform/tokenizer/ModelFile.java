@@ -35,21 +35,16 @@ public record ModelFile(Path path, String text) {
               .build());
 
   /** The file, or empty where the directory has none of this name. */
-  public static Optional<ModelFile> find(Path modelDirectory, String name) {
+  static Optional<ModelFile> find(Path modelDirectory, String name) {
     Path path = modelDirectory.resolve(name);
     return Files.exists(path) ? Optional.of(read(path)) : Optional.empty();
   }
 
-  /** The file, which the model must have. */
-  public static ModelFile require(Path modelDirectory, String name) {
-    return find(modelDirectory, name)
-        .orElseThrow(
-            () ->
-                invalid(
-                    modelDirectory.resolve(name),
-                    Files.isDirectory(modelDirectory)
-                        ? "it does not exist"
-                        : "its directory does not exist"));
+  /** The exception for a model without a file that it must have. */
+  static LongformException missing(Path model, String name) {
+    return invalid(
+        model.resolve(name),
+        Files.exists(model) ? "it does not exist" : "its directory does not exist");
   }
 
   private static ModelFile read(Path path) {

@@ -59,15 +59,20 @@ public final class Tokenizer implements AutoCloseable {
         bosId.isPresent() && added.length > 0 && added[0] == bosId.getAsInt();
   }
 
+  /** The tokenizer of the model at a path; see {@link #load(ModelFiles)}. */
+  public static Tokenizer load(Path model) {
+    return load(ModelFiles.of(model));
+  }
+
   /**
    * Loads {@code tokenizer.json} and, where they exist, {@code tokenizer_config.json} or {@code
    * special_tokens_map.json}. Never uses the network.
    *
    * @throws LongformException INVALID_MODEL naming the file and what is wrong with it
    */
-  public static Tokenizer load(Path modelDirectory) {
-    TokenizerJson json = TokenizerJson.load(modelDirectory);
-    TokenizerConfig config = TokenizerConfig.load(modelDirectory);
+  public static Tokenizer load(ModelFiles files) {
+    TokenizerJson json = TokenizerJson.load(files);
+    TokenizerConfig config = TokenizerConfig.load(files);
     List<NativeTokenizer> opened = new ArrayList<>();
     try {
       opened.add(NativeTokenizer.of(json.forDocuments(unguessable()), json.file()));

@@ -1,7 +1,6 @@
 package org.longform.tokenizer;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.nio.file.Path;
 import java.util.Optional;
 
 /**
@@ -12,9 +11,10 @@ import java.util.Optional;
 record TokenizerConfig(
     Optional<String> bosToken, Optional<String> eosToken, Optional<Boolean> addsBos) {
 
-  static TokenizerConfig load(Path modelDirectory) {
-    return ModelFile.find(modelDirectory, "tokenizer_config.json")
-        .or(() -> ModelFile.find(modelDirectory, "special_tokens_map.json"))
+  static TokenizerConfig load(ModelFiles files) {
+    return files
+        .find("tokenizer_config.json")
+        .or(() -> files.find("special_tokens_map.json"))
         .map(TokenizerConfig::read)
         .orElseGet(() -> new TokenizerConfig(Optional.empty(), Optional.empty(), Optional.empty()));
   }

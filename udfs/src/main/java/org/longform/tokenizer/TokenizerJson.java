@@ -3,7 +3,6 @@ package org.longform.tokenizer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -41,8 +40,8 @@ final class TokenizerJson {
     this.vocabularySize = largest + 1;
   }
 
-  static TokenizerJson load(Path modelDirectory) {
-    return new TokenizerJson(ModelFile.require(modelDirectory, "tokenizer.json"));
+  static TokenizerJson load(ModelFiles files) {
+    return new TokenizerJson(files.require("tokenizer.json"));
   }
 
   ModelFile file() {

@@ -2,6 +2,7 @@ package org.longform.generate
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.options.{GenerationOptions, OptionSource, Options}
+import org.longform.tokenizer.ModelFiles
 import org.scalatest.funsuite.AnyFunSuite
 
 import java.nio.file.Files
@@ -11,7 +12,7 @@ class GenerationConfigSuite extends AnyFunSuite {
   private def load(json: String): GenerationConfig = {
     val directory = Files.createTempDirectory("generation-config")
     Files.write(directory.resolve("generation_config.json"), json.getBytes("UTF-8"))
-    GenerationConfig.load(directory)
+    GenerationConfig.load(ModelFiles.of(directory))
   }
 
   private def message(json: String): String = {
@@ -22,7 +23,7 @@ class GenerationConfigSuite extends AnyFunSuite {
   }
 
   test("a model without the file sets nothing") {
-    val config = GenerationConfig.load(Files.createTempDirectory("no-generation-config"))
+    val config = GenerationConfig.load(ModelFiles.of(Files.createTempDirectory("no-generation-config")))
     assert(config.defaults == Options.defaults() && config.eosIds.isEmpty)
   }
 

@@ -2,7 +2,7 @@ package org.longform.prompt
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.options.{GenerationOptions, Options}
-import org.longform.tokenizer.{TestModels, Tokenizer}
+import org.longform.tokenizer.{ModelFiles, TestModels, Tokenizer}
 import org.scalatest.BeforeAndAfterAll
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -18,7 +18,7 @@ class PromptSuite extends AnyFunSuite with BeforeAndAfterAll {
 
   private def chat(template: String): PromptFormat = {
     val directory = TestModels.directory("chat_template.jinja" -> template)
-    PromptFormat.load(directory, tokenizer)
+    PromptFormat.load(ModelFiles.of(directory), tokenizer)
   }
 
   private def message(body: => Any): (ErrorClass, String) = {
@@ -30,7 +30,7 @@ class PromptSuite extends AnyFunSuite with BeforeAndAfterAll {
     "{% endfor %}{% if add_generation_prompt %}<|bos|>assistant\n{% endif %}"
 
   test("plain prompts are those the bundled model was trained on") {
-    val format = PromptFormat.load(TestModels.bundled, tokenizer)
+    val format = PromptFormat.load(ModelFiles.of(TestModels.bundled), tokenizer)
     val ask = Prompt.of(format, Task.ASK, "What was the mass of it?", Options.defaults())
     assert(ask.prefixTokens(tokenizer).toSeq == Seq(bos))
     assert(
@@ -133,7 +133,7 @@ class PromptSuite extends AnyFunSuite with BeforeAndAfterAll {
 
   test("templates are found in both files, and the separate file wins") {
     def suffix(files: (String, String)*): String = {
-      val format = PromptFormat.load(TestModels.directory(files: _*), tokenizer)
+      val format = PromptFormat.load(ModelFiles.of(TestModels.directory(files: _*)), tokenizer)
       tokenizer.decode(Prompt.of(format, Task.GENERATE, "", Options.defaults()).suffixTokens(tokenizer))
     }
     val field = """{"chat_template": "{{ messages[0].content }}field"}"""

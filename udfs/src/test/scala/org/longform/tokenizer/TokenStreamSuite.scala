@@ -12,7 +12,7 @@ class TokenStreamSuite extends AnyFunSuite {
   private val seed = 20260103L
 
   private def withNative[T](model: Path)(body: NativeTokenizer => T): T = {
-    val json = TokenizerJson.load(model)
+    val json = TokenizerJson.load(ModelFiles.of(model))
     val native = NativeTokenizer.of(json.forDocuments("\uE0F1-hidden"), json.file)
     try body(native)
     finally native.close()

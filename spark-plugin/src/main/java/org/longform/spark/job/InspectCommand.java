@@ -44,7 +44,7 @@ final class InspectCommand implements Callable<Integer> {
     DecoderSpec spec = model.decoder().spec();
     long parameters = parameters(spec);
     line("model", "%s", model.location().name());
-    line("directory", "%s", model.location().directory());
+    line("path", "%s", model.location().path());
     line("revision", "%s", model.revision());
     line(
         "family",

@@ -14,8 +14,8 @@ import picocli.CommandLine.ParseResult;
 
 /**
  * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
- * {@code generate}, {@code perplexity}, {@code inspect}, {@code tokenize}, {@code articles} and
- * {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+ * {@code generate}, {@code perplexity}, {@code inspect}, {@code tokenize}, {@code convert}, {@code
+ * articles} and {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
  */
 public final class LongformJob {
   static final int DONE = 0;
@@ -68,6 +68,11 @@ public final class LongformJob {
         "Show a model, its memory needs and its defaults.",
         new InspectCommand(context));
     add(root, "tokenize", "Count the tokens of each document.", new TokenizeCommand(context));
+    addPlain(
+        root,
+        "convert",
+        "Write a model as GGUF or safetensors, also quantised.",
+        new ConvertCommand(context));
     addPlain(
         root,
         "articles",

@@ -85,7 +85,7 @@ class ReadCommand implements Callable<Integer> {
         (key, name) ->
             BundledModels.names().contains(name)
                 ? name
-                : ModelLocation.resolve(name).directory().toAbsolutePath().normalize().toString());
+                : ModelLocation.resolve(name).path().toAbsolutePath().normalize().toString());
     return texts;
   }
 

@@ -1,0 +1,106 @@
+package org.longform.spark.job;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.DType;
+import org.longform.models.ConversionRequest;
+import org.longform.models.ConversionRequest.IfExists;
+import org.longform.models.ModelConversion;
+import org.longform.models.ModelLocation;
+import picocli.CommandLine.Option;
+
+/** Writes a model as a GGUF file or a directory with safetensors, in another type of numbers. */
+final class ConvertCommand implements Callable<Integer> {
+  private final CommandContext context;
+
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "<path>",
+      order = -20,
+      description = "The model: a Hugging Face directory, a .gguf file or a bundled model's name.")
+  private String model;
+
+  @Option(
+      names = "--to",
+      required = true,
+      paramLabel = "<path>",
+      order = -19,
+      description =
+          "What to write: a path that ends in .gguf, or else a directory; appears when it is"
+              + " complete.")
+  private Path target;
+
+  @Option(
+      names = "--dtype",
+      defaultValue = "f32",
+      paramLabel = "<type>",
+      order = -18,
+      description =
+          "Type of the matrices: f32, f16, bf16, and for .gguf q8_0, q6_k, q5_k, q5_0, q4_k, q4_0."
+              + " Vectors stay f32. With 4 or 5 bits the matrix that makes the logits is q6_k; rows"
+              + " that are no whole blocks get the next wider type. Default: f32.")
+  private String dtype;
+
+  @Option(
+      names = "--overwrite",
+      order = -17,
+      description = "Replace a model that is there already.")
+  private boolean overwrite;
+
+  ConvertCommand(CommandContext context) {
+    this.context = context;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    ModelConversion.run(
+            new ConversionRequest(
+                ModelLocation.resolve(model),
+                target,
+                type(),
+                overwrite ? IfExists.REPLACE : IfExists.REFUSE))
+        .ifPresent(note -> context.err().println("Note: " + note + "."));
+    context
+        .out()
+        .printf(Locale.ROOT, "Wrote %s as %s, %,d bytes: %s%n", model, dtype, bytes(), target);
+    return 0;
+  }
+
+  private DType type() {
+    return Arrays.stream(DType.values())
+        .filter(each -> each.name().equalsIgnoreCase(dtype))
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new LongformException(
+                    ErrorClass.INVALID_OPTION,
+                    "Cannot use option '--dtype': '%s' is unknown (known: %s). Change it or leave it out."
+                        .formatted(
+                            dtype,
+                            Arrays.stream(DType.values())
+                                .map(each -> each.name().toLowerCase(Locale.ROOT))
+                                .collect(Collectors.joining(", ")))));
+  }
+
+  private long bytes() throws IOException {
+    if (Files.isRegularFile(target)) {
+      return Files.size(target);
+    }
+    long bytes = 0;
+    try (Stream<Path> files = Files.list(target)) {
+      for (Path file : files.toList()) {
+        bytes += Files.size(file);
+      }
+    }
+    return bytes;
+  }
+}
