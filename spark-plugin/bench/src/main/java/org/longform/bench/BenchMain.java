@@ -8,10 +8,12 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.longform.bench.engines.Engine;
 import org.longform.bench.engines.LlamaBench;
 import org.longform.bench.engines.LlamaBinding;
+import org.longform.bench.engines.LlamaPerplexity;
 import org.longform.bench.engines.Longform;
 import org.longform.bench.engines.ProfilingKernels;
 import org.longform.bench.figures.Figures;
@@ -39,7 +41,8 @@ import picocli.CommandLine.Option;
     footer = {
       "%nci/bench jmh [pattern] [JMH options] runs the benchmarks of single operations.",
       "Writes bench.md and bench.json to the folder of --out.",
-      "The environment variable LLAMA_BENCH names llama.cpp's llama-bench for --peer."
+      "The environment variable LLAMA_BENCH names llama.cpp's llama-bench for --peer; where llama-perplexity lies",
+      "beside it, answers are compared too."
     })
 public final class BenchMain implements Callable<Integer> {
   @Option(names = "--peer", description = "Run llama.cpp in turns with ours and print ratios.")
@@ -55,7 +58,7 @@ public final class BenchMain implements Callable<Integer> {
       names = "--only",
       split = ",",
       paramLabel = "FIGURES",
-      description = "Only these: roofline, matmul, short, depth, document, endless, spark.")
+      description = "Only these: roofline, matmul, short, depth, document, endless, spark, agree.")
   private List<String> only = List.of();
 
   @Option(
@@ -150,6 +153,7 @@ public final class BenchMain implements Callable<Integer> {
         new RandomModels(models),
         provider,
         peer ? peers() : List.of(),
+        peer ? llamaBench().flatMap(LlamaPerplexity::beside).orElse(null) : null,
         threads,
         quick ? Math.min(3, repetitions) : repetitions,
         quick,
@@ -161,12 +165,16 @@ public final class BenchMain implements Callable<Integer> {
     if (!noBinding) {
       peers.add(LlamaBinding.opener());
     }
-    String program = System.getenv("LLAMA_BENCH");
-    if (program != null && !program.isBlank()) {
-      peers.add(LlamaBench.opener(Path.of(program), false));
-      peers.add(LlamaBench.opener(Path.of(program), true));
+    for (boolean flashAttention : new boolean[] {false, true}) {
+      llamaBench().ifPresent(program -> peers.add(LlamaBench.opener(program, flashAttention)));
     }
     return peers;
+  }
+
+  private static Optional<Path> llamaBench() {
+    return Optional.ofNullable(System.getenv("LLAMA_BENCH"))
+        .filter(program -> !program.isBlank())
+        .map(Path::of);
   }
 
   private List<Measurement> chosen() {

@@ -3,6 +3,7 @@ package org.longform.bench;
 import java.nio.file.Path;
 import java.util.List;
 import org.longform.bench.engines.Engine;
+import org.longform.bench.engines.LlamaPerplexity;
 import org.longform.bench.models.ModelShape;
 import org.longform.bench.models.RandomModels;
 import org.longform.kernels.device.DeviceProvider;
@@ -16,6 +17,7 @@ import org.longform.kernels.tensor.DType;
  * @param models where their files are
  * @param device ours
  * @param peers to run beside, none without {@code --peer}
+ * @param perplexity to compare answers with, or null
  * @param threads of each side
  * @param repetitions of which the median is taken
  * @param quick smaller depths and documents, for a look and for tests of the harness itself
@@ -28,6 +30,7 @@ public record Settings(
     RandomModels models,
     DeviceProvider device,
     List<Engine.Opener> peers,
+    LlamaPerplexity perplexity,
     int threads,
     int repetitions,
     boolean quick,

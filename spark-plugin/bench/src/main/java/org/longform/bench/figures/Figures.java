@@ -12,7 +12,8 @@ public final class Figures {
           new DepthFigures(),
           new DocumentFigures(),
           new EndlessFigures(),
-          new SparkFigures());
+          new SparkFigures(),
+          new AgreementFigures());
 
   private Figures() {}
 }
