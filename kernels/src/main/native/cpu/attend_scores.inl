@@ -53,6 +53,17 @@ struct Workspace {
   float *at_;
 };
 
+// Turns elements of x with those of y, `step` apart, by angles given as cosines and then sines.
+inline void turn_pairs(const float *x, const float *y, int64_t step, const float *angle, int64_t pairs,
+                       float *__restrict__ turned_x, float *__restrict__ turned_y) {
+  const float *sines = angle + pairs;
+  for (int64_t i = 0; i < pairs; i++) {
+    const float a = x[i * step], b = y[i * step];
+    turned_x[i * step] = a * angle[i] - b * sines[i];
+    turned_y[i * step] = b * angle[i] + a * sines[i];
+  }
+}
+
 // Packs the queries of a part, rotated by their positions less `origin`, with all factors of a logit.
 inline void pack_queries(const Part &part, double origin, Workspace &work) {
   const kernels_attention &call = *part.call;
@@ -70,12 +81,10 @@ inline void pack_queries(const Part &part, double origin, Workspace &work) {
     }
     const float *query = call.queries + (token * call.heads + part.head) * head_dim;
     for (int64_t h = 0; h < part.heads; h++, query += head_dim, packed += head_dim) {
-      for (int64_t i = 0; i < (rotates ? call.pairs : 0); i++) {
-        const int64_t a = first_of_pair(call, i), b = second_of_pair(call, i);
-        const float cosine = work.angle[i], sine = work.angle[call.pairs + i];
-        const float x = query[a], y = query[b];
-        packed[a] = x * cosine - y * sine;
-        packed[b] = y * cosine + x * sine;
+      if (rotates && call.encoding == KERNELS_ROPE_INTERLEAVED) {
+        turn_pairs(query, query + 1, 2, work.angle, call.pairs, packed, packed + 1);
+      } else if (rotates) {
+        turn_pairs(query, query + call.pairs, 1, work.angle, call.pairs, packed, packed + call.pairs);
       }
       for (int64_t d = rotates ? 2 * call.pairs : 0; d < head_dim; d++) {
         packed[d] = query[d] * static_cast<float>(scale);
