@@ -42,6 +42,13 @@ public final class KvCache implements AutoCloseable {
     return pages.size() * Page.bytes(shape);
   }
 
+  /** Off-heap bytes of the sketches of these pages. */
+  public long sketchBytes() {
+    long[] bytes = {0};
+    pages.forEach((number, page) -> bytes[0] += page.sketchBytes());
+    return bytes[0];
+  }
+
   /** Opens {@code tokens} rows behind the last one; they are visible in views at once. */
   public void reserve(int tokens) {
     if (reserved != 0 || tokens <= 0) {
@@ -57,6 +64,8 @@ public final class KvCache implements AutoCloseable {
         // a fork writes behind the common tokens only after it has its own last page
         pages.put(page, present.copy());
         present.release();
+      } else {
+        present.dropSketches();
       }
     }
     reserved = tokens;

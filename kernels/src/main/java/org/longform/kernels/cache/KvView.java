@@ -77,6 +77,21 @@ public final class KvView {
     return page.memory().address(page.keyOffset(layer, 0, (int) (row % Page.ROWS)));
   }
 
+  /** Rows of a page, the first at a multiple of this; sketches are of whole pages. */
+  public static int pageRows() {
+    return Page.ROWS;
+  }
+
+  /**
+   * The sketches of the page that begins at {@code row}, or null if it can still change. Good until
+   * the cache changes.
+   *
+   * @param layerBytes size of one layer's sketch; always the same for a cache
+   */
+  public PageSketches sketches(long row, long layerBytes) {
+    return row + Page.ROWS <= cache.length() ? cache.page(row).sketches(layerBytes) : null;
+  }
+
   /** Copies the un-rotated key of one token. */
   public void readKey(int kvHead, long row, float[] target) {
     readKeys(kvHead, row, 1, target, 0);

@@ -14,6 +14,8 @@ final class Page {
   private final KvShape shape;
   private final Memory memory;
   private final AtomicInteger holders = new AtomicInteger(1);
+  // made on demand, perhaps by two forks at once
+  private volatile PageSketches sketches;
 
   Page(KvShape shape) {
     this.shape = shape;
@@ -43,6 +45,33 @@ final class Page {
     return 2 * valueStride();
   }
 
+  /** Sketches of this page, whose rows must all be written. */
+  PageSketches sketches(long layerBytes) {
+    PageSketches present = sketches;
+    return present != null ? present : newSketches(layerBytes);
+  }
+
+  private synchronized PageSketches newSketches(long layerBytes) {
+    if (sketches == null) {
+      sketches = new PageSketches(shape.layers(), layerBytes);
+    }
+    return sketches;
+  }
+
+  /** Bytes of the sketches that were made. */
+  long sketchBytes() {
+    PageSketches present = sketches;
+    return present == null ? 0 : present.bytes();
+  }
+
+  /** Forgets the sketches: the page, which nobody shares, is about to be written. */
+  void dropSketches() {
+    if (sketches != null) {
+      sketches.close();
+      sketches = null;
+    }
+  }
+
   boolean shared() {
     return holders.get() > 1;
   }
@@ -62,6 +91,7 @@ final class Page {
   boolean release() {
     if (holders.decrementAndGet() == 0) {
       memory.close();
+      dropSketches();
       return true;
     }
     return false;

@@ -35,21 +35,32 @@ final class ReAttention implements ContextStrategy {
     FAITHFUL
   }
 
-  /** Which blocks select. */
+  /** Which blocks select, and what the others see. */
   enum Recall {
     DEFAULT,
     FULL_ATTN,
     GENERATE_ONLY,
-    PREFILL_ONLY;
+    PREFILL_ONLY,
+    /** Not published: blocks see nothing of the middle, so that reading costs the same anywhere. */
+    DECODE_ONLY;
 
-    boolean selects(int tokens) {
+    Middle middle(int tokens) {
+      boolean single = tokens == 1;
       return switch (this) {
-        case DEFAULT -> true;
-        case FULL_ATTN -> false;
-        case GENERATE_ONLY -> tokens == 1;
-        case PREFILL_ONLY -> tokens != 1;
+        case DEFAULT -> Middle.CHOSEN;
+        case FULL_ATTN -> Middle.ALL;
+        case GENERATE_ONLY -> single ? Middle.CHOSEN : Middle.ALL;
+        case PREFILL_ONLY -> single ? Middle.ALL : Middle.CHOSEN;
+        case DECODE_ONLY -> single ? Middle.CHOSEN : Middle.NONE;
       };
     }
+  }
+
+  /** What a block sees of the tokens between the global and the local ones. */
+  private enum Middle {
+    ALL,
+    CHOSEN,
+    NONE
   }
 
   /** Which tokens the local size counts. */
@@ -150,11 +161,12 @@ final class ReAttention implements ContextStrategy {
     long first = request.firstRow();
     long middleEnd = middleEnd(first, cache.end());
     boolean fits = first == 0 || middleEnd <= sizes.global;
-    if (fits || !recall.selects(request.tokens())) {
+    Middle middle = recall.middle(request.tokens());
+    if (fits || middle == Middle.ALL) {
       return cache.held();
     }
     Rows.Builder rows = Rows.builder().range(0, sizes.global);
-    if (search.topK > 0) {
+    if (middle == Middle.CHOSEN && search.topK > 0) {
       select(request, middleEnd).appendTo(rows);
     }
     return rows.range(middleEnd, cache.end()).build();
@@ -219,7 +231,9 @@ final class ReAttention implements ContextStrategy {
   @Override
   public Rows retain(Rows held, long length) {
     boolean middleIsNeverSeen =
-        search.topK == 0 && recall == Recall.DEFAULT && length > sizes.global + sizes.local;
+        search.topK == 0
+            && (recall == Recall.DEFAULT || recall == Recall.DECODE_ONLY)
+            && length > sizes.global + sizes.local;
     return middleIsNeverSeen
         ? Rows.builder().range(0, sizes.global).range(length - sizes.local, length).build()
         : held;

@@ -136,12 +136,15 @@ final class ReAttentionFactory implements ContextFactory {
         Parameter.choice(
             "recall-option",
             "Which blocks choose: all (default), none (full_attn), single tokens only (generate_only), or longer blocks "
-                + "only (prefill_only); the others see everything, beyond the trained window too.",
+                + "only (prefill_only); the others see everything, beyond the trained window too. With decode_only single "
+                + "tokens choose, too, but longer blocks see only global and local tokens: reading then takes as long per "
+                + "token anywhere in the document, and answers still find facts anywhere.",
             "default",
             "default",
             "full_attn",
             "generate_only",
-            "prefill_only"),
+            "prefill_only",
+            "decode_only"),
         Parameter.choice(
             "recall-type",
             "What votes are by: q·k (qk), multiplied with the L1 norm (qkv) or the L2 norm (qkv2) of the token's value.",

@@ -23,12 +23,14 @@ record SpanSelection(long span, long clip, long budget) {
 
   /** The spans, clipped to {@code [from, to)}, from which all votes must come. */
   SpanUnion select(Votes votes, Order order, long from, long to) {
-    long[] voted = order == Order.RANK ? votes.byRank() : votes.byCount();
-    long served = clip == UNLIMITED ? voted.length : Math.min(clip, voted.length);
+    long limit = clip == UNLIMITED ? Long.MAX_VALUE : clip;
     SpanUnion union = new SpanUnion();
-    for (int i = 0; i < served && union.size() != budget; i++) {
-      long start = Math.max(from, voted[i] + Math.floorDiv(-span, 2L));
-      long end = Math.min(to, voted[i] + Math.floorDiv(span + 1, 2L));
+    for (long row : order == Order.RANK ? votes.byRank(limit) : votes.byCount(limit)) {
+      if (union.size() == budget) {
+        break;
+      }
+      long start = Math.max(from, row + Math.floorDiv(-span, 2L));
+      long end = Math.min(to, row + Math.floorDiv(span + 1, 2L));
       if (budget == UNLIMITED || union.size() + union.missing(start, end) <= budget) {
         union.add(start, end);
       }

@@ -1,11 +1,6 @@
 package org.longform.kernels.context;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.LinkedHashSet;
-import java.util.List;
-import java.util.Set;
 import org.longform.kernels.device.TopKeys;
 
 /**
@@ -31,32 +26,33 @@ record Votes(long[] rows, int k) {
     return new Votes(filled, wanted);
   }
 
-  /** Each token once, the one with the most votes first; of equals the earlier token. */
-  long[] byCount() {
-    long[] sorted = rows.clone();
-    Arrays.sort(sorted);
-    List<Counted> counted = new ArrayList<>();
-    for (int from = 0, to = 0; from < sorted.length; from = to) {
-      while (to < sorted.length && sorted[to] == sorted[from]) {
-        to++;
-      }
-      counted.add(new Counted(sorted[from], to - from));
+  /**
+   * Each token once, the one with the most votes first; of equals the earlier token; the first
+   * {@code limit} of them.
+   */
+  long[] byCount(long limit) {
+    VoteCounts counts = new VoteCounts(rows.length);
+    for (long row : rows) {
+      counts.add(row);
     }
-    counted.sort(
-        Comparator.comparingInt(Counted::count).reversed().thenComparingLong(Counted::row));
-    return counted.stream().mapToLong(Counted::row).toArray();
+    return counts.best(limit);
   }
 
-  private record Counted(long row, int count) {}
-
-  /** Each token once: the best of every voter, then the second of every voter, and so on. */
-  long[] byRank() {
-    Set<Long> ordered = new LinkedHashSet<>();
-    for (int rank = 0; rank < k; rank++) {
-      for (int at = rank; at < rows.length; at += k) {
-        ordered.add(rows[at]);
+  /**
+   * Each token once: the best of every voter, then the second of every voter, and so on; the first
+   * {@code limit} of them.
+   */
+  long[] byRank(long limit) {
+    VoteCounts seen = new VoteCounts(rows.length);
+    long[] ordered = new long[(int) Math.min(limit, rows.length)];
+    int size = 0;
+    for (int rank = 0; rank < k && size < ordered.length; rank++) {
+      for (int at = rank; at < rows.length && size < ordered.length; at += k) {
+        if (seen.add(rows[at]) == 1) {
+          ordered[size++] = rows[at];
+        }
       }
     }
-    return ordered.stream().mapToLong(Long::longValue).toArray();
+    return Arrays.copyOf(ordered, size);
   }
 }

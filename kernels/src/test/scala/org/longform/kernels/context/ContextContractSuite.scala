@@ -300,7 +300,7 @@ class ContextContractSuite extends AnyFunSuite {
       val k = math.min(request.k().toLong, request.to() - request.from()).toInt
       val middle = request.to() - request.from()
       val rows = Array.tabulate(voters * k)(i => request.from() + (i * 7919L) % middle)
-      new TopKeys(request.heads(), request.queryCount(), k, rows, new Array[Float](rows.length))
+      TopKeys.exhaustive(request, k, rows, new Array[Float](rows.length))
     }
     override def weight(stored: Tensor): Weight = other.weight(stored)
     override def gather(table: Weight, ids: Array[Int], out: Tensor): Unit = other.gather(table, ids, out)

@@ -6,6 +6,8 @@ import org.longform.kernels.attention.PositionEncoding
   *
   * @param order
   *   "votes" or "rank"
+  * @param blocksChoose
+  *   or see nothing of the middle
   */
 final case class NaiveReAttention(
     global: Int,
@@ -18,7 +20,8 @@ final case class NaiveReAttention(
     order: String = "votes",
     faithful: Boolean = false,
     official: Boolean = false,
-    norm: Int = 0
+    norm: Int = 0,
+    blocksChoose: Boolean = true
 ) {
   def ids(sequence: Sequence, first: Int, end: Int): Seq[Int] = {
     val middleEnd =
@@ -28,7 +31,11 @@ final case class NaiveReAttention(
         end - (local - (128 - mod))
       } else end - local
     if (first == 0 || middleEnd <= global) 0 until end
-    else ((0 until global) ++ selected(sequence, first, end, middleEnd) ++ (middleEnd until end))
+    else {
+      val middle =
+        if (blocksChoose || end - first == 1) selected(sequence, first, end, middleEnd) else Seq.empty
+      (0 until global) ++ middle ++ (middleEnd until end)
+    }
   }
 
   private def selected(sequence: Sequence, first: Int, end: Int, to: Int): Seq[Int] = {

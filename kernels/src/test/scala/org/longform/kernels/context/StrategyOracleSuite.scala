@@ -1,6 +1,7 @@
 package org.longform.kernels.context
 
 import org.longform.kernels.attention.PositionEncoding
+import org.longform.kernels.device.CountingKernels
 import org.longform.kernels.device.reference.ReferenceDevice
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -233,6 +234,56 @@ class StrategyOracleSuite extends AnyFunSuite {
     assert(sameRows(withOption("generate_only"), full) == (0 until 60).toSet -- single)
     assert(sameRows(withOption("prefill_only"), default) == (0 until 60).toSet -- single)
     assert(sameRows(withOption("prefill_only"), full) == small ++ single)
+    assert(sameRows(withOption("decode_only"), default) == small ++ single)
+    assert(sameRows(withOption("decode_only"), full) == small)
+  }
+
+  test("with decode_only blocks see global and local tokens, and single tokens choose") {
+    for (seed <- 1L to 8L) {
+      val random = new Random(seed)
+      val naive = NaiveReAttention(
+        global = random.nextInt(5),
+        local = 10 + random.nextInt(6),
+        topK = 1 + random.nextInt(3),
+        span = 1 + random.nextInt(5),
+        past = random.nextBoolean(),
+        clip = Some(1 + random.nextInt(5)),
+        blocksChoose = false
+      )
+      val s = sequence(seed, 90)
+      // single tokens among blocks, and blocks behind single tokens
+      val ends = randomEnds(random, 60, 10).init ++ Seq(60, 61, 62, 70, 71, 80, 81, 90)
+      val decodeOnly = strategy(
+        "reattention",
+        "global-size" -> naive.global,
+        "local-size" -> naive.local,
+        "local-counts" -> (if (naive.past) "past" else "all"),
+        "top-k-middle" -> naive.topK,
+        "span-size" -> naive.span,
+        "recall-clip" -> naive.clip.get,
+        "recall-option" -> "decode_only",
+        "chunk-size" -> 10
+      )
+      val expected = DenseOracle.attend(s, rope, 0 until 90, naive.distances(s, ends))
+      assertSame(expected, read(decodeOnly, s, rope, ends), s"seed $seed, $naive, blocks $ends")
+    }
+  }
+
+  test("with decode_only a block asks no device for keys, and a single token asks once") {
+    val s = sequence(3, 90)
+    val counting = new CountingKernels(kernels)
+    val decodeOnly = strategy(
+      "reattention",
+      "global-size" -> 2,
+      "local-size" -> 12,
+      "recall-option" -> "decode_only",
+      "chunk-size" -> 10
+    )
+    val reading = new Reading(decodeOnly, s, rope, counting.kernels, 0)
+    try reading.blocks(Seq(10, 20, 30, 40, 50, 60, 70, 80, 89, 90))
+    finally reading.close()
+    assert(counting.count("topKeys") == 1)
+    assert(counting.count("attend") == 10)
   }
 
   test(

@@ -54,13 +54,20 @@ final class Draws(seed: Long) {
 
   def append(cache: KvCache, tokens: Int, draw: Int => Array[Float]): Unit = {
     if (tokens > 0) {
+      reserve(cache, tokens, draw)
+      cache.commit()
+    }
+  }
+
+  /** Writes tokens that are not committed yet. */
+  def reserve(cache: KvCache, tokens: Int, draw: Int => Array[Float]): Unit = {
+    if (tokens > 0) {
       val width = cache.shape().kvHeads() * cache.shape().headDim()
       val keys = Tensor.of(draw(tokens * width), tokens.toLong, width.toLong)
       val values = Tensor.of(draw(tokens * width), tokens.toLong, width.toLong)
       try {
         cache.reserve(tokens)
         cache.put(0, keys, values)
-        cache.commit()
       } finally {
         keys.close()
         values.close()

@@ -1,13 +1,14 @@
 package org.longform.kernels.device
 
 import org.longform.kernels.attention.{PositionEncoding, QueryRange}
+import org.longform.kernels.cache.{KvCache, KvDType, KvShape}
 import org.longform.kernels.device.KernelCase.close
 import org.longform.kernels.device.TopKeysRequest._
 import org.longform.kernels.tensor.Tensor
 import org.scalatest.Assertions._
 
-/** Top-k. Keys and queries are small whole numbers, so that scores are exact and full of ties: the answer
-  * must then be the reference's, token by token.
+/** Top-k. Where keys and queries are small whole numbers, scores are exact and full of ties: the answer must
+  * then be the reference's, token by token.
   */
 object TopKeysCases {
   private val HEADS = 6
@@ -21,15 +22,42 @@ object TopKeysCases {
       to: Long,
       k: Int,
       scoring: Scoring = Scoring.EXACT,
-      queries: QueryRange = QueryRange.ALL
+      queries: QueryRange = QueryRange.ALL,
+      dtype: KvDType = KvDType.F32,
+      headDim: Int = HEAD_DIM,
+      draw: Draws => Int => Array[Float] = _.whole
   )
+
+  private val UNIFORM: Draws => Int => Array[Float] = _.uniform
+
+  /** All keys the same. */
+  private val EQUAL: Draws => Int => Array[Float] = _ => count => Array.fill(count)(1.5f)
+
+  /** Every seventh value is not a number. */
+  private val WITH_NAN: Draws => Int => Array[Float] = draws =>
+    count => draws.whole(count).zipWithIndex.map { case (x, i) => if (i % 67 == 5) Float.NaN else x }
+
+  /** Tokens in groups around common centres, as documents have them. */
+  private val CLUSTERED: Draws => Int => Array[Float] = draws =>
+    count => {
+      val width = 16
+      val centres = draws.uniform(width * (count / (150 * width) + 1)).map(_ * 4)
+      draws.uniform(count).zipWithIndex.map { case (x, i) =>
+        0.2f * x + centres((i / (150 * width)) * width + i % width)
+      }
+    }
 
   private def ask(kernels: Kernels, question: Question): TopKeys = {
     val draws = new Draws(question.tokens * 10007L + question.past)
-    val cache = draws.cache(KV_HEADS, HEAD_DIM, question.past + question.tokens, draws.whole)
-    val width = HEADS * HEAD_DIM
-    val queries =
-      Tensor.of(draws.whole(question.tokens * width), question.tokens.toLong, width.toLong)
+    val cache = new KvCache(new KvShape(1, KV_HEADS, question.headDim, question.dtype))
+    // as a session does it: what is asked is reserved, not yet committed
+    draws.append(cache, question.past, question.draw(draws))
+    draws.reserve(cache, question.tokens, question.draw(draws))
+    val width = HEADS * question.headDim
+    val drawn =
+      if (question.draw eq UNIFORM) draws.uniform(question.tokens * width)
+      else draws.whole(question.tokens * width)
+    val queries = Tensor.of(drawn, question.tokens.toLong, width.toLong)
     try
       kernels.topKeys(
         new TopKeysRequest(
@@ -126,5 +154,45 @@ object TopKeysCases {
     )
   )
 
-  val ALL: Seq[KernelCase] = sizes ++ options
+  private val stored: Seq[KernelCase] = for {
+    headDim <- Seq(1, 7, 16, 33, 64)
+    dtype <- KvDType.values().toSeq
+    (tokens, past) <- Seq((1, 300), (30, 270))
+  } yield {
+    val name = s"the 5 best of 290 keys of $headDim in $dtype for $tokens"
+    val question = Question(tokens, past, 10, 300, 5, dtype = dtype, headDim = headDim)
+    if (dtype == KvDType.Q8) rounded(name, question.copy(draw = UNIFORM)) else exact(name, question)
+  }
+
+  /** Single tokens behind long pasts: where a device may look at less than every key. */
+  private val single: Seq[KernelCase] = for {
+    dtype <- KvDType.values().toSeq
+    (kind, draw) <- Seq[(String, Draws => Int => Array[Float])](
+      "whole" -> (_.whole),
+      "equal" -> EQUAL,
+      "clustered" -> CLUSTERED,
+      "uniform" -> UNIFORM
+    )
+    k <- Seq(1, 4, 70)
+  } yield {
+    val name = s"the $k best of 5000 $kind keys in $dtype for one token"
+    val question = Question(1, 5100, 37, 5037, k, dtype = dtype, headDim = 16, draw = draw)
+    val isExact = kind == "whole" || kind == "equal"
+    if (isExact && dtype != KvDType.Q8) exact(name, question) else rounded(name, question)
+  }
+
+  private val notNumbers: Seq[KernelCase] = Seq(
+    exact(
+      "keys that are not numbers come last, many queries",
+      Question(20, 280, 3, 283, 280, draw = WITH_NAN)
+    ),
+    exact("keys that are not numbers come last, one token", Question(1, 280, 3, 280, 277, draw = WITH_NAN)),
+    exact("keys that are not numbers among many", Question(1, 3000, 3, 3000, 9, draw = WITH_NAN)),
+    exact(
+      "blocks of keys that are not numbers come last",
+      Question(2, 280, 3, 280, 40, scoring(Pairing.GROUP, KeyNorm.NONE, 7), draw = WITH_NAN)
+    )
+  )
+
+  val ALL: Seq[KernelCase] = sizes ++ options ++ stored ++ single ++ notNumbers
 }

@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 1;
+  static final int ABI = 2;
 
   private CpuNative() {}
 
@@ -48,4 +48,9 @@ final class CpuNative {
   static native int attend(long device, long attention);
 
   static native int topKeys(long device, long request);
+
+  /** Bytes of the sketch of one head of a page. */
+  static native long sketchBytes(long headDim);
+
+  static native int sketch(long device, long layout, long pages, long count);
 }

@@ -36,6 +36,11 @@ final class RunList {
     return words[run * WORDS + 1];
   }
 
+  /** Machine address of the first head's key of its first row. */
+  long address(int run) {
+    return words[run * WORDS];
+  }
+
   int count(int run) {
     return (int) words[run * WORDS + 3];
   }

@@ -42,7 +42,7 @@ final class TopKeysSearch {
         search.head(kvHead);
       }
     }
-    return new TopKeys(request.heads(), request.queryCount(), search.k, search.rows, search.scores);
+    return TopKeys.exhaustive(request, search.k, search.rows, search.scores);
   }
 
   /** Query {@code number} of those that are compared with one key/value head. */
@@ -183,7 +183,9 @@ final class TopKeysSearch {
       }
     }
 
-    private void block(long candidate, float value) {
+    private void block(long candidate, float found) {
+      // what is not a number is worse than everything
+      float value = Float.isNaN(found) ? Float.NEGATIVE_INFINITY : found;
       if (candidate == blockEnd) {
         best.offer(row, score);
         row = -1;

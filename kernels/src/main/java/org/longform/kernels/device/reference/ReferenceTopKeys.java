@@ -30,7 +30,7 @@ final class ReferenceTopKeys {
         }
       }
     }
-    return new TopKeys(heads, queries, k, rows, scores);
+    return TopKeys.exhaustive(request, k, rows, scores);
   }
 
   private static List<Scored> best(TopKeysRequest request, int head, int query) {
@@ -69,7 +69,8 @@ final class ReferenceTopKeys {
     for (int d = 0; d < q.length; d++) {
       dot += (double) q[d] * key[d];
     }
-    return (float) (dot * norm(request, kvHead, row));
+    float score = (float) (dot * norm(request, kvHead, row));
+    return Float.isNaN(score) ? Float.NEGATIVE_INFINITY : score;
   }
 
   private static double norm(TopKeysRequest request, int kvHead, long row) {

@@ -1,0 +1,55 @@
+package org.longform.kernels.cache;
+
+import java.util.concurrent.atomic.AtomicIntegerArray;
+import org.longform.kernels.tensor.Memory;
+
+/**
+ * What a device derives from the keys of a full page, layer by layer, to search them faster. Lives
+ * and dies with the page; shared by the forks that share it.
+ */
+public final class PageSketches {
+  /** Sketches begin at a multiple of this. */
+  private static final long ALIGN = 64;
+
+  private static final int NONE = 0;
+  private static final int IN_WORK = 1;
+  private static final int READY = 2;
+
+  private final Memory memory;
+  private final long layerBytes;
+  private final AtomicIntegerArray states;
+
+  PageSketches(int layers, long layerBytes) {
+    this.layerBytes = layerBytes;
+    this.memory = Memory.allocate(layers * layerBytes + ALIGN);
+    this.states = new AtomicIntegerArray(layers);
+  }
+
+  /** Machine address of the sketch of a layer. */
+  public long address(int layer) {
+    return (memory.address(0) + ALIGN - 1) / ALIGN * ALIGN + layer * layerBytes;
+  }
+
+  /** Whether the sketch of a layer is made. */
+  public boolean isReady(int layer) {
+    return states.get(layer) == READY;
+  }
+
+  /** Whether the caller is to make the sketch of a layer now, and to say so to {@link #made}. */
+  public boolean claim(int layer) {
+    return states.compareAndSet(layer, NONE, IN_WORK);
+  }
+
+  /** Ends what {@link #claim} began. */
+  public void made(int layer, boolean successfully) {
+    states.set(layer, successfully ? READY : NONE);
+  }
+
+  long bytes() {
+    return memory.size();
+  }
+
+  void close() {
+    memory.close();
+  }
+}

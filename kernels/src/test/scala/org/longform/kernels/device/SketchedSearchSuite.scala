@@ -1,0 +1,159 @@
+package org.longform.kernels.device
+
+import org.longform.kernels.attention.QueryRange
+import org.longform.kernels.cache.{KvCache, KvDType, KvShape}
+import org.longform.kernels.device.cpu.CpuDevice
+import org.longform.kernels.tensor.{Memory, Tensor}
+import org.scalatest.funsuite.AnyFunSuite
+
+import scala.util.Random
+
+/** Devices that keep sketches of pages while documents grow, are cut, forked and closed. */
+class SketchedSearchSuite extends AnyFunSuite {
+  private val HEADS = 4
+  private val KV_HEADS = 2
+  private val HEAD_DIM = 32
+  private val shape = new KvShape(2, KV_HEADS, HEAD_DIM, KvDType.F16)
+  private val reference = Devices.choose("reference").open(1)
+  private val devices =
+    new CpuDevice()
+      .variants()
+      .toArray(Array.empty[DeviceProvider])
+      .toSeq
+      .filterNot(_.whyUnavailable().isPresent)
+
+  private def write(cache: KvCache, tokens: Int, random: Random): Unit = {
+    val width = KV_HEADS * HEAD_DIM
+    cache.reserve(tokens)
+    for (layer <- 0 until 2) {
+      def draw() =
+        Tensor.of(Array.fill(tokens * width)(random.nextGaussian().toFloat), tokens.toLong, width.toLong)
+      val keys = draw()
+      val values = draw()
+      try cache.put(layer, keys, values)
+      finally {
+        keys.close()
+        values.close()
+      }
+    }
+  }
+
+  /** The tokens that a single query wants, with the queries that the seed gives. */
+  private def ask(kernels: Kernels, cache: KvCache, layer: Int, seed: Int, k: Int): TopKeys = {
+    val random = new Random(seed)
+    val width = HEADS * HEAD_DIM
+    val queries = Tensor.of(Array.fill(width)(random.nextGaussian().toFloat), 1L, width.toLong)
+    try {
+      val to = cache.view(layer).end() - 10
+      kernels.topKeys(
+        new TopKeysRequest(
+          queries,
+          cache.view(layer),
+          32,
+          to,
+          QueryRange.ALL,
+          k,
+          TopKeysRequest.Scoring.EXACT
+        )
+      )
+    } finally queries.close()
+  }
+
+  private def checkSame(kernels: Kernels, cache: KvCache, layer: Int, seed: Int): TopKeys = {
+    val expected = ask(reference, cache, layer, seed, 6)
+    val found = ask(kernels, cache, layer, seed, 6)
+    KernelCase.close("scores", found.scores(), expected.scores(), 1e-4)
+    // where scores of neighbours in rank differ by more than rounding, so must the tokens agree
+    for (i <- found.rows().indices) {
+      val gap = Seq(i - 1, i + 1)
+        .filter(j => j >= 0 && j < found.rows().length && j / 6 == i / 6)
+        .map(j => math.abs(expected.scores()(j) - expected.scores()(i)))
+        .min
+      if (gap > 1e-3 && i % 6 != 5) assert(found.rows()(i) == expected.rows()(i), s"entry $i")
+    }
+    found
+  }
+
+  for (provider <- devices) {
+    val name = provider.name()
+    lazy val kernels = provider.open(2)
+
+    test(s"$name finds the same after appending, cutting, rolling back and forking") {
+      for (seed <- 1 to 4) {
+        val random = new Random(seed)
+        var caches = Vector(new KvCache(shape))
+        try {
+          for (_ <- caches) {
+            write(caches.head, 2600, random)
+            caches.head.commit()
+          }
+          for (step <- 0 until 30) {
+            val at = random.nextInt(caches.size)
+            val cache = caches(at)
+            random.nextInt(6) match {
+              case 0 if caches.size < 3 => caches = caches :+ cache.fork()
+              case 1 if cache.length() > 2400 =>
+                cache.truncate(cache.length() - 1 - random.nextInt(200))
+              case 2 =>
+                write(cache, 1 + random.nextInt(100), random)
+                cache.rollback()
+              case 3 if caches.size > 1 =>
+                cache.close()
+                caches = caches.patch(at, Nil, 1)
+              case _ =>
+                write(cache, 1 + random.nextInt(100), random)
+                cache.commit()
+            }
+            for (cache <- caches; layer <- 0 until 2) checkSame(kernels, cache, layer, 1000 * seed + step)
+          }
+        } finally caches.foreach(_.close())
+      }
+    }
+
+    test(s"$name scores fewer keys than there are, and says how many") {
+      val random = new Random(5)
+      val cache = new KvCache(shape)
+      try {
+        write(cache, 20000, random)
+        cache.commit()
+        val pairs = HEADS * (20000L - 42)
+        val found = checkSame(kernels, cache, 0, 1)
+        assert(found.rescored() > 0 && found.rescored() < pairs / 4, s"${found.rescored()} of $pairs")
+        assert(ask(reference, cache, 0, 1, 6).rescored() == pairs)
+        assert(cache.sketchBytes() > 0)
+      } finally cache.close()
+    }
+
+    test(s"$name makes sketches of full pages only, and frees them with their pages") {
+      val random = new Random(6)
+      val before = Memory.allocatedBytes()
+      val cache = new KvCache(shape)
+      write(cache, 3000, random)
+      // reserved rows can still be given up
+      ask(kernels, cache, 0, 1, 4)
+      assert(cache.sketchBytes() == 0)
+      cache.commit()
+      ask(kernels, cache, 0, 1, 4)
+      val full = cache.sketchBytes()
+      val page = full / (3000 / 64 - 1)
+      // the page of the first tokens is not searched as a whole, the last is not full
+      assert(full == (3000 / 64 - 1) * page && page > 0)
+      ask(kernels, cache, 1, 1, 4)
+      assert(cache.sketchBytes() == full, "all layers of a page share one block")
+      val fork = cache.fork()
+      assert(fork.sketchBytes() == full)
+      fork.truncate(2900)
+      write(fork, 1, random)
+      assert(fork.sketchBytes() == full - page, "a page that was written has none")
+      assert(cache.sketchBytes() == full)
+      fork.rollback()
+      fork.close()
+      cache.truncate(2800)
+      assert(cache.sketchBytes() == full - 2 * page, "a page that is gone has none")
+      write(cache, 1, random)
+      assert(cache.sketchBytes() == full - 3 * page)
+      cache.close()
+      assert(Memory.allocatedBytes() == before)
+    }
+  }
+}
