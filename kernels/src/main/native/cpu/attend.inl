@@ -125,7 +125,7 @@ inline void attend_piece(const void *data, int64_t piece, Arena &scratch) {
 }
 
 // Joins the shares of the keys of one block and key/value head: units from `piece * shares` on, into the first.
-inline void merge_piece(const void *data, int64_t piece, Arena &) {
+inline void merge_shares_piece(const void *data, int64_t piece, Arena &) {
   const AttendJob &job = *static_cast<const AttendJob *>(data);
   const int64_t first = piece * job.shares;
   const kernels_attention &call = *job.call;
@@ -203,7 +203,7 @@ inline void attend(Pool &pool, const kernels_attention &call) {
     if (sum_floats > 0) job.sums = memory + state_floats;
   }
   pool.run((job.units + job.units_of_piece - 1) / job.units_of_piece, attend_piece, &job);
-  if (job.shares > 1) pool.run(pairs, merge_piece, &job);
+  if (job.shares > 1) pool.run(pairs, merge_shares_piece, &job);
   if (call.column_mass != nullptr) {
     const MassJob mass = {&call, job.sums, job.block_tokens};
     pool.run(mass_pieces(call), mass_piece, &mass);

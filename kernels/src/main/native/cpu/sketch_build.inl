@@ -3,7 +3,7 @@
 namespace longform {
 namespace LONGFORM_ISA {
 
-inline float widen_half(uint16_t bits) { return half_to_float(reinterpret_cast<const uint8_t *>(&bits)); }
+inline float widen_half(uint16_t bits) { return dots::half_to_float(reinterpret_cast<const uint8_t *>(&bits)); }
 
 // Nearest float16; what is too large becomes the largest.
 inline uint16_t to_half(float x) {

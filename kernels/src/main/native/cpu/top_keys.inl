@@ -37,7 +37,7 @@ inline void complete(const TopKeysJob &job, Best *best) {
   }
 }
 
-inline void merge_piece(const void *data, int64_t piece, Arena &) {
+inline void merge_answers_piece(const void *data, int64_t piece, Arena &) {
   const TopKeysJob &job = *static_cast<const TopKeysJob *>(data);
   const int64_t k = job.request.k;
   for (int64_t answer = piece * kAnswers; answer < least(job.answers, (piece + 1) * kAnswers); answer++) {
@@ -75,7 +75,7 @@ inline void top_keys(Pool &pool, const kernels_top_keys_request &request) {
   } else {
     pool.run(job.layout.kv_heads * job.query_blocks * job.chunks, many_piece, &job);
   }
-  pool.run(parts(job.answers, kAnswers), merge_piece, &job);
+  pool.run(parts(job.answers, kAnswers), merge_answers_piece, &job);
 }
 
 }  // namespace LONGFORM_ISA

@@ -119,7 +119,7 @@ inline void widen_kv(const char *row, int64_t dtype, int64_t dims, float *out) {
   if (dtype == KERNELS_KV_F32) {
     std::memcpy(out, row, static_cast<size_t>(dims) * 4);
   } else if (dtype == KERNELS_KV_F16) {
-    widen_f16(reinterpret_cast<const uint16_t *>(row), dims, out);
+    widen_f16(reinterpret_cast<const uint8_t *>(row), dims, out);
   } else {
     for (int64_t d = 0; d < dims; d += 32) {
       float scale[simd::W];
