@@ -1,6 +1,6 @@
 package org.longform.kernels.device
 
-import scala.jdk.CollectionConverters._
+import scala.collection.JavaConverters._
 
 import org.longform.kernels.device.KernelCase.close
 import org.longform.kernels.tensor.{BlockFormat, DType, Tensor}
