@@ -8,7 +8,7 @@ import org.longform.kernels.tensor.Tensor;
 
 /** Writes a {@link TopKeysRequest} as a {@code kernels_top_keys_request} and reads the answer. */
 final class TopKeysCall {
-  private static final int WORDS = 14;
+  private static final int WORDS = 16;
 
   private TopKeysCall() {}
 
@@ -24,7 +24,8 @@ final class TopKeysCall {
       RunList runs = new RunList();
       runs.add(request.cache(), request.from(), request.to(), 0);
       CallBuffer buffer = CallBuffer.borrow();
-      try (Memory answer = Memory.allocate((long) entries * (Long.BYTES + Float.BYTES));
+      try (Memory answer =
+              Memory.allocate((long) entries * (Long.BYTES + Float.BYTES) + Long.BYTES);
           Tensor turned = turned(request)) {
         long queries =
             turned == null
@@ -48,13 +49,15 @@ final class TopKeysCall {
             .put((long) request.scoring().pairing().ordinal())
             .put((long) request.scoring().keyNorm().ordinal())
             .put((long) request.scoring().blockRows())
-            .put(answer.address(0))
-            .put(answer.address((long) entries * Long.BYTES));
+            .put(0L) // no sketches
+            .put(answer.address(Long.BYTES))
+            .put(answer.address((entries + 1L) * Long.BYTES))
+            .put(answer.address(0));
         CpuHandle.check("topKeys", CpuNative.topKeys(device, call));
         for (int i = 0; i < entries; i++) {
-          rows[i] = answer.getLong((long) i * Long.BYTES);
+          rows[i] = answer.getLong((i + 1L) * Long.BYTES);
         }
-        answer.read((long) entries * Long.BYTES, scores, 0, entries);
+        answer.read((entries + 1L) * Long.BYTES, scores, 0, entries);
       } finally {
         buffer.giveBack();
       }
