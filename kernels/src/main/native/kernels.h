@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 2
+#define KERNELS_ABI 3
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3 };
 
@@ -60,6 +60,13 @@ void kernels_close(kernels_device *device);
  */
 void kernels_enter(kernels_device *device);
 void kernels_leave(kernels_device *device);
+
+/*
+ * A stretch of a mapped file will be read soon; one that was read need not stay in memory. Hints: nothing
+ * tells whether they were taken. Never for memory that is no file's: its content would be lost.
+ */
+void kernels_prefetch(const void *from, int64_t bytes);
+void kernels_forget(const void *from, int64_t bytes);
 
 /* out[t] = table[ids[t]]; table (V, I) of dtype, out (T, I). */
 int32_t kernels_gather(kernels_device *device, const void *table, int32_t dtype, int64_t inner,

@@ -40,6 +40,10 @@ NATIVE(void, enter)(JNIEnv *, jclass, jlong device) { kernels_enter(device_of(de
 
 NATIVE(void, leave)(JNIEnv *, jclass, jlong device) { kernels_leave(device_of(device)); }
 
+NATIVE(void, prefetch)(JNIEnv *, jclass, jlong from, jlong bytes) { kernels_prefetch(pointer<void>(from), bytes); }
+
+NATIVE(void, forget)(JNIEnv *, jclass, jlong from, jlong bytes) { kernels_forget(pointer<void>(from), bytes); }
+
 NATIVE(jint, gather)
 (JNIEnv *, jclass, jlong device, jlong table, jint dtype, jlong inner, jlong ids, jlong tokens, jlong out) {
   return kernels_gather(device_of(device), pointer<void>(table), dtype, inner, pointer<int32_t>(ids), tokens,

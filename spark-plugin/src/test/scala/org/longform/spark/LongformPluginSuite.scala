@@ -112,7 +112,9 @@ class LongformPluginSuite extends SparkSuite {
         "tokensGenerated",
         "tokensAttended",
         "kvBytes",
-        "peakKvBytes"
+        "peakKvBytes",
+        "kvDiskBytes",
+        "peakKvDiskBytes"
       )
     )
     def value(name: String): Long = registry.getGauges.get(name).asInstanceOf[Gauge[Long]].getValue

@@ -16,11 +16,31 @@ public final class CacheOptions {
           .alias("cache_type_k", "cache_type_v", "kv_cache_dtype")
           .defaultValue(word(KvDType.F16));
 
+  public static final Option<Long> KV_MEMORY =
+      Option.bytes("kv-memory")
+          .doc(
+              "Memory for the keys and values of all documents that an executor reads at once; what"
+                  + " is beyond it lies on the local disk, and answers stay the same. `unlimited`"
+                  + " never uses the disk.")
+          .applicable(Option.Applicable.STARTUP)
+          .defaultText("half of the executor's memory beside the Java heap")
+          .optional();
+
+  public static final Option<String> KV_DIRECTORY =
+      Option.text("kv-directory")
+          .doc(
+              "Directory on a local disk (not one in memory) for keys and values beyond kv-memory."
+                  + " Its files have no names and are gone with the process.")
+          .applicable(Option.Applicable.STARTUP)
+          .check(text -> !text.isBlank(), "must not be empty")
+          .defaultText("the executor's local directory with most room")
+          .optional();
+
   static final OptionGroup GROUP =
       new OptionGroup(
           "Cache",
           "How the keys and values of a document are kept while it is read.",
-          List.of(KV_DTYPE));
+          List.of(KV_DTYPE, KV_MEMORY, KV_DIRECTORY));
 
   private CacheOptions() {}
 

@@ -75,6 +75,10 @@ public final class Option<T> {
     return new Builder<>(name, OptionType.BOOLEAN);
   }
 
+  public static Builder<Long> bytes(String name) {
+    return new Builder<>(name, OptionType.BYTES);
+  }
+
   public static Builder<String> text(String name) {
     return new Builder<>(name, OptionType.TEXT);
   }

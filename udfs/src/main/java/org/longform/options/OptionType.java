@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * How the text of an option becomes a value and back. {@code parse(format(v))} equals {@code v}.
@@ -34,6 +36,14 @@ public record OptionType<T>(
   static final OptionType<Double> DOUBLE = scalar("a decimal number", OptionType::parseDouble);
 
   static final OptionType<Boolean> BOOLEAN = scalar("true or false", OptionType::parseBoolean);
+
+  /** Bytes with an optional unit of 1024, 1024² and so on; the largest number is no limit. */
+  static final OptionType<Long> BYTES =
+      new OptionType<>(
+          "a size such as 512m or 4g, or unlimited",
+          OptionType::parseBytes,
+          OptionType::formatBytes,
+          Arity.ONCE);
 
   static final OptionType<String> TEXT = scalar("a text", Function.identity());
 
@@ -66,6 +76,35 @@ public record OptionType<T>(
       throw new IllegalArgumentException();
     }
     return value;
+  }
+
+  private static final String UNLIMITED = "unlimited";
+  private static final String UNITS = "kmgt";
+  private static final Pattern SIZE = Pattern.compile("(\\d+)\\s*(?:([kmgt])i?)?b?");
+
+  private static long parseBytes(String text) {
+    String size = text.strip().toLowerCase(Locale.ROOT);
+    if (size.equals(UNLIMITED)) {
+      return Long.MAX_VALUE;
+    }
+    Matcher matcher = SIZE.matcher(size);
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException();
+    }
+    long number = Long.parseLong(matcher.group(1));
+    int power = matcher.group(2) == null ? 0 : UNITS.indexOf(matcher.group(2)) + 1;
+    if (number > Long.MAX_VALUE >> (10 * power)) {
+      throw new IllegalArgumentException();
+    }
+    return number << (10 * power);
+  }
+
+  private static String formatBytes(long bytes) {
+    if (bytes == Long.MAX_VALUE) {
+      return UNLIMITED;
+    }
+    int power = bytes == 0 ? 0 : Math.min(UNITS.length(), Long.numberOfTrailingZeros(bytes) / 10);
+    return (bytes >> (10 * power)) + (power == 0 ? "" : UNITS.substring(power - 1, power));
   }
 
   private static boolean parseBoolean(String text) {

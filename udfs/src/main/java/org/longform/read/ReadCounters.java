@@ -13,11 +13,14 @@ public final class ReadCounters {
   private final LongAdder tokensAttended = new LongAdder();
   private final AtomicLong kvBytes = new AtomicLong();
   private final LongAccumulator peakKvBytes = new LongAccumulator(Math::max, 0);
+  private final AtomicLong kvDiskBytes = new AtomicLong();
+  private final LongAccumulator peakKvDiskBytes = new LongAccumulator(Math::max, 0);
 
-  public void documentRead(long attended, long peakBytes) {
+  public void documentRead(long attended, long peakBytes, long peakDiskBytes) {
     documents.increment();
     tokensAttended.add(attended);
     peakKvBytes.accumulate(peakBytes);
+    peakKvDiskBytes.accumulate(peakDiskBytes);
   }
 
   public void rowFailed() {
@@ -33,8 +36,9 @@ public final class ReadCounters {
   }
 
   /** Keys and values came (positive) or went (negative). */
-  public void kvBytesChanged(long bytes) {
-    kvBytes.addAndGet(bytes);
+  public void kvBytesChanged(long inMemory, long onDisk) {
+    kvBytes.addAndGet(inMemory);
+    kvDiskBytes.addAndGet(onDisk);
   }
 
   /** Documents read to the end, failed questions included. */
@@ -60,12 +64,21 @@ public final class ReadCounters {
     return tokensAttended.sum();
   }
 
-  /** Bytes of keys and values held right now. */
+  /** Bytes of keys and values in memory right now. */
   public long kvBytes() {
     return kvBytes.get();
   }
 
   public long peakKvBytes() {
     return peakKvBytes.get();
+  }
+
+  /** Bytes of keys and values on disk right now. */
+  public long kvDiskBytes() {
+    return kvDiskBytes.get();
+  }
+
+  public long peakKvDiskBytes() {
+    return peakKvDiskBytes.get();
   }
 }

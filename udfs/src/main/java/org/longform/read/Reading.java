@@ -7,10 +7,12 @@ import java.util.Set;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
 import org.longform.generate.SamplingParameters;
+import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
+import org.longform.kernels.model.SessionStats;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
@@ -37,13 +39,15 @@ final class Reading implements AutoCloseable {
   private final BitSet present = new BitSet();
   private boolean truncated;
   private long kvBytesReported;
+  private long kvDiskBytesReported;
   private long attended;
   private long peakKvBytes;
+  private long peakKvDiskBytes;
 
   /**
    * @param first what is asked first; its task and options decide how the document is read
    */
-  Reading(LoadedModel model, Document source, Ask first, ReadCounters counters) {
+  Reading(LoadedModel model, Document source, Ask first, KvMemory kvMemory, ReadCounters counters) {
     this.model = model;
     this.options = first.options();
     this.source = source;
@@ -53,7 +57,9 @@ final class Reading implements AutoCloseable {
     this.document = new DocumentTokens(prefix.length);
     ContextStrategy strategy = strategy(model, options);
     SessionOptions sessionOptions =
-        new SessionOptions(() -> listener().cancelled(), CacheOptions.dtypeOf(options));
+        new SessionOptions(() -> listener().cancelled())
+            .withKvDType(CacheOptions.dtypeOf(options))
+            .withKvMemory(kvMemory);
     this.session = model.decoder().open(strategy, sessionOptions);
     if (strategy.dependsOnPromptLength()) {
       session.expectPromptTokens(promptTokens(first));
@@ -112,7 +118,8 @@ final class Reading implements AutoCloseable {
       note(present, ids, from, taken);
       listener().tokensRead(taken);
       counters.tokensRead(taken);
-      reportKvBytes(session.stats().kvBytes());
+      SessionStats now = session.stats();
+      reportKvBytes(now.kvBytes(), now.kvDiskBytes());
     }
   }
 
@@ -211,6 +218,10 @@ final class Reading implements AutoCloseable {
     return peakKvBytes;
   }
 
+  long peakKvDiskBytes() {
+    return peakKvDiskBytes;
+  }
+
   private Prompt prompt(Ask ask, String question) {
     return Prompt.of(model.promptFormat(), ask.task(), question, ask.options());
   }
@@ -231,16 +242,18 @@ final class Reading implements AutoCloseable {
   private void track(Session read) {
     attended += read.stats().attendedTokens();
     peakKvBytes = Math.max(peakKvBytes, read.stats().peakKvBytes());
+    peakKvDiskBytes = Math.max(peakKvDiskBytes, read.stats().peakKvDiskBytes());
   }
 
-  private void reportKvBytes(long bytes) {
-    counters.kvBytesChanged(bytes - kvBytesReported);
-    kvBytesReported = bytes;
+  private void reportKvBytes(long inMemory, long onDisk) {
+    counters.kvBytesChanged(inMemory - kvBytesReported, onDisk - kvDiskBytesReported);
+    kvBytesReported = inMemory;
+    kvDiskBytesReported = onDisk;
   }
 
   @Override
   public void close() {
-    reportKvBytes(0);
+    reportKvBytes(0, 0);
     session.close();
   }
 }

@@ -3,6 +3,7 @@ package org.longform.read;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
+import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.models.LoadedModel;
@@ -15,15 +16,19 @@ import org.longform.options.Options;
 public final class SequentialReader implements DocumentReader {
   private final Options callOptions;
   private final Supplier<LoadedModel> model;
+  private final KvMemory kvMemory;
   private final ReadCounters counters;
 
   /**
    * @param options what was set by the call and the conf; the model's own defaults come under them
    * @param model loads the model when first asked
+   * @param kvMemory for keys and values, shared with other readers
    */
-  public SequentialReader(Options options, Supplier<LoadedModel> model, ReadCounters counters) {
+  public SequentialReader(
+      Options options, Supplier<LoadedModel> model, KvMemory kvMemory, ReadCounters counters) {
     this.callOptions = options;
     this.model = model;
+    this.kvMemory = kvMemory;
     this.counters = counters;
   }
 
@@ -85,14 +90,15 @@ public final class SequentialReader implements DocumentReader {
       List<AnswerHeader> headers,
       List<List<Answer>> answers,
       long started) {
-    try (Reading reading = new Reading(loaded, document, asks.get(0), counters)) {
+    try (Reading reading = new Reading(loaded, document, asks.get(0), kvMemory, counters)) {
       reading.readDocument();
       for (int i = 0; i < asks.size(); i++) {
         for (String question : asks.get(i).questions()) {
           answers.get(i).add(answerOne(reading, asks.get(i), headers.get(i), question, started));
         }
       }
-      counters.documentRead(reading.attendedTokens(), reading.peakKvBytes());
+      counters.documentRead(
+          reading.attendedTokens(), reading.peakKvBytes(), reading.peakKvDiskBytes());
       document.listener().documentRead(reading.attendedTokens(), reading.peakKvBytes());
     }
   }

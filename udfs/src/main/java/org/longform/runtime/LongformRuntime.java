@@ -53,6 +53,8 @@ public final class LongformRuntime {
         }
       };
 
+  private static final KvMemories KV_MEMORIES = new KvMemories();
+
   private static volatile Options processOptions = Options.defaults();
   private static volatile ProcessCores cores = ProcessCores.of(Map.of());
 
@@ -67,6 +69,7 @@ public final class LongformRuntime {
   public static void configure(Map<String, String> sparkConf) {
     processOptions = Options.ofSparkConf(sparkConf);
     cores = ProcessCores.of(sparkConf);
+    KV_MEMORIES.configure(sparkConf);
   }
 
   /** A reader for options as one call gives them, by SQL key. */
@@ -114,7 +117,8 @@ public final class LongformRuntime {
   private static SequentialReader sequentialReader(Options all) {
     synchronized (READERS_BY_OPTIONS) {
       return READERS_BY_OPTIONS.computeIfAbsent(
-          all, each -> new SequentialReader(each, () -> model(each), COUNTERS));
+          all,
+          each -> new SequentialReader(each, () -> model(each), KV_MEMORIES.of(each), COUNTERS));
     }
   }
 
@@ -166,7 +170,11 @@ public final class LongformRuntime {
   public static String describe(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
     Map<String, String> relevant = new TreeMap<>(all.toMap());
-    relevant.keySet().removeAll(Set.of("device", "threads", "fail_on_error", "sql_prefix"));
+    relevant
+        .keySet()
+        .removeAll(
+            Set.of(
+                "device", "threads", "kv_memory", "kv_directory", "fail_on_error", "sql_prefix"));
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());

@@ -11,8 +11,10 @@ import org.longform.read.ReadCounters;
  * @param tokensRead tokens of documents and questions
  * @param tokensGenerated tokens written
  * @param tokensAttended cached tokens attended to, summed over blocks
- * @param kvBytes bytes of keys and values held right now
- * @param peakKvBytes the most bytes of keys and values one document held
+ * @param kvBytes bytes of keys and values in memory right now
+ * @param peakKvBytes the most bytes of keys and values one document had in memory
+ * @param kvDiskBytes bytes of keys and values on disk right now
+ * @param peakKvDiskBytes the most bytes of keys and values one document had on disk
  */
 public record RuntimeStats(
     long modelLoads,
@@ -22,7 +24,9 @@ public record RuntimeStats(
     long tokensGenerated,
     long tokensAttended,
     long kvBytes,
-    long peakKvBytes) {
+    long peakKvBytes,
+    long kvDiskBytes,
+    long peakKvDiskBytes) {
 
   static RuntimeStats of(long modelLoads, ReadCounters counters) {
     return new RuntimeStats(
@@ -33,6 +37,8 @@ public record RuntimeStats(
         counters.tokensGenerated(),
         counters.tokensAttended(),
         counters.kvBytes(),
-        counters.peakKvBytes());
+        counters.peakKvBytes(),
+        counters.kvDiskBytes(),
+        counters.peakKvDiskBytes());
   }
 }

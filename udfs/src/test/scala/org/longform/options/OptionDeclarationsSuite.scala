@@ -70,6 +70,7 @@ class OptionDeclarationsSuite extends AnyFunSuite {
       "max_words" -> "-1",
       "max_input_tokens" -> "0",
       "model" -> " ",
+      "kv_directory" -> " ",
       "sql_prefix" -> "1a"
     )
     wrong.foreach { case (key, text) =>

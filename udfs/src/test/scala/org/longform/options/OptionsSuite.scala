@@ -129,4 +129,38 @@ class OptionsSuite extends AnyFunSuite {
         "seed=11 (the Spark configuration), top-k=4 (the call)"
     )
   }
+
+  test("a size has a unit of 1024 or none, or is unlimited") {
+    import CacheOptions.KV_MEMORY
+    val sizes = Seq(
+      "0" -> 0L,
+      "123" -> 123L,
+      "1000000" -> 1000000L,
+      "64k" -> (64L << 10),
+      "512M" -> (512L << 20),
+      " 4g " -> (4L << 30),
+      "4 GB" -> (4L << 30),
+      "3GiB" -> (3L << 30),
+      "2t" -> (2L << 40),
+      "unlimited" -> Long.MaxValue
+    )
+    for ((text, bytes) <- sizes) {
+      val options = call("kv_memory" -> text)
+      assert(options.get(KV_MEMORY) == bytes, text)
+      assert(Options.ofCall(options.toMap) == options)
+    }
+    assert(call("kv_memory" -> "2048m").toMap.get("kv_memory") == "2g")
+    for (wrong <- Seq("", "4x", "-1g", "1.5g", "9999999999t", "g", "4 gigabytes"))
+      assert(
+        message(call("kv_memory" -> wrong)) ==
+          s"Cannot use option 'kv_memory': its value is not a size such as 512m or 4g, or unlimited ('$wrong'). Give a size such as 512m or 4g, or unlimited."
+      )
+  }
+
+  test("caches are stored as llama.cpp's and vLLM's options say, and keys as values") {
+    for (name <- Seq("kv_dtype", "cache_type_k", "cache_type_v", "kv_cache_dtype"))
+      assert(CacheOptions.dtypeOf(call(name -> "Q8")) == org.longform.kernels.cache.KvDType.Q8)
+    assert(CacheOptions.dtypeOf(Options.defaults()) == org.longform.kernels.cache.KvDType.F16)
+    assert(message(call("cache_type_k" -> "f16", "cache_type_v" -> "q8")).contains("means the same"))
+  }
 }

@@ -2,7 +2,7 @@ package org.longform.read
 
 import java.util.concurrent.atomic.AtomicLong
 
-import scala.jdk.CollectionConverters._
+import scala.collection.JavaConverters._
 
 import org.longform.datasets.tasks.{NeedleCase, NeedleCases, NeedleRequest}
 import org.longform.kernels.error.ErrorClass
@@ -175,5 +175,36 @@ class SequentialReaderSuite extends AnyFunSuite with BeforeAndAfterAll {
       .read(new ReadRequest("text", Task.ASK, List("q").asJava, "k", ReadListener.NONE))
       .get(0)
     assert(answer.value() == null && answer.error().errorClass() == ErrorClass.INVALID_MODEL)
+  }
+
+  test("a document whose keys and values are four times the memory for them has the same answers") {
+    val needle = needles(4096, 1).head
+    for (context <- Seq("reattention", "full")) {
+      val onDisk = new AtomicLong
+      val listener = new ReadListener {
+        override def tokensRead(tokens: Long): Unit =
+          onDisk.accumulateAndGet(LongformRuntime.stats().kvDiskBytes(), (a, b) => math.max(a, b))
+      }
+      val whole = ask(reader("context" -> context), needle)
+      val bytes = LongformRuntime.stats().peakKvBytes()
+      val parted = ask(reader("context" -> context, "kv_memory" -> (bytes / 4).toString), needle, listener)
+      assert(parted.map(_.value()) == whole.map(_.value()) && whole.forall(_.error() == null))
+      assert(parted.map(_.evidence()) == whole.map(_.evidence()))
+      assert(onDisk.get() > bytes * 6 / 10)
+      assert(LongformRuntime.stats().kvDiskBytes() == 0 && LongformRuntime.stats().kvBytes() == 0)
+      assert(LongformRuntime.stats().peakKvDiskBytes() >= onDisk.get())
+    }
+  }
+
+  test("where there is neither memory nor a directory for keys and values the row says so") {
+    val answers =
+      ask(reader("kv_memory" -> "0", "kv_directory" -> "/no/such/place"), needles(1024, 1).head)
+    assert(answers.nonEmpty)
+    for (answer <- answers) {
+      assert(answer.value() == null && answer.error().errorClass() == ErrorClass.OUT_OF_MEMORY)
+      assert(answer.error().message().contains("Cannot move keys and values to disk"))
+      assert(answer.error().message().contains("directory /no/such/place"))
+    }
+    assert(LongformRuntime.stats().kvBytes() == 0)
   }
 }

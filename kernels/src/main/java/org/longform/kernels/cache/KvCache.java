@@ -10,17 +10,42 @@ import org.longform.kernels.tensor.Tensor;
  * threads.
  */
 public final class KvCache implements AutoCloseable {
+  // the page of the first tokens and the newest full ones are read by every strategy
+  private static final long FIRST_PAGES = 1;
+  private static final long NEWEST_PAGES = 1;
+
   private final KvShape shape;
+  private final PageStore store;
   private final PageTable pages = new PageTable();
   private final RowWriter writer;
   private Rows held = Rows.none();
   private Rows visible = Rows.none();
   private long length;
   private int reserved;
+  private boolean reading;
+  private boolean closed;
+  // pages before this one are on disk, or not here, or shall stay in memory
+  private long coldest = FIRST_PAGES;
 
+  /** Is told of a stretch of addresses. */
+  public interface Advice {
+    void advise(long address, long bytes);
+  }
+
+  /** A cache whose pages all stay in memory. */
   public KvCache(KvShape shape) {
-    this.shape = shape;
+    this(shape, KvMemory.UNLIMITED);
+  }
+
+  public KvCache(KvShape shape, KvMemory budget) {
+    this(new PageStore(shape, budget));
+  }
+
+  private KvCache(PageStore store) {
+    this.shape = store.shape();
+    this.store = store;
     this.writer = new RowWriter(shape);
+    store.join();
   }
 
   public KvShape shape() {
@@ -37,7 +62,7 @@ public final class KvCache implements AutoCloseable {
     return held;
   }
 
-  /** Off-heap bytes of the pages this cache holds, shared ones included. */
+  /** Bytes of the pages this cache holds, in memory and on disk, shared ones included. */
   public long bytes() {
     return pages.size() * Page.bytes(shape);
   }
@@ -49,27 +74,74 @@ public final class KvCache implements AutoCloseable {
     return bytes[0];
   }
 
-  /** Opens {@code tokens} rows behind the last one; they are visible in views at once. */
+  /** Those of {@link #bytes} that are on disk. */
+  public long diskBytes() {
+    if (!store.anyOnDisk()) {
+      return 0;
+    }
+    long[] found = {0};
+    pages.forEach((number, page) -> found[0] += page.onDisk() ? Page.bytes(shape) : 0);
+    return found[0];
+  }
+
+  /**
+   * Opens {@code tokens} rows behind the last one; they are visible in views at once. If memory is
+   * short, older pages move to disk first.
+   *
+   * @throws LongformException OUT_OF_MEMORY if there is neither memory nor disk; a {@link
+   *     #rollback} leaves the cache as it was
+   */
   public void reserve(int tokens) {
     if (reserved != 0 || tokens <= 0) {
       throw new LongformException(
           ErrorClass.INTERNAL,
           "Cannot reserve %d rows: %d are reserved already.".formatted(tokens, reserved));
     }
-    for (long page = length / Page.ROWS; page <= (length + tokens - 1) / Page.ROWS; page++) {
-      Page present = pages.get(page);
+    long first = length / Page.ROWS;
+    long last = (length + tokens - 1) / Page.ROWS;
+    makeRoom(last - first + 1);
+    reading = true;
+    store.beginReading();
+    for (long number = first; number <= last; number++) {
+      Page present = pages.get(number);
       if (present == null) {
-        pages.put(page, new Page(shape));
-      } else if (present.shared()) {
+        pages.put(number, store.allocate());
+      } else if (present.shared() || present.onDisk()) {
         // a fork writes behind the common tokens only after it has its own last page
-        pages.put(page, present.copy());
+        pages.put(number, store.copy(present));
         present.release();
       } else {
         present.dropSketches();
       }
     }
     reserved = tokens;
-    visible = append(held, length, length + tokens);
+    visible = held.append(length, length + tokens);
+  }
+
+  /** Moves the oldest pages to disk until there is room for so many more. */
+  private void makeRoom(long more) {
+    long end = length / Page.ROWS - NEWEST_PAGES;
+    boolean allMoved = true;
+    for (long number = coldest; number < end && store.crowded(more); number++) {
+      Page page = pages.get(number);
+      allMoved &= page == null || store.moveToDisk(page);
+      if (allMoved) {
+        coldest = number + 1;
+      }
+    }
+  }
+
+  /**
+   * Says that a layer was read for the last time in this block: of the pages on disk that it used
+   * the next layer's part will be needed soon.
+   *
+   * @param forget is told what need not stay in memory
+   * @param fetch is told what will be read next
+   */
+  public void passed(int layer, Advice forget, Advice fetch) {
+    if (store.anyOnDisk()) {
+      store.passed(layer, forget, fetch);
+    }
   }
 
   /**
@@ -104,13 +176,22 @@ public final class KvCache implements AutoCloseable {
     held = visible;
     length += reserved;
     reserved = 0;
+    endReading();
   }
 
   /** Gives the reserved rows up, after a failure or a cancellation. */
   public void rollback() {
+    endReading();
     reserved = 0;
     visible = held;
-    pages.retain(page -> page * Page.ROWS < length);
+    pages.drop(pagesUpTo(length), Long.MAX_VALUE);
+  }
+
+  private void endReading() {
+    if (reading) {
+      reading = false;
+      store.endReading();
+    }
   }
 
   /** What one layer sees: the held rows and the reserved ones. */
@@ -120,11 +201,12 @@ public final class KvCache implements AutoCloseable {
 
   /** A second document with the same past. The rows are shared, not copied. */
   public KvCache fork() {
-    KvCache fork = new KvCache(shape);
+    KvCache fork = new KvCache(store);
     pages.forEach((index, page) -> fork.pages.put(index, page.hold()));
     fork.held = held;
     fork.visible = held;
     fork.length = length;
+    fork.coldest = coldest;
     return fork;
   }
 
@@ -138,7 +220,8 @@ public final class KvCache implements AutoCloseable {
     length = newLength;
     held = held.clip(0, newLength);
     visible = held;
-    pages.retain(page -> page * Page.ROWS < newLength);
+    pages.drop(pagesUpTo(length), Long.MAX_VALUE);
+    coldest = Math.max(FIRST_PAGES, Math.min(coldest, newLength / Page.ROWS));
   }
 
   /** Keeps only the given tokens (one list for all heads); the memory of whole pages is freed. */
@@ -149,9 +232,29 @@ public final class KvCache implements AutoCloseable {
           "Cannot retain %s: the cache holds %s and has %d reserved rows. Retain a part of one list after a commit."
               .formatted(kept, held, reserved));
     }
+    dropAllBut(kept);
     held = kept;
     visible = kept;
-    pages.retain(page -> kept.overlaps(page * Page.ROWS, (page + 1) * Page.ROWS));
+  }
+
+  /** Releases the pages of held rows that have no kept one: as much work as pages are dropped. */
+  private void dropAllBut(Rows kept) {
+    int range = 0;
+    for (int i = 0; i < held.ranges(0); i++) {
+      long end = pagesUpTo(held.end(0, i));
+      for (long number = held.start(0, i) / Page.ROWS; number < end; ) {
+        while (range < kept.ranges(0) && pagesUpTo(kept.end(0, range)) <= number) {
+          range++;
+        }
+        boolean any = range < kept.ranges(0);
+        pages.drop(number, any ? Math.min(end, kept.start(0, range) / Page.ROWS) : end);
+        number = any ? pagesUpTo(kept.end(0, range)) : end;
+      }
+    }
+  }
+
+  private static long pagesUpTo(long row) {
+    return (row + Page.ROWS - 1) / Page.ROWS;
   }
 
   Page page(long row) {
@@ -162,20 +265,18 @@ public final class KvCache implements AutoCloseable {
     return held.containsRange(0, from, to);
   }
 
-  private static Rows append(Rows rows, long from, long to) {
-    Rows.Builder builder = Rows.builder();
-    for (int i = 0; i < rows.ranges(0); i++) {
-      builder.range(rows.start(0, i), rows.end(0, i));
-    }
-    return builder.range(from, to).build();
-  }
-
   @Override
   public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    endReading();
     reserved = 0;
-    pages.retain(page -> false);
+    pages.drop(0, Long.MAX_VALUE);
     held = Rows.none();
     visible = held;
     length = 0;
+    store.part();
   }
 }

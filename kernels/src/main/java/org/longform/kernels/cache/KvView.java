@@ -74,6 +74,7 @@ public final class KvView {
    */
   public long keyAddress(long row) {
     Page page = cache.page(row);
+    page.touch();
     return page.memory().address(page.keyOffset(layer, 0, (int) (row % Page.ROWS)));
   }
 
@@ -114,6 +115,7 @@ public final class KvView {
 
   private void read(int kvHead, long row, int count, long part, float[] target, int offset) {
     Page page = cache.page(row);
+    page.touch();
     long at = page.keyOffset(layer, kvHead, (int) (row % Page.ROWS)) + part;
     if (dtype() == KvDType.F32) {
       // plain rows are one stretch

@@ -7,37 +7,52 @@ import org.longform.kernels.tensor.Memory;
  * Keys and values of {@link #ROWS} consecutive tokens, all layers: [layer, kvHead, key or value,
  * row, rowBytes], a row as {@link KvDType} says, so that the rows of one head lie side by side.
  * Shared by the forks of a document; whoever holds it last frees it.
+ *
+ * <p>A page is written in memory of its own. {@link PageStore} may move it to disk, where it is
+ * only read.
  */
 final class Page {
   static final int ROWS = 64;
 
-  private final KvShape shape;
-  private final Memory memory;
+  private final PageStore store;
   private final AtomicInteger holders = new AtomicInteger(1);
   // made on demand, perhaps by two forks at once
   private volatile PageSketches sketches;
+  // where the page is: its own block, or a slot of an extent
+  private Memory memory;
+  private Extent.Slot slot;
 
-  Page(KvShape shape) {
-    this.shape = shape;
-    this.memory = Memory.allocate(bytes(shape));
+  /** A page of zeros. */
+  Page(PageStore store) {
+    this.store = store;
+    this.memory = Memory.allocate(bytes(store.shape()));
   }
 
   static long bytes(KvShape shape) {
     return shape.bytesPerToken() * ROWS;
   }
 
+  /** Bytes of one layer. */
+  static long layerBytes(KvShape shape) {
+    return bytes(shape) / shape.layers();
+  }
+
+  /** What {@link #keyOffset} counts in. */
   Memory memory() {
-    return memory;
+    return slot == null ? memory : slot.extent().memory();
   }
 
   /** Byte offset of the key of a token; the value's is {@link #valueStride} further. */
   long keyOffset(int layer, int kvHead, int row) {
-    long head = (long) layer * shape.kvHeads() + kvHead;
-    return (head * 2 * ROWS + row) * shape.rowBytes();
+    return layerOffset(layer) + ((long) kvHead * 2 * ROWS + row) * store.shape().rowBytes();
+  }
+
+  private long layerOffset(int layer) {
+    return slot == null ? layer * layerBytes(store.shape()) : slot.layerOffset(layer);
   }
 
   long valueStride() {
-    return (long) ROWS * shape.rowBytes();
+    return (long) ROWS * store.shape().rowBytes();
   }
 
   /** Bytes from a head's key to the next head's key of the same token. */
@@ -53,7 +68,7 @@ final class Page {
 
   private synchronized PageSketches newSketches(long layerBytes) {
     if (sketches == null) {
-      sketches = new PageSketches(shape.layers(), layerBytes);
+      sketches = new PageSketches(store.shape().layers(), layerBytes);
     }
     return sketches;
   }
@@ -72,6 +87,25 @@ final class Page {
     }
   }
 
+  boolean onDisk() {
+    return slot != null;
+  }
+
+  /** Says that somebody is about to read the page. */
+  void touch() {
+    if (slot != null) {
+      slot.extent().touch();
+    }
+  }
+
+  /** The page lies in the slot from now on. */
+  void moveTo(Extent.Slot target) {
+    Memory own = memory;
+    slot = target;
+    memory = null;
+    own.close();
+  }
+
   boolean shared() {
     return holders.get() > 1;
   }
@@ -81,19 +115,22 @@ final class Page {
     return this;
   }
 
-  Page copy() {
-    Page page = new Page(shape);
-    page.memory.copyFrom(memory, 0, 0, memory.size());
-    return page;
+  /** Copies every layer of a page that may lie elsewhere. */
+  void copyFrom(Page source) {
+    long bytes = layerBytes(store.shape());
+    for (int layer = 0; layer < store.shape().layers(); layer++) {
+      memory().copyFrom(source.memory(), source.layerOffset(layer), layerOffset(layer), bytes);
+    }
   }
 
-  /** Whether this was the last holder, so that the memory is free now. */
-  boolean release() {
+  /** Gives one hold back; after the last one memory or disk is free for others. */
+  void release() {
     if (holders.decrementAndGet() == 0) {
-      memory.close();
+      store.freed(slot);
+      if (memory != null) {
+        memory.close();
+      }
       dropSketches();
-      return true;
     }
-    return false;
   }
 }

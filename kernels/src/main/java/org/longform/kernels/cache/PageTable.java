@@ -1,66 +1,71 @@
 package org.longform.kernels.cache;
 
-import java.util.ArrayList;
-import java.util.List;
-import java.util.function.LongPredicate;
+import java.util.Arrays;
 
 /**
- * The pages of a document by their number. Lookups are two array reads, also after ten million
- * tokens; stretches without a page take a reference for every 1024 of them.
+ * The pages of a document by their number. A lookup is two array reads, also after ten million
+ * tokens; where no page is left, 1024 page numbers take one reference.
  */
 final class PageTable {
   private static final int BITS = 10;
   private static final int MASK = (1 << BITS) - 1;
 
-  private final List<Page[]> stretches = new ArrayList<>();
-  private int[] used = new int[8];
-  private int size;
+  private static final class Stretch {
+    final Page[] pages = new Page[MASK + 1];
+    int used;
+  }
+
+  private Stretch[] stretches = new Stretch[1];
+  private long size;
 
   /** The page, or null. */
   Page get(long number) {
-    long stretch = number >>> BITS;
-    if (stretch >= stretches.size()) {
-      return null;
-    }
-    Page[] pages = stretches.get((int) stretch);
-    return pages == null ? null : pages[(int) number & MASK];
+    long at = number >>> BITS;
+    Stretch stretch = at < stretches.length ? stretches[(int) at] : null;
+    return stretch == null ? null : stretch.pages[(int) number & MASK];
   }
 
-  /** Puts a page where there was none, or another. */
+  /** Puts a page where there was none, or another; that one stays with the caller. */
   void put(long number, Page page) {
-    int stretch = Math.toIntExact(number >>> BITS);
-    while (stretches.size() <= stretch) {
-      stretches.add(null);
+    int at = Math.toIntExact(number >>> BITS);
+    if (at >= stretches.length) {
+      stretches = Arrays.copyOf(stretches, Math.max(at + 1, 2 * stretches.length));
     }
-    if (used.length < stretches.size()) {
-      used = java.util.Arrays.copyOf(used, 2 * stretches.size());
+    if (stretches[at] == null) {
+      stretches[at] = new Stretch();
     }
-    Page[] pages = stretches.get(stretch);
-    if (pages == null) {
-      pages = new Page[MASK + 1];
-      stretches.set(stretch, pages);
-    }
-    if (pages[(int) number & MASK] == null) {
-      used[stretch]++;
+    Stretch stretch = stretches[at];
+    if (stretch.pages[(int) number & MASK] == null) {
+      stretch.used++;
       size++;
     }
-    pages[(int) number & MASK] = page;
+    stretch.pages[(int) number & MASK] = page;
   }
 
-  /** Releases the pages whose numbers do not satisfy {@code keep}. */
-  void retain(LongPredicate keep) {
-    for (int stretch = 0; stretch < stretches.size(); stretch++) {
-      Page[] pages = stretches.get(stretch);
-      for (int i = 0; pages != null && i < pages.length; i++) {
-        if (pages[i] != null && !keep.test(((long) stretch << BITS) + i)) {
-          pages[i].release();
-          pages[i] = null;
-          used[stretch]--;
-          size--;
+  /** Releases the pages from number {@code from} to {@code to} (exclusive). */
+  void drop(long from, long to) {
+    long end = Math.min(to, (long) stretches.length << BITS);
+    for (long number = from; number < end; ) {
+      int at = (int) (number >>> BITS);
+      long next = Math.min(end, (at + 1L) << BITS);
+      if (stretches[at] != null) {
+        drop(stretches[at], (int) number & MASK, (int) (next - number));
+        if (stretches[at].used == 0) {
+          stretches[at] = null;
         }
       }
-      if (used.length > stretch && used[stretch] == 0) {
-        stretches.set(stretch, null);
+      number = next;
+    }
+  }
+
+  private void drop(Stretch stretch, int first, int count) {
+    for (int i = first; i < first + count; i++) {
+      Page page = stretch.pages[i];
+      if (page != null) {
+        stretch.pages[i] = null;
+        stretch.used--;
+        size--;
+        page.release();
       }
     }
   }
@@ -71,17 +76,17 @@ final class PageTable {
   }
 
   void forEach(Visitor visitor) {
-    for (int stretch = 0; stretch < stretches.size(); stretch++) {
-      Page[] pages = stretches.get(stretch);
-      for (int i = 0; pages != null && i < pages.length; i++) {
-        if (pages[i] != null) {
-          visitor.visit(((long) stretch << BITS) + i, pages[i]);
+    for (int at = 0; at < stretches.length; at++) {
+      for (int i = 0; stretches[at] != null && i <= MASK; i++) {
+        if (stretches[at].pages[i] != null) {
+          visitor.visit(((long) at << BITS) + i, stretches[at].pages[i]);
         }
       }
     }
   }
 
-  int size() {
+  /** Number of pages. */
+  long size() {
     return size;
   }
 }

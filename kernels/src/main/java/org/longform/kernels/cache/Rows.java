@@ -115,20 +115,6 @@ public final class Rows {
     return range >= indptr[group] && to <= ends[range];
   }
 
-  /** Whether a shared list has any token of {@code [from, to)}. */
-  boolean overlaps(long from, long to) {
-    if (from >= to) {
-      return false;
-    }
-    int at = Arrays.binarySearch(starts, from);
-    if (at >= 0) {
-      return true;
-    }
-    int before = -at - 2;
-    return (before >= 0 && ends[before] > from)
-        || (before + 1 < starts.length && starts[before + 1] < to);
-  }
-
   /** Whether every token of this list satisfies {@code predicate} for whole ranges' ends. */
   boolean allRanges(RangePredicate predicate) {
     for (int i = 0; i < starts.length; i++) {
@@ -151,6 +137,25 @@ public final class Rows {
       builder.range(Math.max(start(0, i), from), Math.min(end(0, i), to));
     }
     return builder.build();
+  }
+
+  /** A shared list and {@code [from, to)} behind it. */
+  Rows append(long from, long to) {
+    int ranges = starts.length;
+    boolean joined = ranges > 0 && ends[ranges - 1] == from;
+    if (groups() != 1 || from >= to || (ranges > 0 && from < ends[ranges - 1])) {
+      throw new IllegalArgumentException(
+          "Cannot append tokens %d to %d to %s: they do not follow.".formatted(from, to, this));
+    }
+    int size = joined ? ranges : ranges + 1;
+    long[] moreEnds = Arrays.copyOf(ends, size);
+    moreEnds[size - 1] = to;
+    if (joined) {
+      return new Rows(indptr, starts, moreEnds);
+    }
+    long[] moreStarts = Arrays.copyOf(starts, size);
+    moreStarts[size - 1] = checkStart(from);
+    return new Rows(new int[] {0, size}, moreStarts, moreEnds);
   }
 
   private static long checkStart(long from) {

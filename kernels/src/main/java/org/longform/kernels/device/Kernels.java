@@ -50,6 +50,12 @@ public interface Kernels {
   /** gate = silu(gate) * up, elementwise, silu(z) = z / (1 + exp(-z)). */
   void swiGlu(Tensor gate, Tensor up);
 
+  /** Says that a stretch of a mapped file will be read soon. */
+  default void prefetch(long address, long bytes) {}
+
+  /** Says that a stretch of a mapped file need not stay in memory. */
+  default void forget(long address, long bytes) {}
+
   /** Softmax attention over the plan's segments, see {@link AttendRequest}. */
   void attend(AttendRequest request);
 

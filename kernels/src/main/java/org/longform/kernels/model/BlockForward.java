@@ -103,6 +103,7 @@ final class BlockForward implements AutoCloseable {
             spec.attentionScale(),
             lastRows(block.mixed(), asking),
             taps));
+    cache.passed(layer, kernels::forget, kernels::prefetch);
     Tensor out = lastRows(block.normed(), rows);
     project(lastRows(block.mixed(), rows), List.of(w.output()), List.of(out));
     kernels.add(lastRows(block.hidden(), rows), out);

@@ -48,6 +48,7 @@ public final class Session implements AutoCloseable {
   private long decoded;
   private long attended;
   private long peakBytes;
+  private long peakDiskBytes;
   private boolean closed;
 
   private Session(
@@ -69,7 +70,7 @@ public final class Session implements AutoCloseable {
   static Session start(Decoder decoder, ContextStrategy strategy, SessionOptions options) {
     Objects.requireNonNull(strategy, "strategy");
     Objects.requireNonNull(options, "options");
-    KvCache cache = new KvCache(decoder.spec().kvShape(options.kvDType()));
+    KvCache cache = new KvCache(decoder.spec().kvShape(options.kvDType()), options.kvMemory());
     return opened(decoder, strategy, options, cache, new PendingTokens());
   }
 
@@ -231,7 +232,7 @@ public final class Session implements AutoCloseable {
     fork.last.write(0, last.toArray());
     fork.phase = phase;
     fork.promptTokens = promptTokens;
-    fork.peakBytes = cache.bytes();
+    fork.notePeaks();
     return fork;
   }
 
@@ -246,7 +247,9 @@ public final class Session implements AutoCloseable {
   }
 
   public SessionStats stats() {
-    return new SessionStats(prefilled, decoded, attended, cache.bytes(), peakBytes);
+    long disk = cache.diskBytes();
+    return new SessionStats(
+        prefilled, decoded, attended, cache.bytes() - disk, peakBytes, disk, peakDiskBytes);
   }
 
   private void take(Phase next, int[] tokens, int from, int count) {
@@ -300,7 +303,7 @@ public final class Session implements AutoCloseable {
       if (scoring) {
         surprises = head.surprises(first == 0 ? null : last, result.hidden(), ids);
       }
-      peakBytes = Math.max(peakBytes, cache.bytes());
+      notePeaks();
       cache.commit();
     } catch (Throwable e) {
       cache.rollback();
@@ -322,6 +325,12 @@ public final class Session implements AutoCloseable {
     for (int i = 0; scoring && i < surprises.length; i++) {
       scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
     }
+  }
+
+  private void notePeaks() {
+    long disk = cache.diskBytes();
+    peakBytes = Math.max(peakBytes, cache.bytes() - disk);
+    peakDiskBytes = Math.max(peakDiskBytes, disk);
   }
 
   private void requireRead(String purpose) {

@@ -9,12 +9,16 @@ package org.longform.kernels.model;
  * @param attendedTokens for each block the cached tokens that its plan selects, in the layer that
  *     selects most, summed over blocks; a token in several segments counts in each, but a block
  *     never counts more than the document's length so far
- * @param kvBytes bytes of keys and values now
+ * @param kvBytes bytes of keys and values in memory now
  * @param peakKvBytes largest value of kvBytes so far
+ * @param kvDiskBytes bytes of keys and values on disk now
+ * @param peakKvDiskBytes largest value of kvDiskBytes so far
  */
 public record SessionStats(
     long prefilledTokens,
     long decodedTokens,
     long attendedTokens,
     long kvBytes,
-    long peakKvBytes) {}
+    long peakKvBytes,
+    long kvDiskBytes,
+    long peakKvDiskBytes) {}

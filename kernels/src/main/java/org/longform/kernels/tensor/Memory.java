@@ -1,8 +1,10 @@
 package org.longform.kernels.tensor;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.nio.channels.FileChannel;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -83,7 +85,10 @@ public final class Memory implements AutoCloseable {
         });
   }
 
-  /** Bytes allocated by this process and not closed yet; wrapped buffers do not count. */
+  /**
+   * Bytes allocated by this process and not closed yet; wrapped buffers (mapped files) do not
+   * count.
+   */
   public static long allocatedBytes() {
     return ALLOCATED.get();
   }
@@ -270,6 +275,20 @@ public final class Memory implements AutoCloseable {
       int fit = (int) Math.min(count - done, SEGMENT_BYTES - (long) Math.max(from, to));
       segment(offset + done).put(to, source.segment(sourceOffset + done), from, fit);
       done += fit;
+    }
+  }
+
+  /** Writes {@code count} bytes from {@code offset} on to a place in a file. */
+  public void writeTo(FileChannel channel, long position, long offset, long count)
+      throws IOException {
+    check(offset, count);
+    for (long done = 0; done < count; ) {
+      int at = within(offset + done);
+      int fit = (int) Math.min(count - done, SEGMENT_BYTES - (long) at);
+      ByteBuffer piece = segment(offset + done).slice(at, fit);
+      while (piece.hasRemaining()) {
+        done += channel.write(piece, position + done);
+      }
     }
   }
 

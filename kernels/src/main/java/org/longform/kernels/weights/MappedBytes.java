@@ -1,15 +1,8 @@
 package org.longform.kernels.weights;
 
 import java.io.IOException;
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
-import java.lang.reflect.Field;
-import java.nio.ByteBuffer;
-import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
-import org.longform.kernels.error.ErrorClass;
-import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.MappedFile;
 import org.longform.kernels.tensor.Memory;
 
 /**
@@ -18,7 +11,6 @@ import org.longform.kernels.tensor.Memory;
  */
 final class MappedBytes {
   private static final long LARGEST_MAP = Integer.MAX_VALUE;
-  private static final MethodHandle UNMAP = findUnmap();
 
   private MappedBytes() {}
 
@@ -32,13 +24,13 @@ final class MappedBytes {
       return Memory.allocate(0);
     }
     if (count <= largest) {
-      return piece(channel, from, count);
+      return MappedFile.map(channel, from, count);
     }
     Memory copy = Memory.allocate(count);
     try {
       for (long done = 0; done < count; done += largest) {
         long bytes = Math.min(largest, count - done);
-        try (Memory piece = piece(channel, from + done, bytes)) {
+        try (Memory piece = MappedFile.map(channel, from + done, bytes)) {
           copy.copyFrom(piece, 0, done, bytes);
         }
       }
@@ -46,33 +38,6 @@ final class MappedBytes {
     } catch (Throwable e) {
       copy.close();
       throw e;
-    }
-  }
-
-  private static Memory piece(FileChannel channel, long from, long count) throws IOException {
-    MappedByteBuffer buffer = channel.map(FileChannel.MapMode.READ_ONLY, from, count);
-    return Memory.wrap(buffer, () -> unmap(buffer));
-  }
-
-  private static void unmap(ByteBuffer buffer) {
-    try {
-      UNMAP.invokeExact(buffer);
-    } catch (Throwable e) {
-      throw new LongformException(ErrorClass.INTERNAL, "Cannot unmap a model file: " + e + ".", e);
-    }
-  }
-
-  // a mapping otherwise lives until a garbage collection that nothing off the heap brings about
-  private static MethodHandle findUnmap() {
-    try {
-      Class<?> unsafe = Class.forName("sun.misc.Unsafe");
-      Field instance = unsafe.getDeclaredField("theUnsafe");
-      instance.setAccessible(true);
-      return MethodHandles.lookup()
-          .findVirtual(unsafe, "invokeCleaner", MethodType.methodType(void.class, ByteBuffer.class))
-          .bindTo(instance.get(null));
-    } catch (ReflectiveOperationException e) {
-      throw new ExceptionInInitializerError(e);
     }
   }
 }

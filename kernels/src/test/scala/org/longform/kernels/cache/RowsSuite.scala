@@ -33,13 +33,12 @@ class RowsSuite extends AnyFunSuite {
     }
   }
 
-  test("contains, containsRange and overlaps agree with the set") {
+  test("contains and containsRange agree with the set") {
     forRandomSets { (_, set, rows) =>
       for (from <- 0L to 41L) {
         assert(rows.contains(0, from) == set.contains(from))
         for (to <- from to 42L) {
           assert(rows.containsRange(0, from, to) == (from until to).forall(set.contains), s"$from $to")
-          assert(rows.overlaps(from, to) == (from until to).exists(set.contains), s"$from $to")
         }
       }
     }
@@ -105,5 +104,17 @@ class RowsSuite extends AnyFunSuite {
     val rows = Rows.range(200000000000L, 200000000002L)
     assert(rows.toArray(0).toSeq == Seq(200000000000L, 200000000001L))
     assert(rows.toString == "Rows{200000000000..200000000002}")
+  }
+
+  test("appending gives the list that would be built, and leaves the old one as it was") {
+    forRandomSets { (random, set, rows) =>
+      val end = if (set.isEmpty) 0L else set.max + 1
+      val from = end + random.nextInt(3)
+      val copy = Rows.of(set: _*)
+      assert(rows.append(from, from + 5) == Rows.of(set ++ (from until from + 5): _*))
+      assert(rows == copy)
+      if (end > 0) intercept[IllegalArgumentException](rows.append(end - 1, end + 5))
+      intercept[IllegalArgumentException](rows.append(end, end))
+    }
   }
 }

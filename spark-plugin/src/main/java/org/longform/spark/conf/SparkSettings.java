@@ -12,11 +12,13 @@ import scala.Tuple2;
 public final class SparkSettings {
   private static final String PREFIX = "spark.longform.";
   private static final String TASK_CPUS = "spark.task.cpus";
+  private static final String LOCAL_DIR = "spark.local.dir";
 
   private SparkSettings() {}
 
   /**
-   * Our keys with their values, checked, and the cores of a task, which the runtime shares out.
+   * Our keys with their values, checked, and what else the runtime asks for: the cores of a task
+   * and the local directories, if they are set.
    *
    * @throws org.longform.kernels.error.LongformException INVALID_OPTION for an unknown key, naming
    *     the nearest known ones, or for a value that does not fit
@@ -28,6 +30,9 @@ public final class SparkSettings {
     }
     Options.ofSparkConf(ours);
     ours.put(TASK_CPUS, conf.get(TASK_CPUS, "1"));
+    if (conf.contains(LOCAL_DIR)) {
+      ours.put(LOCAL_DIR, conf.get(LOCAL_DIR));
+    }
     return ours;
   }
 

@@ -24,7 +24,9 @@ public final class RuntimeMetrics {
           new Metric("tokensGenerated", RuntimeStats::tokensGenerated),
           new Metric("tokensAttended", RuntimeStats::tokensAttended),
           new Metric("kvBytes", RuntimeStats::kvBytes),
-          new Metric("peakKvBytes", RuntimeStats::peakKvBytes));
+          new Metric("peakKvBytes", RuntimeStats::peakKvBytes),
+          new Metric("kvDiskBytes", RuntimeStats::kvDiskBytes),
+          new Metric("peakKvDiskBytes", RuntimeStats::peakKvDiskBytes));
 
   private RuntimeMetrics() {}
 

@@ -4,7 +4,7 @@ import java.io.{ByteArrayOutputStream, PrintStream}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 
-import scala.jdk.CollectionConverters._
+import scala.collection.JavaConverters._
 
 import org.longform.spark.SparkSuite
 

@@ -151,6 +151,16 @@ final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void prefetch(long address, long bytes) {
+    CpuNative.prefetch(address, bytes);
+  }
+
+  @Override
+  public void forget(long address, long bytes) {
+    CpuNative.forget(address, bytes);
+  }
+
+  @Override
   public void attend(AttendRequest request) {
     request.plan().validate(request.cache(), request.heads());
     new AttendCall(request).run(handle.address());

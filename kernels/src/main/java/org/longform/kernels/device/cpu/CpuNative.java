@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 2;
+  static final int ABI = 3;
 
   private CpuNative() {}
 
@@ -44,6 +44,10 @@ final class CpuNative {
   static native int swiGlu(long device, long gate, long up, long elements);
 
   static native int matmul(long device, long x, long tokens, long inner, long products, long count);
+
+  static native void prefetch(long address, long bytes);
+
+  static native void forget(long address, long bytes);
 
   static native int attend(long device, long attention);
 

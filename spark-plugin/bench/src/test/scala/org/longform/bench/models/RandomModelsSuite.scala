@@ -6,7 +6,7 @@ import org.longform.kernels.tensor.DType
 import org.scalatest.funsuite.AnyFunSuite
 
 import java.nio.file.{Files, Path}
-import scala.jdk.CollectionConverters._
+import scala.collection.JavaConverters._
 
 class RandomModelsSuite extends AnyFunSuite {
   private val tiny = new ModelShape("test", 2, 64, 2, 1, 32, 96, 300, false)

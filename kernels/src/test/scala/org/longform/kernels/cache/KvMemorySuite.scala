@@ -1,0 +1,307 @@
+package org.longform.kernels.cache
+
+import java.nio.channels.FileChannel
+import java.nio.file.{Files, Path, StandardOpenOption}
+import java.util.concurrent.atomic.{AtomicInteger, AtomicLong}
+
+import scala.collection.mutable
+import scala.collection.JavaConverters._
+
+import org.longform.kernels.error.{ErrorClass, LongformException}
+import org.longform.kernels.tensor.{Memory, Tensor}
+import org.longform.kernels.weights.TempDirectory
+import org.scalatest.funsuite.AnyFunSuite
+
+/** Pages that move to disk when memory is short. */
+class KvMemorySuite extends AnyFunSuite {
+  private val SHAPE = new KvShape(2, 1, 4, KvDType.F16)
+  private val PAGE = 64 * SHAPE.bytesPerToken()
+
+  private def files(directory: Path): Seq[Path] = {
+    val listed = Files.list(directory)
+    try listed.iterator().asScala.toList
+    finally listed.close()
+  }
+
+  /** Files of the directory that this process has open, as Linux names them once they have no name. */
+  private def unlinked(directory: Path): Seq[String] =
+    Files
+      .readAllLines(Path.of("/proc/self/maps"))
+      .asScala
+      .filter(line => line.contains(directory.toString) && line.endsWith("(deleted)"))
+      .toSeq
+
+  private def value(layer: Int, token: Long): Float = (token % 1000) + layer * 1000
+
+  private def append(cache: KvCache, tokens: Int): Unit = {
+    cache.reserve(tokens)
+    val first = cache.length()
+    for (layer <- 0 until SHAPE.layers()) {
+      val rows =
+        Tensor.of(Array.tabulate(tokens * 4)(i => value(layer, first + i / 4)), tokens.toLong, 4L)
+      try cache.put(layer, rows, rows)
+      finally rows.close()
+    }
+    cache.commit()
+  }
+
+  private def check(cache: KvCache, from: Long, to: Long): Unit = {
+    val target = new Array[Float](4)
+    for (layer <- 0 until SHAPE.layers(); row <- from until to) {
+      cache.view(layer).readKey(0, row, target)
+      assert(target.forall(_ == value(layer, row)), s"layer $layer, row $row")
+    }
+  }
+
+  private def using[A](caches: KvCache*)(body: => A): A =
+    try body
+    finally caches.foreach(_.close())
+
+  test("memory stays within the budget, and the oldest pages go first, but not the very first") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(10 * PAGE, directory)
+      val cache = new KvCache(SHAPE, memory)
+      using(cache) {
+        for (i <- 1 to 80) {
+          append(cache, 50)
+          assert(memory.memoryBytes() <= 10 * PAGE)
+        }
+        assert(cache.bytes() == 63 * PAGE)
+        assert(memory.diskBytes() >= 53 * PAGE && memory.diskBytes() == cache.diskBytes())
+        assert(memory.memoryBytes() + memory.diskBytes() == cache.bytes())
+        assert(!cache.page(0).onDisk() && cache.page(64).onDisk())
+        val places = (1L until 63L).map(number => cache.page(number * 64).onDisk())
+        assert(places == places.sorted.reverse)
+        check(cache, 0, 4000)
+      }
+      assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
+    }
+  }
+
+  test("the files have no name from the beginning and are gone with the document") {
+    TempDirectory.use { directory =>
+      val cache = new KvCache(SHAPE, new KvMemory(0, directory))
+      using(cache) {
+        append(cache, 1000)
+        append(cache, 1)
+        assert(cache.diskBytes() > 0)
+        assert(files(directory).isEmpty)
+        assert(unlinked(directory).size == 1)
+      }
+      assert(unlinked(directory).isEmpty)
+    }
+  }
+
+  test("room on disk that a document gave up is used again, and empty files are closed") {
+    TempDirectory.use { directory =>
+      val cache = new KvCache(SHAPE, new KvMemory(0, directory))
+      using(cache) {
+        // 256 pages make one file
+        for (_ <- 1 to 400) append(cache, 64 * 2)
+        assert(unlinked(directory).size == 4)
+        cache.retain(Rows.builder().range(0, 10).range(64 * 300, cache.length()).build())
+        assert(unlinked(directory).size == 3)
+        val before = cache.diskBytes()
+        for (_ <- 1 to 20) append(cache, 64 * 2)
+        assert(cache.diskBytes() > before && unlinked(directory).size == 3)
+        check(cache, 64 * 300, cache.length())
+        cache.retain(Rows.range(cache.length() - 10, cache.length()))
+        assert(cache.diskBytes() == 0 && unlinked(directory).isEmpty)
+      }
+    }
+  }
+
+  test("a page on disk that is written again comes back to memory first") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(0, directory)
+      val cache = new KvCache(SHAPE, memory)
+      using(cache) {
+        append(cache, 640)
+        append(cache, 1)
+        val fork = cache.fork()
+        using(fork) {
+          fork.truncate(200)
+          assert(fork.page(199).onDisk())
+          append(fork, 30)
+          check(fork, 0, 230)
+          check(cache, 0, 641)
+          assert(!fork.page(199).onDisk() && cache.page(199).onDisk())
+        }
+        cache.truncate(200)
+        append(cache, 300)
+        append(cache, 1)
+        check(cache, 0, 501)
+      }
+      assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
+    }
+  }
+
+  test("shared pages stay where they are while another cache is reading them, and move later") {
+    TempDirectory.use { directory =>
+      // enough for the document and a fork's new page, not for more
+      val memory = new KvMemory(11 * PAGE, directory)
+      val first = new KvCache(SHAPE, memory)
+      using(first) {
+        append(first, 640)
+        val second = first.fork()
+        using(second) {
+          second.reserve(5)
+          val address = second.view(0).keyAddress(100)
+          append(first, 64)
+          assert(second.view(0).keyAddress(100) == address && !first.page(100).onDisk())
+          second.rollback()
+          append(first, 64)
+          assert(first.page(100).onDisk() && second.page(100).onDisk())
+          assert(second.diskBytes() > 0)
+          check(first, 0, 768)
+          check(second, 0, 640)
+        }
+      }
+      assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
+    }
+  }
+
+  test("documents share the budget: who comes late gets its part when the others read on") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(20 * PAGE, directory)
+      val early = new KvCache(SHAPE, memory)
+      val late = new KvCache(SHAPE, memory)
+      using(early, late) {
+        append(early, 64 * 20)
+        assert(early.diskBytes() == 0)
+        for (_ <- 1 to 30) {
+          append(late, 64)
+          append(early, 64)
+        }
+        def inMemory(cache: KvCache): Long = (cache.bytes() - cache.diskBytes()) / PAGE
+        assert(memory.memoryBytes() <= 21 * PAGE)
+        assert(inMemory(late) >= 9 && inMemory(early) >= 9, s"${inMemory(late)}, ${inMemory(early)}")
+        check(late, 0, late.length())
+        check(early, 0, early.length())
+      }
+    }
+  }
+
+  test("threads with a document each and forks of one document agree with the memory alone") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(12 * PAGE, directory)
+      val root = new KvCache(SHAPE, memory)
+      val failures = new AtomicInteger
+      using(root) {
+        append(root, 640)
+        val caches = Seq.fill(2)(new KvCache(SHAPE, memory)) ++ Seq.fill(3)(root.fork())
+        val threads = caches.map { cache =>
+          new Thread(() =>
+            try
+              using(cache) {
+                for (round <- 1 to 60) {
+                  append(cache, 40)
+                  cache.reserve(3)
+                  check(cache, 0, cache.length())
+                  cache.rollback()
+                  if (round % 20 == 0) cache.truncate(cache.length() / 2)
+                }
+              }
+            catch {
+              case e: Throwable =>
+                e.printStackTrace()
+                failures.incrementAndGet()
+            }
+          )
+        }
+        threads.foreach(_.start())
+        threads.foreach(_.join())
+        check(root, 0, 640)
+      }
+      assert(failures.get() == 0)
+      assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
+    }
+  }
+
+  test("a directory that is not there is told with the row's block undone") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(0, directory.resolve("missing"))
+      val cache = new KvCache(SHAPE, memory)
+      using(cache) {
+        append(cache, 300)
+        val refused = intercept[LongformException](cache.reserve(10))
+        assert(refused.errorClass() == ErrorClass.OUT_OF_MEMORY)
+        val message = refused.getMessage
+        assert(message.startsWith("Cannot move keys and values to disk: java.nio.file.NoSuchFileException: "))
+        assert(message.contains(s"(0 bytes are there, "))
+        assert(message.endsWith("Give option kv_directory a place with more room, or kv_memory more."))
+        cache.rollback()
+        assert(cache.length() == 300)
+        check(cache, 0, 300)
+      }
+      assert(memory.memoryBytes() == 0)
+    }
+  }
+
+  test("a full disk is told, nothing leaks, and reading goes on when there is room") {
+    TempDirectory.use { directory =>
+      val room = new AtomicLong(3 * PAGE + 100)
+      val opened = mutable.Buffer[FileChannel]()
+      val memory = new KvMemory(
+        0,
+        directory,
+        path => {
+          val file = FileChannel.open(
+            Files.createTempFile(path, "full", null),
+            StandardOpenOption.READ,
+            StandardOpenOption.WRITE,
+            StandardOpenOption.DELETE_ON_CLOSE
+          )
+          opened += file
+          new FailingFile(file, room)
+        }
+      )
+      val before = Memory.allocatedBytes()
+      val cache = new KvCache(SHAPE, memory)
+      using(cache) {
+        append(cache, 640)
+        val refused = intercept[LongformException](cache.reserve(10))
+        assert(refused.getMessage.contains("No space left on device"))
+        cache.rollback()
+        assert(memory.diskBytes() == 3 * PAGE && memory.memoryBytes() == 7 * PAGE)
+        check(cache, 0, 640)
+        room.set(Long.MaxValue)
+        append(cache, 10)
+        assert(memory.diskBytes() == 8 * PAGE)
+        check(cache, 0, 650)
+      }
+      assert(opened.nonEmpty && opened.forall(!_.isOpen))
+      assert(Memory.allocatedBytes() == before && memory.diskBytes() == 0)
+    }
+  }
+
+  test("after a layer its stretch is forgotten and the next one announced, where pages on disk were used") {
+    TempDirectory.use { directory =>
+      val cache = new KvCache(SHAPE, new KvMemory(0, directory))
+      using(cache) {
+        append(cache, 640)
+        cache.reserve(1)
+        val stretches = mutable.Buffer[(String, Long, Long)]()
+        def passed(layer: Int): Seq[(String, Long, Long)] = {
+          stretches.clear()
+          cache.passed(
+            layer,
+            (address, bytes) => stretches += (("forget", address, bytes)),
+            (address, bytes) => stretches += (("fetch", address, bytes))
+          )
+          stretches.toList
+        }
+        assert(passed(0).isEmpty)
+        cache.view(0).keyAddress(10)
+        assert(passed(0).isEmpty, "the first page is in memory")
+        val first = cache.view(0).keyAddress(64)
+        val second = cache.view(1).keyAddress(64)
+        val eightPages = 8 * PAGE / SHAPE.layers()
+        assert(passed(0) == Seq(("forget", first, eightPages), ("fetch", second, eightPages)))
+        cache.view(1).keyAddress(64)
+        assert(passed(1) == Seq(("forget", second, eightPages), ("fetch", first, eightPages)))
+        assert(passed(0).isEmpty)
+      }
+    }
+  }
+}
