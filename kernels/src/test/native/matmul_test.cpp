@@ -22,9 +22,11 @@ long failures = 0;
 
 float uniform() { return std::uniform_real_distribution<float>(-1, 1)(draws); }
 
-void expect(bool held, const std::string &what) {
+// what: makes the sentence, only where it is needed
+template <typename What>
+void expect(bool held, What what) {
   checks++;
-  if (!held && failures++ < 20) std::fprintf(stderr, "%s\n", what.c_str());
+  if (!held && failures++ < 20) std::fprintf(stderr, "%s\n", std::string(what()).c_str());
 }
 
 // --- dtypes ---
@@ -162,25 +164,29 @@ void check_product(const Device &device, const std::vector<const Matrix *> &weig
   }
   const int32_t status = kernels_matmul(device.open, x.data(), tokens, inner, products.data(),
                                         static_cast<int64_t>(products.size()));
-  expect(status == KERNELS_OK, device.name + ": " + kernels_last_error());
+  expect(status == KERNELS_OK, [&] { return device.name + ": " + kernels_last_error(); });
   for (size_t j = 0; j < weights.size(); j++) {
     const Matrix &w = *weights[j];
     const std::vector<double> left =
         w.dtype->quantised() ? rounded(x) : std::vector<double>(x.begin(), x.end());
     for (int64_t t = 0; t < tokens; t++) {
       for (int64_t o = 0; o < w.outer; o++) {
+        const double *row = left.data() + t * inner;
+        const double *column = w.values.data() + o * inner;
         double sum = 0, size = 0;
         for (int64_t i = 0; i < inner; i++) {
-          const double product = left[static_cast<size_t>(t * inner + i)] * w.values[static_cast<size_t>(o * inner + i)];
+          const double product = row[i] * column[i];
           sum += product;
           size += std::fabs(product);
         }
         const float found = outs[j][static_cast<size_t>(t * w.outer + o)];
         // float32 sums: roundings relative to what is added
         const bool held = std::isnan(sum) ? std::isnan(found) : std::fabs(found - sum) <= 1e-6 * size + 1e-30;
-        expect(held, device.name + " " + w.dtype->name + ": " + std::to_string(tokens) + " x " + std::to_string(inner) +
-                         " times " + std::to_string(w.outer) + ", [" + std::to_string(t) + "][" + std::to_string(o) +
-                         "] is " + std::to_string(found) + ", expected " + std::to_string(sum));
+        expect(held, [&] {
+          return device.name + " " + w.dtype->name + ": " + std::to_string(tokens) + " x " + std::to_string(inner) +
+                 " times " + std::to_string(w.outer) + ", [" + std::to_string(t) + "][" + std::to_string(o) + "] is " +
+                 std::to_string(found) + ", expected " + std::to_string(sum);
+        });
       }
     }
   }
@@ -238,7 +244,7 @@ void check_spoiled(const Device &device) {
         for (int64_t i = 0; i < tokens * 19; i++) {
           const float found = out[static_cast<size_t>(i)];
           expect(i / 19 == row ? !std::isfinite(found) : found == other[static_cast<size_t>(i)],
-                 device.name + " " + dtype.name + ": " + std::to_string(bad) + " makes " + std::to_string(found));
+                 [&] { return device.name + " " + dtype.name + ": " + std::to_string(bad) + " makes " + std::to_string(found); });
         }
       }
     }
@@ -287,7 +293,7 @@ void check_gather(const Device &device) {
           const double value = table.values[static_cast<size_t>(ids[t] * inner + i)];
           // a float32 product and a difference of values up to 3000
           expect(std::fabs(out[static_cast<size_t>(t * inner + i)] - value) <= (dtype.block == 256 ? 1e-3 : 1e-6 * std::fabs(value)),
-                 device.name + " gather " + dtype.name);
+                 [&] { return device.name + " gather " + dtype.name; });
         }
       }
     }
@@ -296,10 +302,12 @@ void check_gather(const Device &device) {
 
 }  // namespace
 
-int main() {
+// matmul_test [ISA]: of this instruction set, or of all that are here
+int main(int count, char **arguments) {
   int opened = 0;
   for (int32_t isa = 0; isa < kernels_isa_count(); isa++) {
     if (kernels_isa_missing(isa) != nullptr) continue;
+    if (count > 1 && std::strcmp(arguments[1], kernels_isa_name(isa)) != 0) continue;
     for (int32_t threads : {1, 3}) {
       Device device = {nullptr, std::string(kernels_isa_name(isa)) + " on " + std::to_string(threads)};
       if (kernels_open(isa, threads, &device.open) != KERNELS_OK) return 1;

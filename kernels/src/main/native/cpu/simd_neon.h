@@ -15,7 +15,8 @@ struct simd {
 
   static f32 zero() { return vdupq_n_f32(0); }
   static f32 set(float x) { return vdupq_n_f32(x); }
-  static f32 load(const float *p) { return vld1q_f32(p); }
+  // by bytes: weights of a file may lie at any address, and the instruction is the same
+  static f32 load(const float *p) { return vreinterpretq_f32_u8(vld1q_u8(reinterpret_cast<const uint8_t *>(p))); }
   static void store(float *p, f32 x) { vst1q_f32(p, x); }
   static f32 load_part(const float *p, int n) {
     float padded[4] = {0, 0, 0, 0};
@@ -27,8 +28,11 @@ struct simd {
     vst1q_f32(padded, x);
     for (int i = 0; i < n && i < 4; i++) p[i] = padded[i];
   }
-  static f32 load_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p))); }
-  static f32 load_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p), 16)); }
+  static uint16x4_t load_u16(const uint16_t *p) {
+    return vreinterpret_u16_u8(vld1_u8(reinterpret_cast<const uint8_t *>(p)));
+  }
+  static f32 load_f16(const uint16_t *p) { return vcvt_f32_f16(vreinterpret_f16_u16(load_u16(p))); }
+  static f32 load_bf16(const uint16_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(load_u16(p), 16)); }
   static f32 load_i8(const int8_t *p) {
     int32_t four;
     std::memcpy(&four, p, 4);

@@ -166,7 +166,7 @@ class CommandLineSuite extends JobFixture {
       "parameters      1,016,960",
       "16 bits each",
       "trained window  512 tokens",
-      "2,048 bytes for each token"
+      "1,024 bytes for each token as F16"
     ).foreach { text =>
       assert(ended.out.contains(text))
     }
