@@ -13,8 +13,6 @@ struct dots : dots_x86 {
   // tile of an integer product and of a float one: 16 registers
   static constexpr int TOKENS = 4;
   static constexpr int FLOAT_TOKENS = 6;
-  // rows that are read together
-  static constexpr int ROWS = 4;
 
   using i32 = __m256i;
 

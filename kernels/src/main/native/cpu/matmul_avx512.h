@@ -12,8 +12,6 @@ struct dots : dots_x86 {
   // tile of an integer product and of a float one: 32 registers, one multiplication a cycle
   static constexpr int TOKENS = 6;
   static constexpr int FLOAT_TOKENS = 12;
-  // rows that are read together
-  static constexpr int ROWS = 4;
 
   using i32 = __m512i;
 

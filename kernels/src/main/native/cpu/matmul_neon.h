@@ -10,8 +10,6 @@ struct dots {
   // tile of an integer product and of a float one: 32 registers
   static constexpr int TOKENS = 6;
   static constexpr int FLOAT_TOKENS = 8;
-  // rows that are read together
-  static constexpr int ROWS = 4;
 
   // 32 codes
   struct half {
@@ -22,6 +20,7 @@ struct dots {
   };
   using i32 = int32x4_t;
 
+  static constexpr bool UNSIGNED = false;  // codes come without their offset
   using partial = float32x4_t;  // sums of a row and a token
   static partial nothing() { return simd::zero(); }
   static float total(partial sums) { return simd::sum(sums); }

@@ -43,58 +43,72 @@ inline QuantisedRows quantise_rows(const float *x, int64_t tokens, int64_t inner
   for (int64_t i = 0; i < bytes; i += 64) __builtin_prefetch(p + i);
 }
 
-// span s of R rows times M tokens; of the last span of a row the first `blocks`
-template <typename Format, bool WHOLE, int R, int M>
-[[gnu::always_inline]] inline void meet_span(const uint8_t *rows, int64_t row_bytes, const QuantisedRows &x,
-                                             int64_t first, int64_t s, int64_t blocks, dots::partial (&acc)[R][M]) {
-  const uint8_t *spans = rows + s * Format::SPAN_BYTES;
-  const int64_t place = first * x.spans + s;
-  dots::products<Format::N> factors[R][M];
+// A row is read from its begin to its end before the next: the streams of several rows side by side defeat
+// the processor's own prefetching. The memory asked for is this far ahead, beyond what that reaches.
+constexpr int64_t kAheadBytes = 4096;
+// sums of a row and a token, so that an addition need not wait for the one before it
+constexpr int kChains = 2;
+
+// Whether a whole span's offsets are taken away at once, times the sums of its activations, which are float32:
+// for small offsets, else too many digits of the products would go.
+template <typename Format>
+constexpr bool kOffsetLater = dots::UNSIGNED && Format::OFFSET > 0 && Format::OFFSET <= 16 && Format::N == 8;
+
+// a span of a row times M tokens; of the last span of a row the first `blocks`. place: of the span in x
+template <typename Format, bool WHOLE, int M>
+[[gnu::always_inline]] inline void meet_span(const uint8_t *span, const QuantisedRows &x, int64_t place,
+                                             int64_t blocks, dots::partial (&acc)[M][kChains],
+                                             dots::partial (&offsets)[M]) {
+  prefetch(span + kAheadBytes, Format::SPAN_BYTES);
+  const auto scales = WHOLE ? Format::scales(span) : Format::scales(span, blocks);
+  dots::products<Format::N> factors[M];
 #pragma GCC unroll 16
-  for (int r = 0; r < R; r++) {
-    const uint8_t *span = spans + r * row_bytes;
-    prefetch(span + R * row_bytes, Format::SPAN_BYTES);
-    const auto scales = WHOLE ? Format::scales(span) : Format::scales(span, blocks);
+  for (int m = 0; m < M; m++) dots::times(scales, x.scales + (m * x.spans + place) * 8, &factors[m]);
+  if constexpr (Format::MINS) {
+    const auto mins = Format::mins(span);
 #pragma GCC unroll 16
-    for (int m = 0; m < M; m++) dots::times(scales, x.scales + (m * x.spans + place) * 8, &factors[r][m]);
-    if constexpr (Format::MINS) {
-      const auto mins = Format::mins(span);
+    for (int m = 0; m < M; m++) acc[m][0] = dots::less(acc[m][0], mins, x.sums + (m * x.spans + place) * 8);
+  }
+  if constexpr (kOffsetLater<Format>) {
 #pragma GCC unroll 16
-      for (int m = 0; m < M; m++) acc[r][m] = dots::less(acc[r][m], mins, x.sums + (m * x.spans + place) * 8);
-    }
+    for (int m = 0; m < M; m++) offsets[m] = dots::less(offsets[m], scales, x.sums + (m * x.spans + place) * 8);
   }
 #pragma GCC unroll 8
   for (int j = 0; j < 8; j++) {
     if (!WHOLE && j == blocks) break;
-    decltype(Format::codes(rows, 0)) w[R];
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) w[r] = Format::codes(spans + r * row_bytes, j);
+    const auto w = Format::codes(span, j);
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++) {
       const auto v = dots::load(x.codes + (m * x.spans + place) * 256 + j * 32);
-      const auto excess = dots::excess<Format::BITS, Format::OFFSET>(v);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; r++) acc[r][m] = dots::meet<Format::BITS>(acc[r][m], w[r], v, excess, factors[r][m], j);
+      const auto excess = dots::excess<Format::BITS, kOffsetLater<Format> ? 0 : Format::OFFSET>(v);
+      dots::partial &sum = acc[m][j % kChains];
+      sum = dots::meet<Format::BITS>(sum, w, v, excess, factors[m], j);
     }
   }
 }
 
-// R rows times M tokens
-template <typename Format, int R, int M>
-inline void meet_rows(const uint8_t *rows, int64_t row_bytes, const QuantisedRows &x, int64_t first, float *out,
-                      int64_t outer) {
-  dots::partial acc[R][M];
+// a row times M tokens, from token `first`
+template <typename Format, int M>
+inline void meet_row(const uint8_t *row, const QuantisedRows &x, int64_t first, float *out, int64_t outer) {
+  dots::partial acc[M][kChains], offsets[M];
 #pragma GCC unroll 16
-  for (int r = 0; r < R; r++)
+  for (int m = 0; m < M; m++) {
+    offsets[m] = dots::nothing();
+    for (int c = 0; c < kChains; c++) acc[m][c] = dots::nothing();
+  }
+  const int64_t whole = x.blocks / 8, place = first * x.spans;
+  for (int64_t s = 0; s < whole; s++) {
+    meet_span<Format, true>(row + s * Format::SPAN_BYTES, x, place + s, 8, acc, offsets);
+  }
+  if (whole < x.spans) {
+    meet_span<Format, false>(row + whole * Format::SPAN_BYTES, x, place + whole, x.blocks - whole * 8, acc, offsets);
+  }
 #pragma GCC unroll 16
-    for (int m = 0; m < M; m++) acc[r][m] = dots::nothing();
-  const int64_t whole = x.blocks / 8;
-  for (int64_t s = 0; s < whole; s++) meet_span<Format, true>(rows, row_bytes, x, first, s, 8, acc);
-  if (whole < x.spans) meet_span<Format, false>(rows, row_bytes, x, first, whole, x.blocks - whole * 8, acc);
-#pragma GCC unroll 16
-  for (int r = 0; r < R; r++)
-#pragma GCC unroll 16
-    for (int m = 0; m < M; m++) out[(first + m) * outer + r] = dots::total(acc[r][m]);
+  for (int m = 0; m < M; m++) {
+    float total = dots::total(acc[m][0]) + dots::total(acc[m][1]);
+    if constexpr (kOffsetLater<Format>) total += Format::OFFSET * dots::total(offsets[m]);
+    out[(first + m) * outer] = total;
+  }
 }
 
 // Weights that are widened element by element.
@@ -124,60 +138,45 @@ struct FloatRows {
   int64_t inner;
 };
 
-// R rows times M tokens
-template <typename Format, int R, int M>
-inline void meet_rows(const uint8_t *rows, int64_t row_bytes, const FloatRows &x, int64_t first, float *out,
-                      int64_t outer) {
-  simd::f32 acc[R][M];
+// a row times M tokens, from token `first`
+template <typename Format, int M>
+inline void meet_row(const uint8_t *row, const FloatRows &x, int64_t first, float *out, int64_t outer) {
+  simd::f32 acc[M][kChains];
 #pragma GCC unroll 16
-  for (int r = 0; r < R; r++)
-#pragma GCC unroll 16
-    for (int m = 0; m < M; m++) acc[r][m] = simd::zero();
+  for (int m = 0; m < M; m++)
+    for (int c = 0; c < kChains; c++) acc[m][c] = simd::zero();
   const float *tokens = x.x + first * x.inner;
   int64_t i = 0;
-  for (; i + simd::W <= x.inner; i += simd::W) {
-    simd::f32 w[R];
+  for (; i + kChains * simd::W <= x.inner; i += kChains * simd::W) {
+    __builtin_prefetch(row + i * Format::BYTES + kAheadBytes);
+#pragma GCC unroll 2
+    for (int c = 0; c < kChains; c++) {
+      const int64_t at = i + c * simd::W;
+      const simd::f32 w = Format::load(row + at * Format::BYTES);
 #pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-      const uint8_t *p = rows + r * row_bytes + i * Format::BYTES;
-      __builtin_prefetch(p + R * row_bytes);
-      w[r] = Format::load(p);
+      for (int m = 0; m < M; m++) acc[m][c] = simd::fma(w, simd::load(tokens + m * x.inner + at), acc[m][c]);
     }
+  }
+  for (; i < x.inner; i += simd::W) {
+    const int rest = static_cast<int>(x.inner - i < simd::W ? x.inner - i : simd::W);
+    const simd::f32 w = load_part<Format>(row + i * Format::BYTES, rest);
 #pragma GCC unroll 16
     for (int m = 0; m < M; m++) {
-      const simd::f32 v = simd::load(tokens + m * x.inner + i);
-#pragma GCC unroll 16
-      for (int r = 0; r < R; r++) acc[r][m] = simd::fma(w[r], v, acc[r][m]);
-    }
-  }
-  if (i < x.inner) {
-    const int rest = static_cast<int>(x.inner - i);
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++) {
-      const simd::f32 w = load_part<Format>(rows + r * row_bytes + i * Format::BYTES, rest);
-#pragma GCC unroll 16
-      for (int m = 0; m < M; m++) {
-        acc[r][m] = simd::fma(w, simd::load_part(tokens + m * x.inner + i, rest), acc[r][m]);
-      }
+      acc[m][0] = simd::fma(w, simd::load_part(tokens + m * x.inner + i, rest), acc[m][0]);
     }
   }
 #pragma GCC unroll 16
-  for (int r = 0; r < R; r++)
-#pragma GCC unroll 16
-    for (int m = 0; m < M; m++) out[(first + m) * outer + r] = simd::sum(acc[r][m]);
+  for (int m = 0; m < M; m++) out[(first + m) * outer] = simd::sum(acc[m][0]) + simd::sum(acc[m][1]);
 }
 
 template <typename Format, int M, typename X>
 inline void meet_tokens(const uint8_t *weight, int64_t row_bytes, int64_t from, int64_t to, const X &x, int64_t first,
                         float *out, int64_t outer) {
-  // registers hold the sums of as many pairs
-  constexpr int R = M == 1 ? dots::ROWS : M == 2 ? (dots::ROWS + 1) / 2 : 2;
-  int64_t o = from;
-  for (; o + R <= to; o += R) meet_rows<Format, R, M>(weight + o * row_bytes, row_bytes, x, first, out + o, outer);
-  for (; o < to; o++) meet_rows<Format, 1, M>(weight + o * row_bytes, row_bytes, x, first, out + o, outer);
+  for (int64_t o = from; o < to; o++) meet_row<Format, M>(weight + o * row_bytes, x, first, out + o, outer);
 }
 
-// rows from .. to of a weight times all tokens, up to four at a time; out (T, O)
+// rows from .. to of a weight times all tokens, up to four at a time; out (T, O). What a token gives does not
+// depend on the others.
 template <typename Format, typename X>
 inline void matmul_rows(const uint8_t *weight, int64_t row_bytes, int64_t from, int64_t to, const X &x, int64_t tokens,
                         float *out, int64_t outer) {

@@ -10,8 +10,6 @@ struct dots {
   // tile of an integer product and of a float one
   static constexpr int TOKENS = 4;
   static constexpr int FLOAT_TOKENS = 4;
-  // rows that are read together
-  static constexpr int ROWS = 2;
 
   // 32 codes
   struct half {
@@ -23,6 +21,7 @@ struct dots {
   };
   using i32 = int32_t;
 
+  static constexpr bool UNSIGNED = false;  // codes come without their offset
   using partial = float;  // sums of a row and a token
   static partial nothing() { return simd::zero(); }
   static float total(partial sums) { return simd::sum(sums); }

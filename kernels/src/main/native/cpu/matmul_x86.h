@@ -12,6 +12,8 @@ namespace LONGFORM_ISA {
 
 struct dots_x86 {
   using half = __m256i;  // 32 codes
+  // codes of up to six bits come as stored, their offset is taken away from sums
+  static constexpr bool UNSIGNED = true;
   using partial = __m256;  // sums of a row and a token, in any lanes
 
   // Factors of 256 neighbours of a row, one for 32 (N = 8) or for 16 of them (N = 16).
