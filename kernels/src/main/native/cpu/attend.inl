@@ -25,8 +25,8 @@ constexpr int64_t kUnitRows = 256;
 // with so many units there is work for all threads, and the keys are not shared out
 constexpr int64_t kUnits = 64;
 constexpr int64_t kShareKeys = 512;
-// multiplications of a piece, about ten microseconds: smaller units are joined
-constexpr int64_t kPieceProducts = 1 << 18;
+// multiplications of a piece, about ten microseconds of one token: smaller units are joined
+constexpr int64_t kPieceProducts = 1 << 14;
 
 struct AttendJob {
   const kernels_attention *call;
