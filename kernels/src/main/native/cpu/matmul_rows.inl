@@ -148,7 +148,8 @@ inline void meet_row(const uint8_t *row, const FloatRows &x, int64_t first, floa
   const float *tokens = x.x + first * x.inner;
   int64_t i = 0;
   for (; i + kChains * simd::W <= x.inner; i += kChains * simd::W) {
-    __builtin_prefetch(row + i * Format::BYTES + kAheadBytes);
+    // into the second cache: the first holds x
+    __builtin_prefetch(row + i * Format::BYTES + kAheadBytes, 0, 2);
 #pragma GCC unroll 2
     for (int c = 0; c < kChains; c++) {
       const int64_t at = i + c * simd::W;
