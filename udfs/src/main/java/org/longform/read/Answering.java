@@ -5,7 +5,6 @@ import org.longform.generate.Draft;
 import org.longform.generate.Generator;
 import org.longform.generate.SamplingParameters;
 import org.longform.kernels.error.ErrorClass;
-import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionStats;
 import org.longform.options.GenerationOptions;
@@ -85,10 +84,9 @@ final class Answering implements AutoCloseable {
 
   /** Whether there was no memory for it. */
   boolean lacksMemory() {
-    Throwable why = failure != null ? failure : draft.failure().orElse(null);
-    return why instanceof OutOfMemoryError
-        || why instanceof LongformException known
-            && known.errorClass() == ErrorClass.OUT_OF_MEMORY;
+    return (failure != null ? Optional.of(failure) : draft.failure())
+        .filter(why -> AnswerError.of(why).errorClass() == ErrorClass.OUT_OF_MEMORY)
+        .isPresent();
   }
 
   /** The answer, once it was written. Throws what made it fail, if it did. */
