@@ -172,8 +172,7 @@ final class Reading implements AutoCloseable {
    * as it was, ready for the next. What fails is thrown when its answer is asked for.
    */
   List<Answering> write(List<Question> questions) {
-    Generator generator =
-        new Generator(model.tokenizer(), endTokens(), model.decoder().batcher());
+    Generator generator = new Generator(model.tokenizer(), endTokens(), model.decoder().batcher());
     List<Answering> all = new ArrayList<>();
     try {
       for (Question question : questions) {

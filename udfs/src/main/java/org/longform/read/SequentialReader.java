@@ -119,7 +119,8 @@ public final class SequentialReader implements DocumentReader {
   /** A question that fails does not take the others with it. */
   private void answerTogether(Reading reading, List<Question> questions, long started) {
     if (questions.get(0).ask().task() == Task.PERPLEXITY) {
-      questions.forEach(each -> answerOne(reading, each, () -> reading.perplexity(each, started), started));
+      questions.forEach(
+          each -> answerOne(reading, each, () -> reading.perplexity(each, started), started));
       return;
     }
     List<Answering> written = reading.write(questions);

@@ -38,7 +38,8 @@ class AnswersTogetherSuite extends AnyFunSuite with BeforeAndAfterAll {
     needles.flatMap(_.questions().asScala.map(_.fact().question())).distinct ++
       Seq("Who wrote this?", "How many cohorts are there, and of what age?", "Why?", "What was found?")
 
-  private def reader(options: (String, String)*): DocumentReader = LongformRuntime.reader(options.toMap.asJava)
+  private def reader(options: (String, String)*): DocumentReader =
+    LongformRuntime.reader(options.toMap.asJava)
 
   private def ask(
       reader: DocumentReader,
@@ -112,7 +113,9 @@ class AnswersTogetherSuite extends AnyFunSuite with BeforeAndAfterAll {
     assert(answers.forall(_.latencyMs() <= TimeUnit.NANOSECONDS.toMillis(took)))
   }
 
-  test("tasks that write at the same time share passes and answer as alone; one that is cancelled disturbs none") {
+  test(
+    "tasks that write at the same time share passes and answer as alone; one that is cancelled disturbs none"
+  ) {
     val by = reader()
     val some = needles.take(6)
     def asked(each: NeedleCase) = each.questions().asScala.map(_.fact().question()).toList
@@ -174,7 +177,8 @@ class AnswersTogetherSuite extends AnyFunSuite with BeforeAndAfterAll {
         read += tokens
         if (read > model.tokenizer().count(needle.text()) && !hogged.getAndSet(true)) {
           for (_ <- 0 until 20) {
-            val strategy = ContextStrategies.create("full", Map("chunk-size" -> "64").asJava, model.decoder().limits())
+            val strategy =
+              ContextStrategies.create("full", Map("chunk-size" -> "64").asJava, model.decoder().limits())
             hogs += model
               .decoder()
               .open(strategy, SessionOptions.DEFAULT.withKvDType(KvDType.F16).withKvMemory(memory))

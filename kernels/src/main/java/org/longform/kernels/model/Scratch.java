@@ -5,8 +5,9 @@ import java.util.List;
 import org.longform.kernels.tensor.Tensor;
 
 /**
- * The activations of a pass, kept from pass to pass and made anew when a longer one comes, or a much
- * shorter one: an answer being written need not hold what its document took. T tokens, M hidden, H query heads, G key/value heads, D head dimensions, I intermediate.
+ * The activations of a pass, kept from pass to pass and made anew when a longer one comes, or a
+ * much shorter one: an answer being written need not hold what its document took. T tokens, M
+ * hidden, H query heads, G key/value heads, D head dimensions, I intermediate.
  */
 final class Scratch implements AutoCloseable {
   private static final int MUCH = 64;

@@ -54,8 +54,7 @@ final class TogetherFigures implements Measurement {
     }
   }
 
-  private static void measure(
-      Run run, Report report, Longform longform, String model, DType type) {
+  private static void measure(Run run, Report report, Longform longform, String model, DType type) {
     int turns = run.settings().repetitions();
     double[] apart = new double[turns];
     double[] together = new double[turns];
