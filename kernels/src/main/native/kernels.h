@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 3
+#define KERNELS_ABI 4
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3 };
 
@@ -92,6 +92,9 @@ typedef struct {
   int64_t outer;      /* O */
   int64_t dtype;      /* kernels_dtype */
 } kernels_product;
+
+/* Up to so many tokens each row of a product is, bit for bit, what it is for one token. */
+enum { KERNELS_ALIKE_TOKENS = 8 };
 
 /* out_j = x · w_jᵀ for every product; x (T, I). */
 int32_t kernels_matmul(kernels_device *device, const float *x, int64_t tokens, int64_t inner,

@@ -227,6 +227,30 @@ void check_shared(const Device &device) {
   }
 }
 
+// KERNELS_ALIKE_TOKENS: what others are in the call changes no bit
+void check_alike(const Device &device) {
+  for (const DType &dtype : kDTypes) {
+    for (int64_t inner : {33, 96, 256, 768, 2304}) {
+      if (inner % dtype.block != 0) continue;
+      const Matrix w = draw(dtype, 67, inner);
+      for (int64_t tokens = 1; tokens <= KERNELS_ALIKE_TOKENS; tokens++) {
+        const std::vector<float> x = activations(tokens * inner);
+        std::vector<float> out(static_cast<size_t>(tokens * w.outer)), alone(static_cast<size_t>(w.outer));
+        const kernels_product all = {w.address(), out.data(), w.outer, dtype.id};
+        const kernels_product one = {w.address(), alone.data(), w.outer, dtype.id};
+        kernels_matmul(device.open, x.data(), tokens, inner, &all, 1);
+        for (int64_t t = 0; t < tokens; t++) {
+          kernels_matmul(device.open, x.data() + t * inner, 1, inner, &one, 1);
+          expect(std::memcmp(alone.data(), out.data() + t * w.outer, alone.size() * sizeof(float)) == 0, [&] {
+            return device.name + " " + dtype.name + ": token " + std::to_string(t) + " of " + std::to_string(tokens) +
+                   " with " + std::to_string(inner) + " values is not as it is alone";
+          });
+        }
+      }
+    }
+  }
+}
+
 void check_spoiled(const Device &device) {
   const float infinity = std::numeric_limits<float>::infinity();
   for (const DType &dtype : kDTypes) {
@@ -315,6 +339,7 @@ int main(int count, char **arguments) {
       if (threads == 1) check_sizes(device);
       if (threads == 1) check_gather(device);
       check_shared(device);
+      check_alike(device);
       check_spoiled(device);
       check_extremes(device);
       kernels_close(device.open);

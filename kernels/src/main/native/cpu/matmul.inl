@@ -9,8 +9,8 @@
 namespace longform {
 namespace LONGFORM_ISA {
 
-// up to so many tokens unpacking does not pay
-constexpr int64_t kFewTokens = 8;
+// up to so many tokens unpacking does not pay; sums do not depend on their number
+constexpr int64_t kFewTokens = KERNELS_ALIKE_TOKENS;
 // more tokens than this are met in several rounds: a round's copy of x should stay in the cache
 constexpr int64_t kRoundTokens = 512;
 // elements of a row in a panel: with P rows it stays in the second-level cache

@@ -1,69 +1,86 @@
 package org.longform.generate;
 
+import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.List;
+import java.util.OptionalInt;
 import java.util.Set;
-import java.util.function.LongConsumer;
+import java.util.function.Supplier;
+import org.longform.kernels.model.DecodeBatcher;
+import org.longform.kernels.model.DecodeStep;
 import org.longform.kernels.model.Session;
-import org.longform.tokenizer.Detokenizer;
 import org.longform.tokenizer.Tokenizer;
 
-/** Writes an answer token by token from a session that has read the prompt. */
+/** Writes answers token by token from sessions that have read their prompts. */
 public final class Generator {
   private final Tokenizer tokenizer;
   private final Set<Integer> endTokens;
+  private final DecodeBatcher batcher;
 
   /**
    * @param endTokens tokens that end an answer and are no part of it
+   * @param batcher of the sessions' model
    */
-  public Generator(Tokenizer tokenizer, Set<Integer> endTokens) {
+  public Generator(Tokenizer tokenizer, Set<Integer> endTokens, DecodeBatcher batcher) {
     this.tokenizer = tokenizer;
     this.endTokens = Set.copyOf(endTokens);
+    this.batcher = batcher;
   }
 
   /**
-   * What was written.
+   * An answer that is to be written.
    *
-   * @param tokens number of tokens sampled, the one that ended the answer included
-   */
-  public record Generation(String text, int tokens, FinishReason finishReason) {}
-
-  /**
    * @param session read up to the place where the answer begins; it reads the answer, too
    * @param parameters how tokens are chosen
    * @param prompt the tokens of the prompt, which a repetition penalty counts as written
    * @param rowSeed seed of this row, from {@link RowSeed}
-   * @param onToken told of each token, by ones
+   * @param onToken told of each token
    */
-  public Generation generate(
+  public Draft draft(
       Session session,
       SamplingParameters parameters,
       BitSet prompt,
       long rowSeed,
-      LongConsumer onToken) {
-    Sampler sampler = new Sampler(parameters, rowSeed);
-    prompt.stream().forEach(sampler::observe);
-    StopStrings stops = new StopStrings(parameters.stop());
-    Detokenizer detokenizer = tokenizer.detokenizer();
-    StringBuilder text = new StringBuilder();
-    int written = 0;
-    while (written < parameters.maxNewTokens()) {
-      int token = sampler.next(session.logits());
-      written++;
-      onToken.accept(1);
-      if (endTokens.contains(token)) {
-        text.append(stops.append(detokenizer.finish())).append(stops.finish());
-        return new Generation(text.toString(), written, FinishReason.STOP);
-      }
-      text.append(stops.append(detokenizer.append(token)));
-      if (stops.stopped()) {
-        return new Generation(text.toString(), written, FinishReason.STOP);
-      }
-      if (written < parameters.maxNewTokens()) {
-        session.step(token);
+      Runnable onToken) {
+    return new Draft(
+        session, parameters, prompt, rowSeed, tokenizer.detokenizer(), endTokens, onToken);
+  }
+
+  /**
+   * Writes several answers to their ends, a token of each at a time; those that other threads write
+   * from the same model share the passes. What each says does not depend on the others, and a
+   * failure is thrown by {@link Draft#written} of its draft alone.
+   */
+  public void write(List<Draft> drafts) {
+    List<Draft> writing = new ArrayList<>();
+    List<DecodeStep> steps = new ArrayList<>();
+    for (Draft draft : drafts) {
+      choose(draft, draft.session()::logits, writing, steps);
+    }
+    while (!steps.isEmpty()) {
+      batcher.read(steps);
+      List<Draft> before = writing;
+      List<DecodeStep> read = steps;
+      writing = new ArrayList<>();
+      steps = new ArrayList<>();
+      for (int i = 0; i < read.size(); i++) {
+        choose(before.get(i), read.get(i)::logits, writing, steps);
       }
     }
-    text.append(stops.append(detokenizer.finish())).append(stops.finish());
-    return new Generation(
-        text.toString(), written, stops.stopped() ? FinishReason.STOP : FinishReason.LENGTH);
+  }
+
+  private void choose(
+      Draft draft, Supplier<float[]> logits, List<Draft> writing, List<DecodeStep> steps) {
+    try {
+      OptionalInt token = draft.choose(logits.get());
+      if (token.isPresent()) {
+        writing.add(draft);
+        steps.add(new DecodeStep(draft.session(), token.getAsInt()));
+        return;
+      }
+    } catch (RuntimeException | Error e) {
+      draft.fail(e);
+    }
+    batcher.leave(draft.session());
   }
 }

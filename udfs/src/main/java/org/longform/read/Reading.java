@@ -1,12 +1,13 @@
 package org.longform.read;
 
+import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
-import org.longform.generate.SamplingParameters;
 import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
@@ -30,6 +31,7 @@ final class Reading implements AutoCloseable {
   private final Options options;
   private final Document source;
   private final boolean scoring;
+  private final KvMemory kvMemory;
   private final ReadCounters counters;
   private final Session session;
   private final int[] prefix;
@@ -52,6 +54,7 @@ final class Reading implements AutoCloseable {
     this.options = first.options();
     this.source = source;
     this.scoring = first.task() == Task.PERPLEXITY;
+    this.kvMemory = kvMemory;
     this.counters = counters;
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens(prefix.length);
@@ -104,7 +107,7 @@ final class Reading implements AutoCloseable {
     if (scoring) {
       session.flush();
     }
-    track(session);
+    track(session.stats());
   }
 
   /** In small pieces, so that progress shows inside a long document. */
@@ -129,60 +132,91 @@ final class Reading implements AutoCloseable {
     }
   }
 
-  /** The answer to one question; the reading stays as it was, ready for the next. */
-  Answer answer(Ask ask, AnswerHeader header, String question, long startedNanos) {
-    if (ask.task() == Task.PERPLEXITY) {
-      return answered(
-          header,
-          question,
-          Double.toString(surprise.perplexity()),
-          FinishReason.STOP,
-          0,
-          0,
-          List.of(),
-          startedNanos);
-    }
-    Prompt prompt = prompt(ask, question);
-    int[] suffix = prompt.suffixTokens(model.tokenizer());
-    SamplingParameters parameters = SamplingParameters.of(prompt.withStops(ask.options()));
-    int evidenceCount = ask.options().get(OutputOptions.EVIDENCE_COUNT);
-    EvidenceCollector evidence = new EvidenceCollector(document);
-    BitSet promptTokens = (BitSet) present.clone();
-    note(promptTokens, suffix, 0, suffix.length);
-    try (Session fork = session.fork()) {
-      long asked = System.nanoTime();
-      fork.ask(suffix);
-      long read = System.nanoTime();
-      listener().prefilled(read - asked);
-      listener().tokensRead(suffix.length);
-      counters.tokensRead(suffix.length);
-      if (evidenceCount > 0) {
-        fork.watch(evidence);
+  /** The perplexity of what was read. */
+  Answer perplexity(Question question, long startedNanos) {
+    return answered(
+        question.header(),
+        question.text(),
+        Double.toString(surprise.perplexity()),
+        FinishReason.STOP,
+        0,
+        0,
+        List.of(),
+        System.nanoTime() - startedNanos);
+  }
+
+  /**
+   * With how many of these questions the first is answered at once: as many as share a pass, and as
+   * have room for their keys and values.
+   */
+  int answeredAtOnce(List<Question> questions) {
+    long room = kvMemory.budgetBytes() - kvMemory.memoryBytes();
+    int most = Math.min(questions.size(), model.decoder().batcher().limit());
+    int count = 0;
+    while (count < most) {
+      room -= Answering.mostTokens(questions.get(count)) * kvBytesPerToken();
+      if (room < 0) {
+        break;
       }
-      Generator.Generation written =
-          new Generator(model.tokenizer(), endTokens())
-              .generate(
-                  fork,
-                  parameters,
-                  promptTokens,
-                  header.seed(question),
-                  tokens -> {
-                    evidence.endStep(); // the token before this one was read by now
-                    listener().tokensGenerated(tokens);
-                    counters.tokensGenerated(tokens);
-                  });
-      listener().decoded(System.nanoTime() - read);
-      track(fork);
-      return answered(
-          header,
-          question,
-          written.text().strip(),
-          written.finishReason(),
-          suffix.length,
-          written.tokens(),
-          evidence.best(source.text(), evidenceCount),
-          startedNanos);
+      count++;
     }
+    return Math.max(1, count);
+  }
+
+  private long kvBytesPerToken() {
+    return model.decoder().kvBytesPerToken(CacheOptions.dtypeOf(options));
+  }
+
+  /**
+   * Writes the answers to some questions together, each from a fork of its own; the reading stays
+   * as it was, ready for the next. What fails is thrown when its answer is asked for.
+   */
+  List<Answering> write(List<Question> questions) {
+    Generator generator = new Generator(model.tokenizer(), endTokens(), model.decoder().batcher());
+    List<Answering> all = new ArrayList<>();
+    try {
+      for (Question question : questions) {
+        Answering answering = new Answering(this, question);
+        all.add(answering);
+        answering.read(session, generator);
+      }
+      long asked = System.nanoTime();
+      generator.write(all.stream().flatMap(answering -> answering.draft().stream()).toList());
+      listener().decoded(System.nanoTime() - asked);
+      long held = session.stats().kvBytes();
+      long more = all.stream().mapToLong(each -> Math.max(0, each.peakKvBytes() - held)).sum();
+      peakKvBytes = Math.max(peakKvBytes, held + more);
+    } finally {
+      all.forEach(Answering::close);
+    }
+    return all;
+  }
+
+  /** The tokens of a question are about to be read: all that the prompt has then. */
+  BitSet promptWith(int[] questionTokens) {
+    BitSet all = (BitSet) present.clone();
+    note(all, questionTokens, 0, questionTokens.length);
+    return all;
+  }
+
+  /** An answer was written from a fork that did so much. */
+  Answer answered(
+      Question question,
+      Draft.Written written,
+      int questionTokens,
+      EvidenceCollector evidence,
+      SessionStats stats,
+      long latencyNanos) {
+    track(stats);
+    return answered(
+        question.header(),
+        question.text(),
+        written.text().strip(),
+        written.finishReason(),
+        questionTokens,
+        written.tokens(),
+        evidence.best(source.text(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT)),
+        latencyNanos);
   }
 
   private Answer answered(
@@ -193,7 +227,7 @@ final class Reading implements AutoCloseable {
       int questionTokens,
       int outputTokens,
       List<Evidence> evidence,
-      long startedNanos) {
+      long latencyNanos) {
     return new Answer(
         value,
         null,
@@ -206,7 +240,7 @@ final class Reading implements AutoCloseable {
         header.model(),
         header.modelRevision(),
         header.seed(question),
-        (System.nanoTime() - startedNanos) / 1_000_000,
+        latencyNanos / 1_000_000,
         evidence);
   }
 
@@ -222,7 +256,19 @@ final class Reading implements AutoCloseable {
     return peakKvDiskBytes;
   }
 
-  private Prompt prompt(Ask ask, String question) {
+  LoadedModel model() {
+    return model;
+  }
+
+  ReadCounters counters() {
+    return counters;
+  }
+
+  DocumentTokens document() {
+    return document;
+  }
+
+  Prompt prompt(Ask ask, String question) {
     return Prompt.of(model.promptFormat(), ask.task(), question, ask.options());
   }
 
@@ -239,10 +285,10 @@ final class Reading implements AutoCloseable {
     return ends;
   }
 
-  private void track(Session read) {
-    attended += read.stats().attendedTokens();
-    peakKvBytes = Math.max(peakKvBytes, read.stats().peakKvBytes());
-    peakKvDiskBytes = Math.max(peakKvDiskBytes, read.stats().peakKvDiskBytes());
+  private void track(SessionStats read) {
+    attended += read.attendedTokens();
+    peakKvBytes = Math.max(peakKvBytes, read.peakKvBytes());
+    peakKvDiskBytes = Math.max(peakKvDiskBytes, read.peakKvDiskBytes());
   }
 
   private void reportKvBytes(long inMemory, long onDisk) {

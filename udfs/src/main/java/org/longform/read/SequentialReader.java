@@ -8,6 +8,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.models.LoadedModel;
 import org.longform.options.Options;
+import org.longform.prompt.Task;
 
 /**
  * Feeds a document from its beginning to its end, once, and answers every question from a fork of
@@ -92,10 +93,17 @@ public final class SequentialReader implements DocumentReader {
       long started) {
     try (Reading reading = new Reading(loaded, document, asks.get(0), kvMemory, counters)) {
       reading.readDocument();
+      List<Question> questions = new ArrayList<>();
       for (int i = 0; i < asks.size(); i++) {
         for (String question : asks.get(i).questions()) {
-          answers.get(i).add(answerOne(reading, asks.get(i), headers.get(i), question, started));
+          questions.add(new Question(asks.get(i), headers.get(i), question, answers.get(i)));
         }
+      }
+      for (int from = 0; from < questions.size(); ) {
+        List<Question> rest = questions.subList(from, questions.size());
+        List<Question> together = rest.subList(0, reading.answeredAtOnce(rest));
+        answerTogether(reading, together, started);
+        from += together.size();
       }
       counters.documentRead(
           reading.attendedTokens(), reading.peakKvBytes(), reading.peakKvDiskBytes());
@@ -109,15 +117,35 @@ public final class SequentialReader implements DocumentReader {
   }
 
   /** A question that fails does not take the others with it. */
-  private Answer answerOne(
-      Reading reading, Ask ask, AnswerHeader header, String question, long started) {
+  private void answerTogether(Reading reading, List<Question> questions, long started) {
+    if (questions.get(0).ask().task() == Task.PERPLEXITY) {
+      questions.forEach(
+          each -> answerOne(reading, each, () -> reading.perplexity(each, started), started));
+      return;
+    }
+    List<Answering> written = reading.write(questions);
+    for (int i = 0; i < questions.size(); i++) {
+      Question question = questions.get(i);
+      // what several forks have no room for, one may have
+      Answering one =
+          questions.size() > 1 && written.get(i).lacksMemory()
+              ? reading.write(List.of(question)).get(0)
+              : written.get(i);
+      answerOne(reading, question, () -> one.answer(started), started);
+    }
+  }
+
+  private void answerOne(
+      Reading reading, Question question, Supplier<Answer> answer, long started) {
+    Answer given;
     try {
-      return reading.answer(ask, header, question, started);
+      given = answer.get();
     } catch (LongformException e) {
       counters.rowFailed();
       reading.listener().answerFailed();
-      return header.failed(question, AnswerError.of(e), started);
+      given = question.header().failed(question.text(), AnswerError.of(e), started);
     }
+    question.answers().add(given);
   }
 
   private void failRest(

@@ -38,6 +38,14 @@ public interface Kernels {
     }
   }
 
+  /**
+   * Up to so many rows of x each row of a product is, bit for bit, what it is alone. So many
+   * sessions may share a pass without one changing what another answers.
+   */
+  default int alikeRows() {
+    return 1;
+  }
+
   /** x[t] += bias; x (T, O), bias (O). */
   void addBias(Tensor x, Weight bias);
 

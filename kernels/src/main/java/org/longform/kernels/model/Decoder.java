@@ -22,6 +22,7 @@ public final class Decoder implements AutoCloseable {
   private final Kernels kernels;
   private final WeightSource source;
   private final DecoderWeights weights;
+  private final DecodeBatcher batcher;
   // the decoder itself and every open session
   private final AtomicInteger holders = new AtomicInteger(1);
   private final AtomicBoolean closed = new AtomicBoolean();
@@ -31,6 +32,7 @@ public final class Decoder implements AutoCloseable {
     this.kernels = kernels;
     this.source = source;
     this.weights = weights;
+    this.batcher = new DecodeBatcher(kernels.alikeRows());
   }
 
   /**
@@ -93,6 +95,11 @@ public final class Decoder implements AutoCloseable {
    */
   public Session open(ContextStrategy strategy, SessionOptions options) {
     return Session.start(this, strategy, options);
+  }
+
+  /** Reads the generated tokens of sessions of this model, those that come together at once. */
+  public DecodeBatcher batcher() {
+    return batcher;
   }
 
   DecoderWeights weights() {

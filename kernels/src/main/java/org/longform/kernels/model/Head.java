@@ -1,5 +1,7 @@
 package org.longform.kernels.model;
 
+import java.util.ArrayList;
+import java.util.List;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.tensor.Tensor;
 
@@ -14,11 +16,15 @@ final class Head {
     this.decoder = decoder;
   }
 
-  /** The V logits that follow the one row of {@code hidden} (1, M). */
-  float[] logits(Tensor hidden) {
+  /** For each row of {@code hidden} (T, M) the V logits that follow it; for few rows at once. */
+  List<float[]> logits(Tensor hidden) {
+    List<float[]> rows = new ArrayList<>();
     try (Tensor logits = compute(hidden)) {
-      return logits.toArray();
+      for (long row = 0; row < hidden.rows(); row++) {
+        rows.add(logits.rows(row, 1).toArray());
+      }
     }
+    return rows;
   }
 
   /**

@@ -5,10 +5,13 @@ import java.util.List;
 import org.longform.kernels.tensor.Tensor;
 
 /**
- * The activations of one block, kept from block to block and made anew when a longer one comes. T
- * tokens, M hidden, H query heads, G key/value heads, D head dimensions, I intermediate.
+ * The activations of a pass, kept from pass to pass and made anew when a longer one comes, or a
+ * much shorter one: an answer being written need not hold what its document took. T tokens, M
+ * hidden, H query heads, G key/value heads, D head dimensions, I intermediate.
  */
 final class Scratch implements AutoCloseable {
+  private static final int MUCH = 64;
+
   private final DecoderSpec spec;
   private final List<Tensor> owned = new ArrayList<>();
   private int capacity;
@@ -40,7 +43,7 @@ final class Scratch implements AutoCloseable {
       Tensor up) {}
 
   Block block(int tokens) {
-    if (tokens > capacity) {
+    if (tokens > capacity || tokens < capacity / MUCH) {
       close();
       allocate(tokens, spec.hidden(), 2);
       allocate(tokens, spec.queryWidth(), 1);

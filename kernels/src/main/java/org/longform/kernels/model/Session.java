@@ -1,5 +1,6 @@
 package org.longform.kernels.model;
 
+import java.util.List;
 import java.util.Objects;
 import org.longform.kernels.attention.ColumnMass;
 import org.longform.kernels.cache.KvCache;
@@ -34,7 +35,7 @@ public final class Session implements AutoCloseable {
   private final ContextStrategy strategy;
   private final SessionOptions options;
   private final KvCache cache;
-  private final BlockForward forward;
+  private final ForwardPass forward;
   private final Head head;
   private final PendingTokens pending;
   // (1, M): the last token's residual stream before the final norm
@@ -49,6 +50,8 @@ public final class Session implements AutoCloseable {
   private long attended;
   private long peakBytes;
   private long peakDiskBytes;
+  // reserved, and perhaps being read by the thread that leads a pass
+  private PassBlock inPass;
   private boolean closed;
 
   private Session(
@@ -62,7 +65,7 @@ public final class Session implements AutoCloseable {
     this.options = options;
     this.cache = cache;
     this.pending = pending;
-    this.forward = new BlockForward(decoder, strategy, cache, options.cancelled());
+    this.forward = new ForwardPass(decoder);
     this.head = new Head(decoder);
     this.last = Tensor.allocate(1, decoder.spec().hidden());
   }
@@ -143,7 +146,7 @@ public final class Session implements AutoCloseable {
     flush();
   }
 
-  /** Reads one generated token. */
+  /** Reads one generated token. {@link DecodeBatcher} reads those of several sessions at once. */
   public void step(int token) {
     take(Phase.GENERATED, new int[] {token}, 0, 1);
     flush();
@@ -158,7 +161,7 @@ public final class Session implements AutoCloseable {
   public float[] logits() {
     requireOpen();
     requireRead("compute logits");
-    return head.logits(last);
+    return head.logits(last).get(0);
   }
 
   /**
@@ -252,6 +255,14 @@ public final class Session implements AutoCloseable {
         prefilled, decoded, attended, cache.bytes() - disk, peakBytes, disk, peakDiskBytes);
   }
 
+  ForwardPass forward() {
+    return forward;
+  }
+
+  Head head() {
+    return head;
+  }
+
   private void take(Phase next, int[] tokens, int from, int count) {
     requireOpen();
     Objects.checkFromIndexSize(from, count, tokens.length);
@@ -294,14 +305,54 @@ public final class Session implements AutoCloseable {
   }
 
   private void readBlock(int count) {
-    int[] ids = pending.first(count);
+    PassBlock block = begin(count);
+    forward.run(List.of(block));
+    end(block);
+  }
+
+  /** Takes a generated token for a pass, to be followed by {@link #end} once it was read. */
+  PassBlock begin(int[] token) {
+    take(Phase.GENERATED, token, 0, 1);
+    while (pending.size() > 1) {
+      readBlock(1);
+    }
+    return begin(1);
+  }
+
+  private PassBlock begin(int count) {
+    PassBlock block =
+        new PassBlock(
+            pending.first(count),
+            scoring ? count : 1,
+            taps,
+            strategy,
+            cache,
+            decoder.spec().rope().encoding(length() + count),
+            options.cancelled());
+    block.pollCancelled();
+    try {
+      cache.reserve(count);
+    } catch (Throwable e) {
+      cache.rollback();
+      throw e;
+    }
+    inPass = block;
+    return block;
+  }
+
+  /**
+   * Makes a block that was read part of the document, or forgets one that failed and throws why.
+   */
+  void end(PassBlock block) {
+    inPass = null;
+    int count = block.tokens();
+    int[] ids = block.ids();
     long first = length();
     double[] surprises = new double[0];
-    BlockForward.Result result;
     try {
-      result = forward.read(ids, scoring ? count : 1, taps);
+      block.requireRead();
       if (scoring) {
-        surprises = head.surprises(first == 0 ? null : last, result.hidden(), ids);
+        surprises = head.surprises(first == 0 ? null : last, block.hidden(), ids);
       }
       notePeaks();
       cache.commit();
@@ -310,8 +361,8 @@ public final class Session implements AutoCloseable {
       throw e;
     }
     pending.drop(count);
-    last.write(0, result.hidden().rows(result.hidden().rows() - 1, 1).toArray());
-    attended += result.attended();
+    last.write(0, block.last());
+    attended += block.attended();
     if (phase == Phase.GENERATED) {
       decoded += count;
     } else {
@@ -350,6 +401,11 @@ public final class Session implements AutoCloseable {
     if (closed) {
       throw new LongformException(
           ErrorClass.INTERNAL, "Cannot use the session: it is closed. Open another.");
+    }
+    if (inPass != null) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot use the session: a token of it is being read. Wait for that.");
     }
   }
 

@@ -26,6 +26,7 @@ class DeviceParitySuite extends AnyFunSuite {
       classOf[Kernels].getDeclaredMethods.filterNot(_.isSynthetic).map(_.getName).toSet -- Set(
         "weight",
         "turn",
+        "alikeRows",
         "prefetch",
         "forget"
       )

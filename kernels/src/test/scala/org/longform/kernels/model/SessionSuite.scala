@@ -305,6 +305,18 @@ class SessionSuite extends AnyFunSuite {
     }
   }
 
+  test("an answer does not hold the memory that its document took to be read") {
+    withDecoder(model) { decoder =>
+      withSession(decoder, full(decoder, 256)) { session =>
+        session.feed(tokens(256, model.vocabulary, 12), 0, 256)
+        val before = Memory.allocatedBytes()
+        session.step(1)
+        // eight rows of activations are less than one page of keys and values
+        assert(Memory.allocatedBytes() < before - 64 * decoder.kvBytesPerToken(KvDType.F32))
+      }
+    }
+  }
+
   test("a closed session refuses work and leaves no memory behind") {
     withDecoder(model) { decoder =>
       val before = Memory.allocatedBytes()

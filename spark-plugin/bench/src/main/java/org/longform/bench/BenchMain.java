@@ -58,7 +58,8 @@ public final class BenchMain implements Callable<Integer> {
       names = "--only",
       split = ",",
       paramLabel = "FIGURES",
-      description = "Only these: roofline, matmul, short, depth, document, endless, spark, agree.")
+      description =
+          "Only these: roofline, matmul, short, together, depth, document, endless, spark, agree.")
   private List<String> only = List.of();
 
   @Option(

@@ -104,6 +104,11 @@ final class CpuKernels implements Kernels {
   }
 
   @Override
+  public int alikeRows() {
+    return CpuNative.ALIKE_TOKENS;
+  }
+
+  @Override
   public void addBias(Tensor x, Weight bias) {
     CpuWeight values = CpuWeight.of(bias);
     requireFloats("addBias", x, x.rows() * values.shape().elements());

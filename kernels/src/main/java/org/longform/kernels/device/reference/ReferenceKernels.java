@@ -48,6 +48,11 @@ final class ReferenceKernels implements Kernels {
   }
 
   @Override
+  public int alikeRows() {
+    return Integer.MAX_VALUE;
+  }
+
+  @Override
   public void addBias(Tensor x, Weight bias) {
     Tensor values = StoredWeight.of(bias);
     long width = values.elements();

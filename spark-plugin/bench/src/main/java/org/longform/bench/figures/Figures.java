@@ -9,6 +9,7 @@ public final class Figures {
           new RooflineFigures(),
           new MatmulFigures(),
           new ShortFigures(),
+          new TogetherFigures(),
           new DepthFigures(),
           new DocumentFigures(),
           new EndlessFigures(),

@@ -1,0 +1,188 @@
+package org.longform.kernels.model;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.longform.kernels.tensor.Tensor;
+
+/**
+ * Brings the generated tokens that sessions of one model read at about the same time through the
+ * layers together, so that the weights are read once for all of them (continuous batching).
+ * Sessions join and leave at every token, whichever threads they belong to.
+ *
+ * <p>There is no thread of its own: of the threads that wait one leads the next pass. A pass begins
+ * when everybody is there who was in the last one and has not left, or when half as long as that
+ * one took has gone by. So a session alone never waits, and none waits long for one that is slow.
+ *
+ * <p>What a session does for itself alone (making room in its cache, giving it up after a failure)
+ * is done by the thread it belongs to; during a pass its strategy and its watchers are called by
+ * the thread that leads.
+ *
+ * <p>No pass has more rows than the device computes alike, so a session's logits do not depend on
+ * who shares its passes. On a device that computes no two rows alike each token is read alone.
+ */
+public final class DecodeBatcher {
+  private static final int MOST_ROWS = 32;
+
+  private final int limit;
+  private final LongSupplier nanos;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private final Deque<DecodeStep> waiting = new ArrayDeque<>();
+  // of the last pass, those that have neither come again nor left
+  private final Set<Session> returning = new HashSet<>();
+  private final LongAdder passes = new LongAdder();
+  private final LongAdder tokens = new LongAdder();
+  private boolean leading;
+  // until when those who wait wait for those who are to return
+  private long deadlineNanos;
+
+  DecodeBatcher(int alikeRows) {
+    this(alikeRows, System::nanoTime);
+  }
+
+  DecodeBatcher(int alikeRows, LongSupplier nanos) {
+    this.limit = Math.min(alikeRows, MOST_ROWS);
+    this.nanos = nanos;
+  }
+
+  /** The most tokens of one pass. */
+  public int limit() {
+    return limit;
+  }
+
+  /** Passes so far. */
+  public long passes() {
+    return passes.sum();
+  }
+
+  /** Tokens read by all passes. */
+  public long tokens() {
+    return tokens.sum();
+  }
+
+  /**
+   * Reads one token of each of several sessions, which belong to the calling thread, and comes back
+   * when all are read. Whatever fails is thrown by {@link DecodeStep#logits} of its step alone.
+   */
+  public void read(List<DecodeStep> steps) {
+    List<DecodeStep> begun = new ArrayList<>();
+    for (DecodeStep step : steps) {
+      if (step.begin()) {
+        begun.add(step);
+      }
+    }
+    if (limit > 1) {
+      together(begun);
+    } else {
+      begun.forEach(step -> pass(List.of(step)));
+    }
+    begun.forEach(DecodeStep::end);
+  }
+
+  /** As {@link #read}, for one session; its logits. */
+  public float[] read(Session session, int token) {
+    DecodeStep step = new DecodeStep(session, token);
+    read(List.of(step));
+    return step.logits();
+  }
+
+  /** Says that no more tokens of the session will come soon, so that nobody waits for them. */
+  public void leave(Session session) {
+    lock.lock();
+    try {
+      if (returning.remove(session)) {
+        changed.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void together(List<DecodeStep> steps) {
+    boolean interrupted = false;
+    lock.lock();
+    try {
+      for (DecodeStep step : steps) {
+        step.comesWith(steps);
+        waiting.add(step);
+        returning.remove(step.session());
+      }
+      while (!steps.stream().allMatch(DecodeStep::done)) {
+        if (leading) {
+          changed.awaitUninterruptibly();
+          continue;
+        }
+        long patience = deadlineNanos - nanos.getAsLong();
+        if (waiting.size() >= limit || returning.isEmpty() || patience <= 0) {
+          lead();
+          continue;
+        }
+        try {
+          changed.awaitNanos(patience);
+        } catch (InterruptedException e) {
+          // whoever interrupts says so to the session's cancellation, too, which every pass asks
+          interrupted = true;
+        }
+      }
+    } finally {
+      lock.unlock();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Reads the tokens that have waited longest. Holds the lock before and after, not meanwhile. */
+  private void lead() {
+    List<DecodeStep> batch = new ArrayList<>();
+    while (batch.size() < limit && !waiting.isEmpty()) {
+      batch.add(waiting.remove());
+    }
+    leading = true;
+    lock.unlock();
+    long begin = nanos.getAsLong();
+    try {
+      pass(batch);
+    } finally {
+      long end = nanos.getAsLong();
+      lock.lock();
+      leading = false;
+      deadlineNanos = end + (end - begin) / 2;
+      returning.clear();
+      batch.forEach(DecodeStep::setDone);
+      // a thread whose other tokens still wait cannot come with the next ones
+      batch.stream()
+          .flatMap(step -> step.company().stream())
+          .filter(step -> step.company().stream().allMatch(DecodeStep::done))
+          .filter(step -> !step.block().failed())
+          .forEach(step -> returning.add(step.session()));
+      changed.signalAll();
+    }
+  }
+
+  private void pass(List<DecodeStep> batch) {
+    Session first = batch.get(0).session();
+    try {
+      Tensor hidden = first.forward().run(batch.stream().map(DecodeStep::block).toList());
+      passes.increment();
+      tokens.add(batch.size());
+      if (batch.stream().allMatch(step -> step.block().failed())) {
+        return;
+      }
+      List<float[]> logits = first.head().logits(hidden);
+      for (int i = 0; i < batch.size(); i++) {
+        batch.get(i).answer(logits.get(i));
+      }
+    } catch (Throwable e) {
+      batch.forEach(step -> step.fail(e));
+    }
+  }
+}

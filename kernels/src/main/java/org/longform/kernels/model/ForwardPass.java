@@ -1,0 +1,174 @@
+package org.longform.kernels.model;
+
+import java.util.Arrays;
+import java.util.List;
+import org.longform.kernels.attention.AttentionPlan;
+import org.longform.kernels.attention.Segment;
+import org.longform.kernels.cache.KvView;
+import org.longform.kernels.context.PlanRequest;
+import org.longform.kernels.device.AttendRequest;
+import org.longform.kernels.device.Kernels;
+import org.longform.kernels.model.DecoderWeights.LayerWeights;
+import org.longform.kernels.model.DecoderWeights.Projection;
+import org.longform.kernels.tensor.Tensor;
+
+/**
+ * Brings tokens through all layers: a block of one session, or one token of each of several, for
+ * which the weights are read once. Sessions meet in operations on single rows and in products
+ * alone; keys and values, plan and attention are each one's own.
+ *
+ * <p>The keys and values are written to reserved rows of the caches; the caller commits them, or
+ * rolls them back after a failure.
+ */
+final class ForwardPass implements AutoCloseable {
+  private final DecoderSpec spec;
+  private final DecoderWeights weights;
+  private final Kernels kernels;
+  private final Scratch scratch;
+
+  ForwardPass(Decoder decoder) {
+    this.spec = decoder.spec();
+    this.weights = decoder.weights();
+    this.kernels = decoder.kernels();
+    this.scratch = new Scratch(spec);
+  }
+
+  /**
+   * Reads the blocks. A failure is noted in its block, or in all of them where they share it.
+   *
+   * @param blocks one of any length, or several of one token
+   * @return (rows needed, M) residual stream before the final norm, block after block; valid until
+   *     the next pass; what belongs to failed blocks means nothing
+   */
+  Tensor run(List<PassBlock> blocks) {
+    int[] ids = blocks.stream().flatMapToInt(block -> Arrays.stream(block.ids())).toArray();
+    int needed = blocks.stream().mapToInt(PassBlock::needed).sum();
+    Scratch.Block rows = null;
+    Kernels.Turn turn = kernels.turn();
+    try {
+      rows = scratch.block(ids.length);
+      layers(blocks, rows, ids, needed);
+    } catch (Throwable e) {
+      blocks.forEach(block -> block.fail(e));
+    } finally {
+      turn.close();
+    }
+    return rows == null ? null : lastRows(rows.hidden(), needed);
+  }
+
+  private void layers(List<PassBlock> blocks, Scratch.Block rows, int[] ids, int needed) {
+    kernels.gather(weights.embedding(), ids, rows.hidden());
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      // nobody reads the last layer's other rows: their keys and values are all they leave behind
+      int wanted = layer == spec.layers() - 1 ? needed : ids.length;
+      for (PassBlock block : blocks) {
+        guarded(block, block::pollCancelled);
+      }
+      if (blocks.stream().allMatch(PassBlock::failed)) {
+        return;
+      }
+      attention(layer, blocks, rows, wanted);
+      feedForward(layer, rows, wanted);
+    }
+    Tensor hidden = lastRows(rows.hidden(), needed);
+    int at = 0;
+    for (PassBlock block : blocks) {
+      block.read(hidden.rows(at, block.needed()));
+      at += block.needed();
+    }
+  }
+
+  private void attention(int layer, List<PassBlock> blocks, Scratch.Block rows, int wanted) {
+    LayerWeights w = weights.layer(layer);
+    kernels.rmsNorm(rows.hidden(), w.attentionNorm(), spec.normEpsilon(), rows.normed());
+    project(
+        rows.normed(),
+        List.of(w.query(), w.key(), w.value()),
+        List.of(rows.queries(), rows.keys(), rows.values()));
+    int at = 0;
+    for (PassBlock block : blocks) {
+      int from = at;
+      int answered = blocks.size() == 1 ? wanted : block.tokens();
+      guarded(block, () -> attend(layer, block, rows, from, answered));
+      at += block.tokens();
+    }
+    for (PassBlock block : blocks) {
+      guarded(block, () -> block.cache().passed(layer, kernels::forget, kernels::prefetch));
+    }
+    Tensor out = lastRows(rows.normed(), wanted);
+    project(lastRows(rows.mixed(), wanted), List.of(w.output()), List.of(out));
+    kernels.add(lastRows(rows.hidden(), wanted), out);
+  }
+
+  /** The attention of one block, whose rows begin at {@code from}. */
+  private void attend(int layer, PassBlock block, Scratch.Block rows, int from, int answered) {
+    int tokens = block.tokens();
+    Tensor queries = rows.queries().rows(from, tokens);
+    block.cache().put(layer, rows.keys().rows(from, tokens), rows.values().rows(from, tokens));
+    KvView view = block.cache().view(layer);
+    AttentionPlan plan =
+        block.strategy().plan(new PlanRequest(layer, queries, view, block.encoding(), kernels));
+    int asking = block.taps().wantsColumnMass() ? tokens : answered;
+    kernels.attend(
+        new AttendRequest(
+            lastRows(queries, asking),
+            view,
+            plan,
+            block.encoding(),
+            spec.attentionScale(),
+            lastRows(rows.mixed().rows(from, tokens), asking),
+            block.taps()));
+    block.attendsTo(selected(plan, view));
+  }
+
+  private void feedForward(int layer, Scratch.Block rows, int wanted) {
+    LayerWeights w = weights.layer(layer);
+    Tensor hidden = lastRows(rows.hidden(), wanted);
+    Tensor normed = lastRows(rows.normed(), wanted);
+    Tensor gate = lastRows(rows.gate(), wanted);
+    Tensor up = lastRows(rows.up(), wanted);
+    kernels.rmsNorm(hidden, w.ffnNorm(), spec.normEpsilon(), normed);
+    project(normed, List.of(w.gate(), w.up()), List.of(gate, up));
+    kernels.swiGlu(gate, up);
+    project(gate, List.of(w.down()), List.of(normed));
+    kernels.add(hidden, normed);
+  }
+
+  /** Projections of the same x are one operation: a device may share what it makes of x. */
+  private void project(Tensor x, List<Projection> projections, List<Tensor> outs) {
+    kernels.matmul(x, projections.stream().map(Projection::matrix).toList(), outs);
+    for (int i = 0; i < outs.size(); i++) {
+      Tensor out = outs.get(i);
+      projections.get(i).bias().ifPresent(bias -> kernels.addBias(out, bias));
+    }
+  }
+
+  /** Does what concerns one block, unless it failed already. */
+  private static void guarded(PassBlock block, Runnable part) {
+    if (block.failed()) {
+      return;
+    }
+    try {
+      part.run();
+    } catch (Throwable e) {
+      block.fail(e);
+    }
+  }
+
+  private static long selected(AttentionPlan plan, KvView view) {
+    long rows = 0;
+    for (Segment segment : plan.segments()) {
+      rows += segment.rows().maxCount();
+    }
+    return Math.min(rows, view.end());
+  }
+
+  private static Tensor lastRows(Tensor tensor, int rows) {
+    return tensor.rows(tensor.rows() - rows, rows);
+  }
+
+  @Override
+  public void close() {
+    scratch.close();
+  }
+}

@@ -1,0 +1,114 @@
+package org.longform.read;
+
+import java.util.Optional;
+import org.longform.generate.Draft;
+import org.longform.generate.Generator;
+import org.longform.generate.SamplingParameters;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.model.Session;
+import org.longform.kernels.model.SessionStats;
+import org.longform.options.GenerationOptions;
+import org.longform.options.OutputOptions;
+import org.longform.prompt.Prompt;
+
+/** A question while it is answered from a fork of a reading. */
+final class Answering implements AutoCloseable {
+  // begun pages and what the prompt adds to a question
+  private static final int MORE_TOKENS = 256;
+
+  private final Reading reading;
+  private final Question question;
+  private final EvidenceCollector evidence;
+  private Session fork;
+  private Draft draft;
+  private SessionStats stats;
+  private int questionTokens;
+  private long endedNanos;
+  private Throwable failure;
+
+  Answering(Reading reading, Question question) {
+    this.reading = reading;
+    this.question = question;
+    this.evidence = new EvidenceCollector(reading.document());
+  }
+
+  /** The most tokens a fork adds for a question; a token has at least one character or byte. */
+  static long mostTokens(Question question) {
+    return 3L * question.text().length()
+        + question.ask().options().get(GenerationOptions.MAX_NEW_TOKENS)
+        + MORE_TOKENS;
+  }
+
+  /** Reads the question. A failure is kept for {@link #answer}. */
+  void read(Session session, Generator generator) {
+    try {
+      Prompt prompt = reading.prompt(question.ask(), question.text());
+      int[] suffix = prompt.suffixTokens(reading.model().tokenizer());
+      questionTokens = suffix.length;
+      fork = session.fork();
+      long begin = System.nanoTime();
+      fork.ask(suffix);
+      reading.listener().prefilled(System.nanoTime() - begin);
+      reading.listener().tokensRead(suffix.length);
+      reading.counters().tokensRead(suffix.length);
+      if (question.ask().options().get(OutputOptions.EVIDENCE_COUNT) > 0) {
+        fork.watch(evidence);
+      }
+      draft =
+          generator.draft(
+              fork,
+              SamplingParameters.of(prompt.withStops(question.ask().options())),
+              reading.promptWith(suffix),
+              question.header().seed(question.text()),
+              this::chosen);
+    } catch (RuntimeException | Error e) {
+      failure = e;
+    }
+  }
+
+  private void chosen() {
+    evidence.endStep(); // the token before this one was read by now
+    reading.listener().tokensGenerated(1);
+    reading.counters().tokensGenerated(1);
+    endedNanos = System.nanoTime();
+  }
+
+  /** To be written; empty if it is too late for that. */
+  Optional<Draft> draft() {
+    return Optional.ofNullable(draft);
+  }
+
+  long peakKvBytes() {
+    return fork == null ? 0 : fork.stats().peakKvBytes();
+  }
+
+  /** Whether there was no memory for it. */
+  boolean lacksMemory() {
+    return (failure != null ? Optional.of(failure) : draft.failure())
+        .filter(why -> AnswerError.of(why).errorClass() == ErrorClass.OUT_OF_MEMORY)
+        .isPresent();
+  }
+
+  /** The answer, once it was written. Throws what made it fail, if it did. */
+  Answer answer(long startedNanos) {
+    if (failure instanceof Error error) {
+      throw error;
+    }
+    if (failure instanceof RuntimeException exception) {
+      throw exception;
+    }
+    Draft.Written written = draft.written();
+    return reading.answered(
+        question, written, questionTokens, evidence, stats, endedNanos - startedNanos);
+  }
+
+  /** Gives the keys and values of the fork back. */
+  @Override
+  public void close() {
+    if (fork != null) {
+      stats = fork.stats();
+      fork.close();
+      fork = null;
+    }
+  }
+}
