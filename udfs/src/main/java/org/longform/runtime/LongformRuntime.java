@@ -24,7 +24,9 @@ import org.longform.models.ModelRevision;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.ModelOptions;
+import org.longform.options.Option;
 import org.longform.options.Options;
+import org.longform.options.RecoveryOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
 import org.longform.read.DocumentReader;
@@ -175,6 +177,7 @@ public final class LongformRuntime {
         .removeAll(
             Set.of(
                 "device", "threads", "kv_memory", "kv_directory", "fail_on_error", "sql_prefix"));
+    RecoveryOptions.all().stream().map(Option::sqlKey).forEach(relevant::remove);
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
