@@ -19,8 +19,9 @@ public final class RecoveryOptions {
           .doc(
               "A batch job writes down how far a document was read after so many tokens, for"
                   + " another executor to go on from there; 0 for never. Only contexts of bounded"
-                  + " memory (lm-infinite without top-k-middle, streaming) can go on. It waits"
-                  + " longer where writing would take more than a hundredth of the time.")
+                  + " memory (lm-infinite without top-k-middle, streaming) can go on. Unless the"
+                  + " number is given, it waits longer where writing would take more than a"
+                  + " hundredth of the time.")
           .check(n -> n >= 0, "must not be negative")
           .defaultValue(1L << 18);
 

@@ -16,6 +16,7 @@ import org.longform.kernels.model.Session;
 import org.longform.options.CacheOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Option;
+import org.longform.options.Options;
 import org.longform.options.RecoveryOptions;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,25 +28,37 @@ import org.slf4j.LoggerFactory;
 final class Checkpoints {
   private static final Logger LOG = LoggerFactory.getLogger(Checkpoints.class);
 
-  /** Of the reading's time, at most one part in so many goes into checkpoints. */
-  private static final long SHARE = 100;
+  /**
+   * How often to write.
+   *
+   * @param everyTokens 0 for never
+   * @param rest read on for so many times what the last writing took, at least
+   */
+  record Pace(long everyTokens, long rest) {
+    static final Pace NEVER = new Pace(0, 0);
+
+    /** Who says a number gets that; else checkpoints may take a hundredth of the time. */
+    static Pace of(Options options) {
+      long rest = options.isSet(RecoveryOptions.CHECKPOINT_TOKENS) ? 0 : 100;
+      return new Pace(options.get(RecoveryOptions.CHECKPOINT_TOKENS), rest);
+    }
+  }
 
   private final CheckpointPlace place;
   private final Checkpoint.Identity identity;
-  private final long everyTokens;
+  private final Pace pace;
   private final LongSupplier clock;
   private long lastAt;
   private long restUntil;
 
   /**
-   * @param everyTokens 0 for never
    * @param clock nanoseconds
    */
   Checkpoints(
-      CheckpointPlace place, Checkpoint.Identity identity, long everyTokens, LongSupplier clock) {
+      CheckpointPlace place, Checkpoint.Identity identity, Pace pace, LongSupplier clock) {
     this.place = place;
     this.identity = identity;
-    this.everyTokens = everyTokens;
+    this.pace = pace;
     this.clock = clock;
     this.restUntil = clock.getAsLong();
   }
@@ -74,7 +87,7 @@ final class Checkpoints {
 
   /** The session that another process left, if there is one that can be used. */
   Optional<Checkpoint.Resumed> resume(long prefixTokens, Checkpoint.Opener opener) {
-    if (everyTokens == 0) {
+    if (pace.everyTokens == 0) {
       return Optional.empty();
     }
     try {
@@ -97,7 +110,7 @@ final class Checkpoints {
   /** Writes a checkpoint if it is time. */
   void reached(long documentTokens, Surprise surprise, Session session) {
     long now = clock.getAsLong();
-    if (everyTokens == 0 || documentTokens - lastAt < everyTokens || now - restUntil < 0) {
+    if (pace.everyTokens == 0 || documentTokens - lastAt < pace.everyTokens || now - restUntil < 0) {
       return;
     }
     lastAt = documentTokens;
@@ -109,6 +122,6 @@ final class Checkpoints {
       LOG.warn("Go on without a checkpoint of document {}: {}", identity.rowKey(), e.toString());
     }
     long ended = clock.getAsLong();
-    restUntil = ended + SHARE * (ended - now);
+    restUntil = ended + pace.rest * (ended - now);
   }
 }

@@ -22,7 +22,6 @@ import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
 import org.longform.options.PromptOptions;
-import org.longform.options.RecoveryOptions;
 import org.longform.prompt.Prompt;
 import org.longform.prompt.Task;
 import org.longform.tokenizer.TokenChunk;
@@ -88,7 +87,7 @@ final class Reading implements AutoCloseable {
         source.checkpoint(),
         new Checkpoint.Identity(
             model.revision(), used ? Checkpoints.method(first, prefix) : "", source.rowKey()),
-        used ? options.get(RecoveryOptions.CHECKPOINT_TOKENS) : 0,
+        used ? Checkpoints.Pace.of(options) : Checkpoints.Pace.NEVER,
         System::nanoTime);
   }
 

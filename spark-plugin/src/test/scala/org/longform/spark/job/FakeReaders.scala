@@ -10,13 +10,15 @@ import java.util.{List => JList, Map => JMap}
 import scala.collection.JavaConverters._
 
 /** Readers without a model that say what they were given. What they do follows from the text: "POISON"
-  * throws, "FAILS" answers with an error (until [[FakeReaders.healed]] is set), anything else is answered.
+  * throws, "CRASHES" ends the process, "FAILS" answers with an error (until [[FakeReaders.healed]] is set), anything else is answered.
   * Options: `pause_ms` is spent on each document, `halt_after` ends the process without any clean-up when
   * that many documents were read.
   */
 class FakeReaders extends ReaderSource {
   override def reader(options: JMap[String, String]): DocumentReader = new FakeReader(options)
   override def validate(options: JMap[String, String]): Unit = ()
+  override def modelRevision(options: JMap[String, String]): String = "r1"
+  override def requireModelRevision(options: JMap[String, String], revision: String): Unit = ()
   override def describe(options: JMap[String, String]): String =
     options.asScala
       .filterKeys(!Set("pause_ms", "halt_after", "delete").contains(_))
@@ -33,6 +35,7 @@ class FakeReader(options: JMap[String, String]) extends DocumentReader {
       Runtime.getRuntime.halt(137)
     }
     Thread.sleep(options.getOrDefault("pause_ms", "0").toLong)
+    if (text.contains("CRASHES")) Runtime.getRuntime.halt(134)
     request.listener.tokensRead(text.length / 4)
     Option(options.get("delete")).foreach(file => Files.deleteIfExists(Path.of(file)))
     if (text.contains("POISON")) throw new IllegalStateException("poison")

@@ -29,7 +29,8 @@ trait JobFixture extends SparkSuite {
       batch: Int = 256,
       time: Duration = Duration.ofMinutes(10),
       failed: JobRequest.FailedRows = JobRequest.FailedRows.KEEP,
-      onError: JobRequest.OnError = JobRequest.OnError.RECORD
+      onError: JobRequest.OnError = JobRequest.OnError.RECORD,
+      recovery: JobRequest.Recovery = JobRequest.Recovery.DEFAULT
   ): JobRequest =
     new JobRequest(
       InputSpec.of(input).withQuestionsColumn(questionsColumn),
@@ -40,7 +41,8 @@ trait JobFixture extends SparkSuite {
       limit,
       new JobRequest.Batching(batch, time),
       failed,
-      onError
+      onError,
+      recovery
     )
 
   protected def run(request: JobRequest): JobSummary = {
