@@ -34,6 +34,9 @@ class FakeReader(options: JMap[String, String]) extends DocumentReader {
     if (FakeReaders.readings.incrementAndGet() > options.getOrDefault("halt_after", "1000000").toInt) {
       Runtime.getRuntime.halt(137)
     }
+    val action = FakeReaders.onNext
+    FakeReaders.onNext = None
+    action.foreach(_())
     Thread.sleep(options.getOrDefault("pause_ms", "0").toLong)
     if (text.contains("CRASHES")) Runtime.getRuntime.halt(134)
     request.listener.tokensRead(text.length / 4)
@@ -73,9 +76,13 @@ object FakeReaders {
   val texts = new ConcurrentLinkedQueue[String]
   @volatile var healed = false
 
+  /** Happens while the next document is read. */
+  @volatile var onNext: Option[() => Unit] = None
+
   def reset(): Unit = {
     readings.set(0)
     texts.clear()
     healed = false
+    onNext = None
   }
 }

@@ -128,6 +128,37 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
     assert(!Files.exists(output.resolve("_longform")))
   }
 
+  test("a driver that is killed and started again computes no finished row a second time, and loses none") {
+    val in = texts(40)
+    val output = emptyFolder().resolve("answers")
+    def job(name: String): Process =
+      cluster.submit(
+        name,
+        faultyJob,
+        Map.empty,
+        Seq(in.toString, output.toString, "8", "3", "pause_ms=300"): _*
+      )
+    val first = job("first")
+    cluster.waitFor("three commits", "first") {
+      assert(first.isAlive, cluster.tail("first"))
+      files(output.resolve("_delta_log")).exists(_.matches("0*3[.]json")) && marks(output).nonEmpty
+    }
+    first.destroyForcibly().waitFor()
+    cluster.waitFor("its executors to end", "first")(cluster.executors.isEmpty)
+    def runs(found: Seq[Row]): Map[String, Set[String]] =
+      found.groupBy(_.getAs[String]("run_id")).map { case (run, of) =>
+        run -> of.map(_.getAs[String]("doc_id")).toSet
+      }
+    val committed = runs(rows(output))
+    assert(committed.size == 1 && committed.values.head.size < 40)
+    cluster.finished("again", job("again"))
+    assert(rows(output).size == 40)
+    assert(answers(rows(output)) == answers(undisturbed(in)))
+    assert(runs(rows(output)).get(committed.keys.head) == committed.values.headOption)
+    assert(runs(rows(output)).size == 2)
+    assert(!Files.exists(output.resolve("_longform")))
+  }
+
   test("a long document whose executor is killed goes on from its checkpoint, to the same answer") {
     val corpus = emptyFolder().resolve("long.jsonl")
     val out = Files.newOutputStream(corpus)

@@ -11,9 +11,9 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.hadoop.fs.Path;
 import org.apache.spark.SparkContext;
 import org.apache.spark.SparkEnv;
+import org.apache.spark.SparkExecutorInfo;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import scala.collection.Iterator;
 
 /**
  * Marks of documents that were begun. A mark goes when its reading ends in whatever way; those of a
@@ -124,12 +124,11 @@ public final class Attempts {
     return counts;
   }
 
-  /** The processes of an application that can read. */
+  // the block managers that Spark lists beside these include dead ones
   private static Set<String> processes(SparkContext context) {
     Set<String> found = new HashSet<>();
-    Iterator<String> addresses = context.getExecutorMemoryStatus().keysIterator();
-    while (addresses.hasNext()) {
-      found.add(process(context.applicationId(), addresses.next()));
+    for (SparkExecutorInfo executor : context.statusTracker().getExecutorInfos()) {
+      found.add(process(context.applicationId(), executor.host() + ":" + executor.port()));
     }
     return found;
   }
