@@ -58,7 +58,12 @@ class ChangedInputSuite extends JobFixture with BeforeAndAfterEach {
     val source = articles(4)
     val out = emptyFolder().resolve("answers")
     // when the first article is read, the file that holds them all is rewritten
-    FakeReaders.onNext = Some(() => change(source, "a4", "too late for this job"))
+    FakeReaders.onNext = Some { () =>
+      // a task cannot use the session, another thread can
+      val writer = new Thread(() => change(source, "a4", "too late for this job"))
+      writer.start()
+      writer.join()
+    }
     val summary = run(request(source.toString, out, batch = 1))
     assert(summary.documentsLost == 0 && summary.rowsWithValue == 4)
     assert(!FakeReaders.texts.contains("too late for this job"))

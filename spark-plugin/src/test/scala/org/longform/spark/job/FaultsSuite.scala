@@ -35,7 +35,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
   private val faultyJob = "org.longform.spark.job.FaultyJob"
   // -Dlongform.kills=20 for the full number
   private val kills = Integer.getInteger("longform.kills", 4).intValue
-  private val documents = 40 + 10 * kills
+  private val documents = 20 + 10 * kills
   private lazy val cluster = new StandaloneCluster(emptyFolder(), workers = 2, cores = 1)
 
   override def afterAll(): Unit = cluster.close()
@@ -129,19 +129,19 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
   }
 
   test("a driver that is killed and started again computes no finished row a second time, and loses none") {
-    val in = texts(40)
+    val in = texts(24)
     val output = emptyFolder().resolve("answers")
     def job(name: String): Process =
       cluster.submit(
         name,
         faultyJob,
         Map.empty,
-        Seq(in.toString, output.toString, "8", "3", "pause_ms=300"): _*
+        Seq(in.toString, output.toString, "6", "3", "pause_ms=300"): _*
       )
     val first = job("first")
-    cluster.waitFor("three commits", "first") {
+    cluster.waitFor("two commits", "first") {
       assert(first.isAlive, cluster.tail("first"))
-      files(output.resolve("_delta_log")).exists(_.matches("0*3[.]json")) && marks(output).nonEmpty
+      files(output.resolve("_delta_log")).exists(_.matches("0*2[.]json")) && marks(output).nonEmpty
     }
     first.destroyForcibly().waitFor()
     cluster.waitFor("its executors to end", "first")(cluster.executors.isEmpty)
@@ -150,9 +150,9 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
         run -> of.map(_.getAs[String]("doc_id")).toSet
       }
     val committed = runs(rows(output))
-    assert(committed.size == 1 && committed.values.head.size < 40)
+    assert(committed.size == 1 && committed.values.head.size < 24)
     cluster.finished("again", job("again"))
-    assert(rows(output).size == 40)
+    assert(rows(output).size == 24)
     assert(answers(rows(output)) == answers(undisturbed(in)))
     assert(runs(rows(output)).get(committed.keys.head) == committed.values.headOption)
     assert(runs(rows(output)).size == 2)

@@ -28,6 +28,8 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
     "SPARK_LOCAL_IP" -> "127.0.0.1",
     "RUST_FLAVOR" -> "cpu"
   )
+  // most of what these processes do is start
+  private val quickStart = Seq("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
   private val url = s"spark://127.0.0.1:${freePort()}"
 
   private val workerProcesses: Seq[Process] =
@@ -41,7 +43,7 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
     }
 
   private def start(name: String, arguments: String*): Process =
-    children.start(name, sparkHome.resolve("jars").toString + "/*", environment, arguments)
+    children.start(name, sparkHome.resolve("jars").toString + "/*", environment, quickStart ++ arguments)
 
   private def freePort(): Int = {
     val socket = new ServerSocket(0)
@@ -117,6 +119,23 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
 
   private def workDirectory(worker: Int): Path = folder.resolve(s"work$worker")
 
+  /** What executors print is everything, line by line. */
+  private val executorOptions: Seq[String] = {
+    val logging = folder.resolve("log4j2.properties")
+    Files.write(
+      logging,
+      """appender.console.type = Console
+        |appender.console.name = console
+        |appender.console.target = SYSTEM_ERR
+        |appender.console.layout.type = PatternLayout
+        |appender.console.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
+        |rootLogger.level = info
+        |rootLogger.appenderRef.console.ref = console
+        |""".stripMargin.getBytes("UTF-8")
+    )
+    Seq(s"-Dlog4j2.configurationFile=$logging")
+  }
+
   /** Submits a job of ours; `main` may also be a class of the tests. */
   def submit(name: String, main: String, settings: Map[String, String], arguments: String*): Process = {
     val own = Map(
@@ -125,6 +144,7 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
       "spark.driver.bindAddress" -> "127.0.0.1",
       "spark.ui.enabled" -> "false",
       "spark.executor.memory" -> "1g",
+      "spark.executor.extraJavaOptions" -> (quickStart ++ executorOptions).mkString(" "),
       "spark.scheduler.minRegisteredResourcesRatio" -> "1.0",
       "spark.scheduler.maxRegisteredResourcesWaitingTime" -> "120s",
       "spark.sql.shuffle.partitions" -> "2",
