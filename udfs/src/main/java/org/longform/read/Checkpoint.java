@@ -76,8 +76,7 @@ record Checkpoint(Identity identity, long documentTokens, double surpriseSum, lo
     require(version == VERSION, "its version is %d, not %d", version, VERSION);
     Identity found = new Identity(in.readUTF(), in.readUTF(), in.readUTF());
     require(found.equals(wanted), "it is of %s, not of %s", found, wanted);
-    Checkpoint checkpoint =
-        new Checkpoint(found, in.readLong(), in.readDouble(), in.readLong());
+    Checkpoint checkpoint = new Checkpoint(found, in.readLong(), in.readDouble(), in.readLong());
     Session session = opener.open(in);
     try {
       long taken = session.length() + session.pendingTokens();

@@ -54,8 +54,7 @@ final class Checkpoints {
   /**
    * @param clock nanoseconds
    */
-  Checkpoints(
-      CheckpointPlace place, Checkpoint.Identity identity, Pace pace, LongSupplier clock) {
+  Checkpoints(CheckpointPlace place, Checkpoint.Identity identity, Pace pace, LongSupplier clock) {
     this.place = place;
     this.identity = identity;
     this.pace = pace;
@@ -110,7 +109,9 @@ final class Checkpoints {
   /** Writes a checkpoint if it is time. */
   void reached(long documentTokens, Surprise surprise, Session session) {
     long now = clock.getAsLong();
-    if (pace.everyTokens == 0 || documentTokens - lastAt < pace.everyTokens || now - restUntil < 0) {
+    if (pace.everyTokens == 0
+        || documentTokens - lastAt < pace.everyTokens
+        || now - restUntil < 0) {
       return;
     }
     lastAt = documentTokens;

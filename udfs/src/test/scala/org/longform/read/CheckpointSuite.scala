@@ -65,8 +65,19 @@ class CheckpointSuite extends AnyFunSuite with BeforeAndAfterAll {
       // the only thing that may differ
       .map { a =>
         new Answer(
-          a.value, a.error, a.finishReason, a.inputTokens, a.outputTokens, a.attendedTokens, a.truncated,
-          a.method, a.model, a.modelRevision, a.seed, 0, a.evidence
+          a.value,
+          a.error,
+          a.finishReason,
+          a.inputTokens,
+          a.outputTokens,
+          a.attendedTokens,
+          a.truncated,
+          a.method,
+          a.model,
+          a.modelRevision,
+          a.seed,
+          0,
+          a.evidence
         )
       }
     Outcome(answers, tokens.get)

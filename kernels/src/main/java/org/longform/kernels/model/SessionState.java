@@ -51,8 +51,8 @@ record SessionState(
    * Nothing is allocated for a number that was read before it was checked against the model and the
    * strategy.
    */
-  static SessionState read(
-      DecoderSpec spec, KvShape shape, ContextStrategy strategy, DataInput in) throws IOException {
+  static SessionState read(DecoderSpec spec, KvShape shape, ContextStrategy strategy, DataInput in)
+      throws IOException {
     requireShape(shape, in);
     long length = in.readLong();
     long promptTokens = in.readLong();

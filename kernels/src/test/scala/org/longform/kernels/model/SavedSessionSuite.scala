@@ -133,7 +133,11 @@ class SavedSessionSuite extends AnyFunSuite {
         session.feed(document, 0, 150)
         saved(session)
       }
-      def resume(changed: Array[Byte], options: SessionOptions = SessionOptions.DEFAULT, name: String = "lm-infinite"): Unit =
+      def resume(
+          changed: Array[Byte],
+          options: SessionOptions = SessionOptions.DEFAULT,
+          name: String = "lm-infinite"
+      ): Unit =
         decoder.resume(strategy(decoder, name, JMap.of()), options, input(changed)).close()
       // ints and longs at their places, with what must not be believed
       def changed(write: ByteBuffer => Any): Array[Byte] = {
@@ -147,18 +151,31 @@ class SavedSessionSuite extends AnyFunSuite {
         intercept[EOFException](resume(bytes.take(length)))
       }
       val keepsNot = "Cannot go on with the saved session: "
-      assert(refusal(resume(changed(_.putInt(0, 3)))).startsWith(keepsNot + "its keys and values are KvShape[layers=3,"))
+      assert(
+        refusal(resume(changed(_.putInt(0, 3))))
+          .startsWith(keepsNot + "its keys and values are KvShape[layers=3,")
+      )
       assert(refusal(resume(changed(_.putInt(12, 99)))).startsWith(keepsNot + "its data type is number 99."))
       assert(refusal(resume(changed(_.putLong(16, -1)))).startsWith(keepsNot + "it has -1 tokens."))
-      assert(refusal(resume(changed(_.putLong(16, Long.MaxValue)))).startsWith(keepsNot + "the strategy would not keep "))
+      assert(
+        refusal(resume(changed(_.putLong(16, Long.MaxValue))))
+          .startsWith(keepsNot + "the strategy would not keep ")
+      )
       // two ranges: the first begins at 68
       assert(refusal(resume(changed(_.putLong(68, -5)))).contains("it keeps rows -5 to "))
-      assert(refusal(resume(changed(_.putLong(76, Long.MaxValue)))).contains("it keeps rows 0 to 9223372036854775807."))
+      assert(
+        refusal(resume(changed(_.putLong(76, Long.MaxValue))))
+          .contains("it keeps rows 0 to 9223372036854775807.")
+      )
       intercept[Exception](resume(changed(_.putInt(64, Int.MaxValue))))
       assert(refusal(resume(changed(_.putInt(100, Int.MaxValue)))).contains("its hidden size is 2147483647."))
       val pendingAt = 104 + 4 * decoder.spec().hidden()
-      assert(refusal(resume(changed(_.putInt(pendingAt, Int.MaxValue)))).contains("2147483647 tokens are pending."))
-      assert(refusal(resume(changed(_.putInt(pendingAt + 4, -1)))).contains("token -1 is not in the vocabulary."))
+      assert(
+        refusal(resume(changed(_.putInt(pendingAt, Int.MaxValue)))).contains("2147483647 tokens are pending.")
+      )
+      assert(
+        refusal(resume(changed(_.putInt(pendingAt + 4, -1)))).contains("token -1 is not in the vocabulary.")
+      )
       val rounded = SessionOptions.DEFAULT.withKvDType(KvDType.Q8)
       assert(refusal(resume(bytes, rounded)).contains("dtype=F32], not KvShape["))
       assert(refusal(resume(bytes, name = "streaming")).contains("the strategy would not keep "))

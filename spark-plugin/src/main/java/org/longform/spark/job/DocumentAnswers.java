@@ -73,7 +73,8 @@ record DocumentAnswers(
     return rows(document.pending(), answers, startedAt);
   }
 
-  // no fault of the document, so not an error of its rows: the task fails, and may find it elsewhere
+  // no fault of the document, so not an error of its rows: the task fails, and may find it
+  // elsewhere
   private void requireModel() {
     try {
       readers.requireModelRevision(options, modelRevision);
@@ -91,8 +92,7 @@ record DocumentAnswers(
 
   /** The rows of a document that is not read any more: every executor that read it ended. */
   List<Row> givenUp(PendingDocument document) {
-    List<String> questions =
-        document.questions().stream().map(PendingQuestion::question).toList();
+    List<String> questions = document.questions().stream().map(PendingQuestion::question).toList();
     AnswerError error =
         new AnswerError(
             ErrorClass.CRASHED,
@@ -109,8 +109,7 @@ record DocumentAnswers(
       PendingQuestion question = document.questions().get(i);
       rows.add(
           new AnswerRow(
-                  new AnswerRow.Key(
-                      document.contentHash(), configHash, task, question.question()),
+                  new AnswerRow.Key(document.contentHash(), configHash, task, question.question()),
                   document.docId(),
                   answers.get(i),
                   question.attempt() + document.crashes(),

@@ -85,14 +85,18 @@ public final class AnswerTable {
     }
   }
 
-  /** A table that an earlier version made gets the columns that came since; its rows keep theirs. */
+  /**
+   * A table that an earlier version made gets the columns that came since; its rows keep theirs.
+   */
   private static void addNewColumns(SparkSession spark, String path) {
     DeltaTable table = DeltaTable.forPath(spark, path);
     StructType found = table.toDF().schema();
     List<String> present = List.of(found.fieldNames());
     boolean ours =
         table.detail().select("properties").head().getJavaMap(0).containsKey(VERSION_PROPERTY);
-    if (ours && present.containsAll(KEY) && !present.containsAll(List.of(AnswerColumns.TABLE.fieldNames()))) {
+    if (ours
+        && present.containsAll(KEY)
+        && !present.containsAll(List.of(AnswerColumns.TABLE.fieldNames()))) {
       Conflicts.retry(
           "add columns to '%s'".formatted(path),
           () ->

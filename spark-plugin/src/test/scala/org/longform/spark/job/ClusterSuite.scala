@@ -10,6 +10,7 @@ import scala.collection.JavaConverters._
   * as jars.
   */
 class ClusterSuite extends JobFixture {
+
   /** Executors that read documents, as the event log tells. */
   private def readers(events: Path): Set[String] = {
     val json = new ObjectMapper

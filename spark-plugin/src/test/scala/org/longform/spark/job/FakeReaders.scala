@@ -10,9 +10,9 @@ import java.util.{List => JList, Map => JMap}
 import scala.collection.JavaConverters._
 
 /** Readers without a model that say what they were given. What they do follows from the text: "POISON"
-  * throws, "CRASHES" ends the process, "FAILS" answers with an error (until [[FakeReaders.healed]] is set), anything else is answered.
-  * Options: `pause_ms` is spent on each document, `halt_after` ends the process without any clean-up when
-  * that many documents were read.
+  * throws, "CRASHES" ends the process, "FAILS" answers with an error (until [[FakeReaders.healed]] is set),
+  * anything else is answered. Options: `pause_ms` is spent on each document, `halt_after` ends the process
+  * without any clean-up when that many documents were read.
   */
 class FakeReaders extends ReaderSource {
   override def reader(options: JMap[String, String]): DocumentReader = new FakeReader(options)

@@ -86,11 +86,13 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
     val (poison, others) = rows(output).partition(_.getAs[String]("doc_id").endsWith("poison.txt"))
     assert(error(poison.head).getString(0) == "CRASHED")
     assert(
-      error(poison.head).getString(1).matches(
-        "Cannot read document '.*poison.txt': the executor ended each time it was read \\(3 times, the last " +
-          "time with nothing beside it\\). See the executors' logs; leave the document out, or run again " +
-          "with --retry-failed."
-      )
+      error(poison.head)
+        .getString(1)
+        .matches(
+          "Cannot read document '.*poison.txt': the executor ended each time it was read \\(3 times, the last " +
+            "time with nothing beside it\\). See the executors' logs; leave the document out, or run again " +
+            "with --retry-failed."
+        )
     )
     assert(poison.head.getAs[Int]("attempt") == 3)
     val expected = undisturbed(texts(9))

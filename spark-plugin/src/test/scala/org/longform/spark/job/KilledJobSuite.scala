@@ -54,7 +54,8 @@ class KilledJobSuite extends JobFixture {
     val committed = rows(killed)
     assert(committed.size == KilledJob.Batch, "the batch in which the process ended must not be there")
 
-    val begun = Files.walk(killed.resolve("_longform")).iterator.asScala.count(_.toString.count(_ == '.') == 2)
+    val begun =
+      Files.walk(killed.resolve("_longform")).iterator.asScala.count(_.toString.count(_ == '.') == 2)
     assert(begun >= 1, "what was being read must be marked")
 
     FakeReaders.reset()

@@ -156,7 +156,9 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
       name,
       Seq("-Xmx1g", "org.apache.spark.deploy.SparkSubmit", "--master", url) ++
         Seq("--class", main, "--jars", libraries.values.mkString(",")) ++
-        (own ++ settings).toSeq.flatMap { case (key, value) => Seq("--conf", s"$key=$value") } ++
+        (own ++ settings).toSeq.flatMap { case (key, value) =>
+          Seq("--conf", s"$key=$value")
+        } ++
         (app("spark-plugin").toString +: arguments): _*
     )
   }

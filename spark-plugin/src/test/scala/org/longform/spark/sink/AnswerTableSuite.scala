@@ -188,16 +188,20 @@ class AnswerTableSuite extends SparkSuite {
     )
     assert(none.errorClass == ErrorClass.INVALID_INPUT)
     assert(
-      none.getMessage.startsWith(s"Cannot write answers to 'readonly:${folder.resolve("none")}': the table cannot be ")
+      none.getMessage.startsWith(
+        s"Cannot write answers to 'readonly:${folder.resolve("none")}': the table cannot be "
+      )
     )
     assert(none.getMessage.endsWith(". Make the directory writable or choose another --output."))
     AnswerTable.open(spark, folder.resolve("t").toString).commit(Arrays.asList(row("a", "1")), "run")
     val table = AnswerTable.open(spark, ReadOnlyFileSystem.of(folder.resolve("t")))
     val full = intercept[LongformException](table.commit(Arrays.asList(row("b", "2")), "run"))
-    assert(full.getMessage.matches(
-      "Cannot write 1 answers to 'readonly:.*/t': AccessControlException: Permission denied: .*. Nothing of them " +
-        "was written. Make the table writable and run the job again; finished rows are kept."
-    ))
+    assert(
+      full.getMessage.matches(
+        "Cannot write 1 answers to 'readonly:.*/t': AccessControlException: Permission denied: .*. Nothing of them " +
+          "was written. Make the table writable and run the job again; finished rows are kept."
+      )
+    )
     assert(values(table) == Map("a" -> "1"))
   }
 }

@@ -69,8 +69,7 @@ public final class Attempts {
 
   /** Marks a document as begun by this process. That it cannot be marked does not stop it. */
   public Mark begin(String contentHash) {
-    Path file =
-        new Path(work.marks(), contentHash + "." + thisProcess() + "." + UUID.randomUUID());
+    Path file = new Path(work.marks(), contentHash + "." + thisProcess() + "." + UUID.randomUUID());
     try {
       work.files().create(file, false).close();
     } catch (IOException e) {

@@ -44,8 +44,7 @@ public final class CheckpointFiles implements CheckpointPlace {
   @Override
   public void replace(Content content) throws IOException {
     FileSystem files = work.files();
-    Path partial =
-        new Path(work.checkpoints(), contentHash + "." + UUID.randomUUID() + PARTIAL);
+    Path partial = new Path(work.checkpoints(), contentHash + "." + UUID.randomUUID() + PARTIAL);
     Path target = new Path(work.checkpoints(), contentHash + "." + (written + 1));
     try (OutputStream out = files.create(partial, true)) {
       content.writeTo(out);

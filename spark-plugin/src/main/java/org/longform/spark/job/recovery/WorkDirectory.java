@@ -98,7 +98,8 @@ public final class WorkDirectory implements Serializable {
       FileSystem files = files();
       Path own = new Path(path);
       files.delete(own, true);
-      if (own.getParent().getName().equals(HIDDEN) && files.listStatus(own.getParent()).length == 0) {
+      if (own.getParent().getName().equals(HIDDEN)
+          && files.listStatus(own.getParent()).length == 0) {
         files.delete(own.getParent(), false);
       }
     } catch (FileNotFoundException e) {
