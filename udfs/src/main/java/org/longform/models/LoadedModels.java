@@ -22,7 +22,7 @@ public final class LoadedModels implements AutoCloseable {
   private final Map<OpenDevice, Kernels> devices = new HashMap<>();
   private final Runnable onLoad;
 
-  private record Key(String path, OpenDevice device) {}
+  private record Key(String path, String revision, OpenDevice device) {}
 
   private record OpenDevice(String name, int threads) {}
 
@@ -36,7 +36,9 @@ public final class LoadedModels implements AutoCloseable {
   /** The model, loaded if it is not yet. A failure to load is thrown to all who wait for it. */
   public LoadedModel get(ModelLocation location, DeviceProvider device, int threads) {
     String path = location.path().toAbsolutePath().toString();
-    Key key = new Key(path, new OpenDevice(device.name(), threads));
+    // files that changed are another model; who reads with the old one goes on with it
+    String revision = ModelRevision.current(location.path());
+    Key key = new Key(path, revision, new OpenDevice(device.name(), threads));
     CompletableFuture<LoadedModel> future;
     boolean first = false;
     synchronized (this) {

@@ -11,6 +11,8 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /**
@@ -21,7 +23,43 @@ public final class ModelRevision {
   // of a large file the first and last part count, so that naming a model does not read all of it
   private static final int SAMPLE_BYTES = 1 << 20;
 
+  private record Known(String stamp, String revision) {}
+
+  private static final Map<Path, Known> KNOWN = new ConcurrentHashMap<>();
+
   private ModelRevision() {}
+
+  /**
+   * As {@link #of}, read again only if the size or the time of a file has changed since: cheap
+   * enough to ask before each document.
+   */
+  public static String current(Path model) {
+    String stamp = stamp(model);
+    Known known = KNOWN.get(model);
+    if (known == null || !known.stamp.equals(stamp)) {
+      known = new Known(stamp, of(model));
+      KNOWN.put(model, known);
+    }
+    return known.revision;
+  }
+
+  private static String stamp(Path model) {
+    try {
+      StringBuilder stamp = new StringBuilder();
+      for (Path file : modelFiles(model)) {
+        stamp
+            .append(file.getFileName())
+            .append(':')
+            .append(Files.size(file))
+            .append(':')
+            .append(Files.getLastModifiedTime(file))
+            .append('\n');
+      }
+      return stamp.toString();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
 
   /** 16 hexadecimal digits, or the 40 of a commit. */
   public static String of(Path model) {

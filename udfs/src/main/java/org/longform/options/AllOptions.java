@@ -12,7 +12,8 @@ public final class AllOptions {
           ContextOptions.GROUP,
           CacheOptions.GROUP,
           OutputOptions.GROUP,
-          RuntimeOptions.GROUP);
+          RuntimeOptions.GROUP,
+          RecoveryOptions.GROUP);
 
   public static final List<Option<?>> ALL =
       GROUPS.stream().<Option<?>>flatMap(group -> group.options().stream()).toList();

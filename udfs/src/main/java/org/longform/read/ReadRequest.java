@@ -12,10 +12,22 @@ import org.longform.prompt.Task;
  *     string for other tasks
  * @param rowKey what tells this row from others, so that sampling is repeatable wherever it runs
  * @param listener progress and cancellation
+ * @param checkpoint where the reading leaves how far it is
  */
 public record ReadRequest(
-    String text, Task task, List<String> questions, String rowKey, ReadListener listener) {
+    String text,
+    Task task,
+    List<String> questions,
+    String rowKey,
+    ReadListener listener,
+    CheckpointPlace checkpoint) {
   public ReadRequest {
     questions = List.copyOf(questions);
+  }
+
+  /** A document that is read from its beginning whenever it is read. */
+  public ReadRequest(
+      String text, Task task, List<String> questions, String rowKey, ReadListener listener) {
+    this(text, task, questions, rowKey, listener, CheckpointPlace.NONE);
   }
 }

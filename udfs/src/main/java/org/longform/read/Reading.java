@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
@@ -11,6 +12,8 @@ import org.longform.generate.Generator;
 import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.kernels.model.SessionStats;
@@ -36,10 +39,13 @@ final class Reading implements AutoCloseable {
   private final Session session;
   private final int[] prefix;
   private final DocumentTokens document;
+  private final Checkpoints checkpoints;
   private final Surprise surprise = new Surprise();
   // which tokens the prompt has, for the repetition penalty
   private final BitSet present = new BitSet();
   private boolean truncated;
+  // tokens of the document that the session has taken, in this process or another
+  private long taken;
   private long kvBytesReported;
   private long kvDiskBytesReported;
   private long attended;
@@ -63,10 +69,34 @@ final class Reading implements AutoCloseable {
         new SessionOptions(() -> listener().cancelled())
             .withKvDType(CacheOptions.dtypeOf(options))
             .withKvMemory(kvMemory);
-    this.session = model.decoder().open(strategy, sessionOptions);
+    this.checkpoints = checkpoints(first, strategy);
+    Optional<Checkpoint.Resumed> resumed =
+        checkpoints.resume(
+            prefix.length,
+            in -> model.decoder().resume(strategy(model, options), sessionOptions, in));
+    this.session =
+        resumed
+            .map(Checkpoint.Resumed::session)
+            .orElseGet(() -> model.decoder().open(strategy, sessionOptions));
+    resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
     if (strategy.dependsOnPromptLength()) {
       session.expectPromptTokens(promptTokens(first));
     }
+  }
+
+  private Checkpoints checkpoints(Ask first, ContextStrategy strategy) {
+    boolean used = source.checkpoint().isUsed() && strategy.resumable();
+    return new Checkpoints(
+        source.checkpoint(),
+        new Checkpoint.Identity(
+            model.revision(), used ? Checkpoints.method(first, prefix) : "", source.rowKey()),
+        used ? Checkpoints.Pace.of(options) : Checkpoints.Pace.NEVER,
+        System::nanoTime);
+  }
+
+  private void goOnFrom(Checkpoint checkpoint) {
+    taken = checkpoint.documentTokens();
+    surprise.goOnFrom(checkpoint.surpriseSum(), checkpoint.scoredTokens());
   }
 
   /** Whether the document is read otherwise for a longer question. */
@@ -90,39 +120,55 @@ final class Reading implements AutoCloseable {
     if (scoring) {
       session.watchScores(surprise);
     }
-    session.feed(prefix, 0, prefix.length);
+    if (session.length() + session.pendingTokens() == 0) {
+      session.feed(prefix, 0, prefix.length);
+    }
     long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
     for (TokenStream chunks = model.tokenizer().stream(source.text()); chunks.hasNext(); ) {
       TokenChunk chunk = chunks.next();
       int take = (int) Math.min(chunk.size(), limit - document.count());
       truncated = take < chunk.size();
+      int known = (int) Math.min(take, taken - document.count());
       for (int i = 0; i < take; i++) {
         document.add(Math.toIntExact(chunk.starts()[i]), Math.toIntExact(chunk.ends()[i]));
       }
-      feed(chunk.ids(), take);
+      note(present, chunk.ids(), 0, take);
+      feed(chunk.ids(), known, take);
       if (truncated) {
         break;
       }
     }
+    requireAllTaken();
     if (scoring) {
       session.flush();
     }
     track(session.stats());
   }
 
+  // only a forged checkpoint can have more than its document
+  private void requireAllTaken() {
+    if (taken != document.count()) {
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot go on from the checkpoint: it has %d tokens of a document of %d. Delete it."
+              .formatted(taken, document.count()));
+    }
+  }
+
   /** In small pieces, so that progress shows inside a long document. */
-  private void feed(int[] ids, int count) {
+  private void feed(int[] ids, int first, int end) {
     int piece = 512;
-    for (int from = 0; from < count; from += piece) {
-      int taken = Math.min(piece, count - from);
+    for (int from = first; from < end; from += piece) {
+      int count = Math.min(piece, end - from);
       long started = System.nanoTime();
-      session.feed(ids, from, taken);
+      session.feed(ids, from, count);
       listener().prefilled(System.nanoTime() - started);
-      note(present, ids, from, taken);
-      listener().tokensRead(taken);
-      counters.tokensRead(taken);
+      listener().tokensRead(count);
+      counters.tokensRead(count);
+      taken += count;
       SessionStats now = session.stats();
       reportKvBytes(now.kvBytes(), now.kvDiskBytes());
+      checkpoints.reached(taken, surprise, session);
     }
   }
 

@@ -36,7 +36,9 @@ public final class SequentialReader implements DocumentReader {
   @Override
   public List<Answer> read(ReadRequest request) {
     Ask ask = new Ask(request.task(), request.questions(), callOptions);
-    return read(request.text(), request.rowKey(), List.of(ask), request.listener()).get(0);
+    Document document =
+        new Document(request.text(), request.rowKey(), request.listener(), request.checkpoint());
+    return read(document, List.of(ask)).get(0);
   }
 
   /**
@@ -47,22 +49,25 @@ public final class SequentialReader implements DocumentReader {
    */
   public List<List<Answer>> read(
       String text, String rowKey, List<Ask> asks, ReadListener listener) {
+    return read(new Document(text, rowKey, listener, CheckpointPlace.NONE), asks);
+  }
+
+  private List<List<Answer>> read(Document document, List<Ask> asks) {
     long started = System.nanoTime();
     List<List<Answer>> all = new ArrayList<>();
     asks.forEach(ask -> all.add(new ArrayList<>()));
-    Document document = new Document(text, rowKey, listener);
     List<AnswerHeader> headers = new ArrayList<>();
     asks.forEach(ask -> headers.add(AnswerHeader.unknown(ask.options())));
     try {
       LoadedModel loaded = model.get();
-      listener.modelReady(System.nanoTime() - started);
+      document.listener().modelReady(System.nanoTime() - started);
       List<Ask> complete = new ArrayList<>();
       for (Ask ask : asks) {
         Options options = loaded.generationConfig().defaults().and(ask.options());
-        headers.set(complete.size(), AnswerHeader.of(loaded, options, rowKey));
+        headers.set(complete.size(), AnswerHeader.of(loaded, options, document.rowKey()));
         complete.add(new Ask(ask.task(), ask.questions(), options));
       }
-      requireText(text);
+      requireText(document.text());
       if (Reading.dependsOnQuestion(loaded, complete.get(0).options())) {
         for (int i = 0; i < complete.size(); i++) {
           answer(

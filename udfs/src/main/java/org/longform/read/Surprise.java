@@ -15,6 +15,20 @@ final class Surprise implements TokenScores {
     tokens++;
   }
 
+  double sum() {
+    return sum;
+  }
+
+  long tokens() {
+    return tokens;
+  }
+
+  /** Goes on from what another process summed up. */
+  void goOnFrom(double earlierSum, long earlierTokens) {
+    sum = earlierSum;
+    tokens = earlierTokens;
+  }
+
   /** e to the mean; the first token of a text without a begin-of-text token is not predicted. */
   double perplexity() {
     if (tokens == 0) {

@@ -14,6 +14,7 @@ import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.context.Promise;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
+import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.StoredModel;
@@ -24,7 +25,9 @@ import org.longform.models.ModelRevision;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.ModelOptions;
+import org.longform.options.Option;
 import org.longform.options.Options;
+import org.longform.options.RecoveryOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
 import org.longform.read.DocumentReader;
@@ -75,6 +78,11 @@ public final class LongformRuntime {
   /** A reader for options as one call gives them, by SQL key. */
   public static DocumentReader reader(Map<String, String> options) {
     return reader(Options.ofCall(options));
+  }
+
+  /** What a call gives, and what holds for the process where the call says nothing. */
+  public static Options complete(Options options) {
+    return processOptions.and(options);
   }
 
   /**
@@ -175,11 +183,37 @@ public final class LongformRuntime {
         .removeAll(
             Set.of(
                 "device", "threads", "kv_memory", "kv_directory", "fail_on_error", "sql_prefix"));
+    RecoveryOptions.all().stream().map(Option::sqlKey).forEach(relevant::remove);
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
     relevant.put("model_revision", ModelRevision.of(location.path()));
     return relevant.toString();
+  }
+
+  /** The version of the model these options name, as its files are now. */
+  public static String modelRevision(Map<String, String> options) {
+    Options all = processOptions.and(Options.ofCall(options));
+    return ModelRevision.current(ModelLocation.resolve(all.get(ModelOptions.MODEL)).path());
+  }
+
+  /**
+   * Makes sure that this process would read with the same model as the one that began the job.
+   *
+   * @param revision what {@link #modelRevision} said there
+   * @throws LongformException INVALID_MODEL if the files are others, or not there
+   */
+  public static void requireModelRevision(Map<String, String> options, String revision) {
+    String found = modelRevision(options);
+    if (!found.equals(revision)) {
+      throw new LongformException(
+          ErrorClass.INVALID_MODEL,
+          "Cannot use model '%s': its files are of revision %s here, but of %s where the job began. Give every node the same files, leave them alone while a job runs, and run it again."
+              .formatted(
+                  processOptions.and(Options.ofCall(options)).get(ModelOptions.MODEL),
+                  found,
+                  revision));
+    }
   }
 
   /**

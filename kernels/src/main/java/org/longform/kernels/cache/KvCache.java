@@ -1,5 +1,8 @@
 package org.longform.kernels.cache;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Tensor;
@@ -197,6 +200,39 @@ public final class KvCache implements AutoCloseable {
   /** What one layer sees: the held rows and the reserved ones. */
   public KvView view(int layer) {
     return new KvView(this, layer, length + reserved, visible);
+  }
+
+  /** Writes the held rows as they are stored, one after the other. */
+  public void writeRows(DataOutput out) throws IOException {
+    new StoredRows(this, held).write(out);
+  }
+
+  /**
+   * Continues a document that another cache of the same shape read: an empty cache takes its length
+   * and the rows that {@link #writeRows} wrote there.
+   *
+   * @throws IOException if {@code in} fails or ends early; the cache is of no use then
+   */
+  public void readRows(Rows rows, long tokens, DataInput in) throws IOException {
+    if (length != 0 || reserved != 0 || rows.groups() != 1 || tokens < 0) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot continue at token %d: the cache has %d rows and %d reserved ones."
+              .formatted(tokens, length, reserved));
+    }
+    for (int i = 0; i < rows.ranges(0); i++) {
+      for (long number = rows.start(0, i) / Page.ROWS;
+          number < pagesUpTo(rows.end(0, i));
+          number++) {
+        if (pages.get(number) == null) {
+          pages.put(number, store.allocate());
+        }
+      }
+    }
+    new StoredRows(this, rows).read(in);
+    held = rows;
+    visible = rows;
+    length = tokens;
   }
 
   /** A second document with the same past. The rows are shared, not copied. */

@@ -40,6 +40,14 @@ public interface ContextStrategy {
     return held;
   }
 
+  /**
+   * Whether a reading can be stopped and gone on with elsewhere from the tokens that {@link
+   * #retain} keeps: their number does not grow with the document, and nothing else is remembered.
+   */
+  default boolean resumable() {
+    return false;
+  }
+
   /** An instance for a second document with the same past. */
   default ContextStrategy fork() {
     return this;

@@ -161,4 +161,9 @@ final class LmInfinite implements ContextStrategy {
         .range(Math.max(settings.global, length - settings.local + 1), length)
         .build();
   }
+
+  @Override
+  public boolean resumable() {
+    return !settings.middle.used();
+  }
 }

@@ -87,6 +87,11 @@ final class Streaming implements ContextStrategy {
         .build();
   }
 
+  @Override
+  public boolean resumable() {
+    return true;
+  }
+
   private static final class Factory implements ContextFactory {
     @Override
     public String name() {

@@ -1,5 +1,7 @@
 package org.longform.kernels.model;
 
+import java.io.DataInput;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -100,6 +102,26 @@ public final class Decoder implements AutoCloseable {
   /** Reads the generated tokens of sessions of this model, those that come together at once. */
   public DecodeBatcher batcher() {
     return batcher;
+  }
+
+  /**
+   * A session that goes on where another one was saved.
+   *
+   * @param strategy as the other session's, made for this document alone
+   * @param in what {@link Session#save} wrote, which may come from anywhere
+   * @throws LongformException INVALID_INPUT if it does not fit this model, strategy and options
+   * @throws IOException if {@code in} fails or ends early
+   */
+  public Session resume(ContextStrategy strategy, SessionOptions options, DataInput in)
+      throws IOException {
+    Session session = open(strategy, options);
+    try {
+      session.restore(in);
+      return session;
+    } catch (Throwable e) {
+      session.close();
+      throw e;
+    }
   }
 
   DecoderWeights weights() {

@@ -1,5 +1,8 @@
 package org.longform.kernels.model;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
 import org.longform.kernels.attention.ColumnMass;
@@ -237,6 +240,49 @@ public final class Session implements AutoCloseable {
     fork.promptTokens = promptTokens;
     fork.notePeaks();
     return fork;
+  }
+
+  /**
+   * Writes what {@link Decoder#resume} needs to go on as if nothing had happened, pending tokens
+   * included. Who watches is not part of it.
+   *
+   * @throws LongformException INVALID_INPUT if the question was asked already, or the strategy is
+   *     not {@link ContextStrategy#resumable}
+   */
+  public void save(DataOutput out) throws IOException {
+    requireOpen();
+    if (phase != Phase.DOCUMENT || !strategy.resumable()) {
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot save the session: %s."
+              .formatted(
+                  phase == Phase.DOCUMENT
+                      ? "its strategy does not allow to go on elsewhere"
+                      : "the document was read to its end. Save it before the question"));
+    }
+    new SessionState(
+            length(),
+            cache.held(),
+            last.toArray(),
+            pending.first(pending.size()),
+            promptTokens,
+            new SessionState.Counts(prefilled, attended, peakBytes, peakDiskBytes))
+        .write(cache.shape(), out);
+    cache.writeRows(out);
+  }
+
+  /** To be called on a new session. */
+  void restore(DataInput in) throws IOException {
+    SessionState state = SessionState.read(decoder.spec(), cache.shape(), strategy, in);
+    cache.readRows(state.held(), state.length(), in);
+    last.write(0, state.last());
+    pending.add(state.pending(), 0, state.pending().length);
+    promptTokens = state.promptTokens();
+    prefilled = state.counts().prefilled();
+    attended = state.counts().attended();
+    peakBytes = state.counts().peakBytes();
+    peakDiskBytes = state.counts().peakDiskBytes();
+    notePeaks();
   }
 
   /** Tokens read so far; pending ones do not count. */

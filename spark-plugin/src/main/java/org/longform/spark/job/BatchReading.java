@@ -1,6 +1,8 @@
 package org.longform.spark.job;
 
+import java.io.IOException;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -43,6 +45,14 @@ final class BatchReading {
   private final Corpus corpus;
   private final DocumentAnswers answers;
 
+  /**
+   * What a task sends.
+   *
+   * @param postponed documents, by hash, that were begun in an earlier attempt of the task and have
+   *     not ended: if they are why it failed, they would take the others with them again
+   */
+  record TaskRows(List<Row> rows, List<String> postponed) implements Serializable {}
+
   private record Placed(Placement placement, PendingDocument pending) implements Serializable {}
 
   BatchReading(SparkSession spark, Corpus corpus, DocumentAnswers answers) {
@@ -56,7 +66,7 @@ final class BatchReading {
    *
    * @param finished takes the rows of each task as it ends
    */
-  FutureAction<BoxedUnit> start(List<PendingDocument> batch, BlockingQueue<List<Row>> finished) {
+  FutureAction<BoxedUnit> start(List<PendingDocument> batch, BlockingQueue<TaskRows> finished) {
     List<List<PendingDocument>> tasks =
         Packing.pack(batch, TASKS_PER_SLOT * context.defaultParallelism());
     JavaPairRDD<Placement, Arrived> placed =
@@ -67,9 +77,9 @@ final class BatchReading {
             placed.rdd(),
             new ReadTask(answers),
             Range$.MODULE$.apply(0, tasks.size()),
-            new AbstractFunction2<Object, List<Row>, BoxedUnit>() {
+            new AbstractFunction2<Object, TaskRows, BoxedUnit>() {
               @Override
-              public BoxedUnit apply(Object task, List<Row> rows) {
+              public BoxedUnit apply(Object task, TaskRows rows) {
                 finished.add(rows);
                 return BoxedUnit.UNIT;
               }
@@ -118,7 +128,7 @@ final class BatchReading {
 
   /** Reads the documents of one partition, one after the other. */
   private static final class ReadTask
-      extends AbstractFunction1<Iterator<Tuple2<Placement, Arrived>>, List<Row>>
+      extends AbstractFunction1<Iterator<Tuple2<Placement, Arrived>>, TaskRows>
       implements Serializable {
     private static final long serialVersionUID = 1L;
     private final DocumentAnswers answers;
@@ -128,17 +138,33 @@ final class BatchReading {
     }
 
     @Override
-    public List<Row> apply(Iterator<Tuple2<Placement, Arrived>> documents) {
+    public TaskRows apply(Iterator<Tuple2<Placement, Arrived>> documents) {
+      Map<String, Integer> begun = begun();
       List<Row> rows = new ArrayList<>();
+      List<String> postponed = new ArrayList<>();
       Placement last = null;
       while (documents.hasNext()) {
         Tuple2<Placement, Arrived> next = documents.next();
-        if (!next._1().equals(last)) { // the same text twice in one file
-          rows.addAll(answers.read(next._2()));
+        PendingDocument document = next._2().pending();
+        if (next._1().equals(last)) { // the same text twice in one file
+          continue;
         }
         last = next._1();
+        if (begun.getOrDefault(document.contentHash(), 0) > document.crashes()) {
+          postponed.add(document.contentHash());
+        } else {
+          rows.addAll(answers.read(next._2()));
+        }
       }
-      return rows;
+      return new TaskRows(rows, postponed);
+    }
+
+    private Map<String, Integer> begun() {
+      try {
+        return answers.work().attempts().all();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
     }
   }
 }

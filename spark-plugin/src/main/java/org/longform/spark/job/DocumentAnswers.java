@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Row;
 import org.apache.spark.util.LongAccumulator;
@@ -17,6 +18,8 @@ import org.longform.read.AnswerError;
 import org.longform.read.DocumentReader;
 import org.longform.read.ReadRequest;
 import org.longform.spark.job.PendingDocument.PendingQuestion;
+import org.longform.spark.job.recovery.Attempts;
+import org.longform.spark.job.recovery.WorkDirectory;
 import org.longform.spark.sink.AnswerRow;
 import org.longform.sql.TaskListener;
 
@@ -26,6 +29,8 @@ import org.longform.sql.TaskListener;
  *
  * @param configHash of the rows
  * @param options for the reader
+ * @param modelRevision of the model as the driver sees it
+ * @param work where the executors mark what they begin, and leave how far they are
  */
 record DocumentAnswers(
     ReaderSource readers,
@@ -33,6 +38,8 @@ record DocumentAnswers(
     Map<String, String> options,
     String configHash,
     String runId,
+    String modelRevision,
+    WorkDirectory work,
     Counters counters)
     implements Serializable {
 
@@ -46,33 +53,75 @@ record DocumentAnswers(
 
   List<Row> read(Arrived document) {
     Instant startedAt = Instant.now();
-    List<PendingQuestion> questions = document.pending().questions();
-    List<Answer> answers = answers(document);
-    // what was interrupted is no result: the task must end, not write rows
     TaskContext context = TaskContext.get();
-    if (context != null) {
-      context.killTaskIfInterrupted();
+    requireModel();
+    Attempts.Mark mark = work.attempts().begin(document.pending().contentHash());
+    List<Answer> answers;
+    try {
+      answers = answers(document, mark);
+      // what was interrupted is no result: the task must end, not write rows
+      if (context != null) {
+        context.killTaskIfInterrupted();
+      }
+    } catch (RuntimeException e) {
+      mark.close();
+      throw e;
     }
+    // after an Error the process ends, and the mark must tell of it
+    mark.close();
     counters.documentsRead().add(1);
+    return rows(document.pending(), answers, startedAt);
+  }
+
+  // no fault of the document, so not an error of its rows: the task fails, and may find it
+  // elsewhere
+  private void requireModel() {
+    try {
+      readers.requireModelRevision(options, modelRevision);
+    } catch (LongformException e) {
+      throw new LongformException(
+          e.errorClass(),
+          "Cannot read documents on executor %s (%s): %s"
+              .formatted(
+                  SparkEnv.get().executorId(),
+                  SparkEnv.get().blockManager().blockManagerId().host(),
+                  e.getMessage()),
+          e);
+    }
+  }
+
+  /** The rows of a document that is not read any more: every executor that read it ended. */
+  List<Row> givenUp(PendingDocument document) {
+    List<String> questions = document.questions().stream().map(PendingQuestion::question).toList();
+    AnswerError error =
+        new AnswerError(
+            ErrorClass.CRASHED,
+            "Cannot read document '%s': the executor ended each time it was read (%d times, the last time with nothing beside it). See the executors' logs; leave the document out, or run again with --retry-failed."
+                .formatted(document.docId(), document.crashes()));
+    // the attempt that is refused here is the last one that crashed
+    return rows(
+        document.withCrashes(document.crashes() - 1), refused(questions, error), Instant.now());
+  }
+
+  private List<Row> rows(PendingDocument document, List<Answer> answers, Instant startedAt) {
     List<Row> rows = new ArrayList<>();
-    for (int i = 0; i < questions.size(); i++) {
-      PendingQuestion question = questions.get(i);
+    for (int i = 0; i < answers.size(); i++) {
+      PendingQuestion question = document.questions().get(i);
       rows.add(
           new AnswerRow(
-                  new AnswerRow.Key(
-                      document.pending().contentHash(), configHash, task, question.question()),
-                  document.pending().docId(),
+                  new AnswerRow.Key(document.contentHash(), configHash, task, question.question()),
+                  document.docId(),
                   answers.get(i),
-                  question.attempt(),
+                  question.attempt() + document.crashes(),
                   runId,
                   startedAt,
-                  document.pending().sourcePath())
+                  document.sourcePath())
               .toRow());
     }
     return rows;
   }
 
-  private List<Answer> answers(Arrived document) {
+  private List<Answer> answers(Arrived document, Attempts.Mark mark) {
     List<String> questions =
         document.pending().questions().stream().map(PendingQuestion::question).toList();
     if (document.errorClass() != null) {
@@ -97,7 +146,8 @@ record DocumentAnswers(
                   task,
                   questions,
                   document.pending().contentHash(),
-                  new Listener(TaskContext.get())));
+                  new Listener(TaskContext.get()),
+                  work.checkpoint(document.pending().contentHash(), mark::forgetOthers)));
       if (answers.size() != questions.size()) {
         throw new LongformException(
             ErrorClass.INTERNAL,
@@ -105,7 +155,7 @@ record DocumentAnswers(
                 .formatted(questions.size(), answers.size()));
       }
       return answers;
-    } catch (RuntimeException | OutOfMemoryError e) {
+    } catch (RuntimeException | OutOfMemoryError | StackOverflowError | LinkageError e) {
       return refused(questions, AnswerError.of(e));
     }
   }

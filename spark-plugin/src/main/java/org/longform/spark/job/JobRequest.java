@@ -3,6 +3,8 @@ package org.longform.spark.job;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import org.longform.options.Options;
+import org.longform.options.RecoveryOptions;
 import org.longform.prompt.Task;
 import org.longform.spark.job.input.InputSpec;
 
@@ -23,7 +25,8 @@ record JobRequest(
     long limit,
     Batching batching,
     FailedRows failedRows,
-    OnError onError) {
+    OnError onError,
+    Recovery recovery) {
   JobRequest {
     questions = List.copyOf(questions);
     options = Map.copyOf(options);
@@ -36,6 +39,27 @@ record JobRequest(
    * @param time commit what is finished after this time, even within a batch
    */
   record Batching(int documents, Duration time) {}
+
+  JobRequest withRecovery(Recovery other) {
+    return new JobRequest(
+        input, task, questions, options, output, limit, batching, failedRows, onError, other);
+  }
+
+  /**
+   * What happens when an executor ends in the middle of its work.
+   *
+   * @param maxAttempts how often a document is begun whose executor ends while it is read
+   * @param directory for marks and checkpoints, empty for one in the table's
+   */
+  record Recovery(int maxAttempts, String directory) {
+    static final Recovery DEFAULT = of(Options.defaults());
+
+    static Recovery of(Options options) {
+      return new Recovery(
+          options.get(RecoveryOptions.MAX_ATTEMPTS),
+          options.find(RecoveryOptions.CHECKPOINT_DIRECTORY).orElse(""));
+    }
+  }
 
   /** What happens to rows that failed in an earlier run. */
   enum FailedRows {

@@ -150,7 +150,7 @@ public final class LongformJob {
   }
 
   private static int failed(Exception failure, ParseResult parsed, CommandContext context) {
-    LongformException known = known(failure);
+    LongformException known = Failures.told(failure);
     context
         .err()
         .println(
@@ -164,16 +164,6 @@ public final class LongformJob {
     return known != null && known.errorClass() == ErrorClass.INVALID_OPTION
         ? WRONG_ARGUMENTS
         : FAILED;
-  }
-
-  // Spark wraps what a task throws
-  private static LongformException known(Throwable failure) {
-    for (Throwable each = failure; each != null; each = each.getCause()) {
-      if (each instanceof LongformException known) {
-        return known;
-      }
-    }
-    return null;
   }
 
   private static String firstLine(Throwable failure) {

@@ -8,14 +8,29 @@ import java.util.List;
  *
  * @param contentHash sha256 of the text
  * @param characters length of the text
+ * @param crashes how often an executor ended while it read the document
  */
 record PendingDocument(
     String contentHash,
     String docId,
     String sourcePath,
     long characters,
-    List<PendingQuestion> questions)
+    List<PendingQuestion> questions,
+    int crashes)
     implements Serializable {
+
+  PendingDocument(
+      String contentHash,
+      String docId,
+      String sourcePath,
+      long characters,
+      List<PendingQuestion> questions) {
+    this(contentHash, docId, sourcePath, characters, questions, 0);
+  }
+
+  PendingDocument withCrashes(int count) {
+    return new PendingDocument(contentHash, docId, sourcePath, characters, questions, count);
+  }
 
   /**
    * @param attempt 1 for the first

@@ -14,6 +14,8 @@ import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
 import org.longform.prompt.Task;
+import org.longform.runtime.LongformRuntime;
+import org.longform.spark.job.JobRequest.Recovery;
 import org.longform.spark.job.input.InputSpec;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -48,9 +50,11 @@ class ReadCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    JobRequest request = request();
+    Options options = OptionFlags.given(command.commandLine().getParseResult());
+    JobRequest request = request(options);
     try (JobSession open = JobSession.open(session.master())) {
       SparkSession spark = open.spark();
+      request = request.withRecovery(Recovery.of(LongformRuntime.complete(options)));
       JobSummary summary =
           new ReadingJob(spark, context.readers(), context.progressLine()).run(request);
       show(spark, summary);
@@ -59,9 +63,8 @@ class ReadCommand implements Callable<Integer> {
     return 0;
   }
 
-  private JobRequest request() {
+  private JobRequest request(Options options) {
     List<String> questions = questions();
-    Options options = OptionFlags.given(command.commandLine().getParseResult());
     InputSpec spec = input.spec().withQuestionsColumn(questionsColumn());
     return new JobRequest(
         spec,
@@ -74,7 +77,8 @@ class ReadCommand implements Callable<Integer> {
         output.failedRows(),
         options.get(RuntimeOptions.FAIL_ON_ERROR)
             ? JobRequest.OnError.FAIL_JOB
-            : JobRequest.OnError.RECORD);
+            : JobRequest.OnError.RECORD,
+        Recovery.DEFAULT);
   }
 
   // an executor has a working directory of its own, in which a relative path means something else

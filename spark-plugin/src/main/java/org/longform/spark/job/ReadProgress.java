@@ -2,9 +2,11 @@ package org.longform.spark.job;
 
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.spark.scheduler.AccumulableInfo;
 import org.apache.spark.scheduler.SparkListener;
 import org.apache.spark.scheduler.SparkListenerExecutorMetricsUpdate;
+import org.apache.spark.scheduler.SparkListenerExecutorRemoved;
 import org.apache.spark.scheduler.SparkListenerTaskEnd;
 import scala.Tuple4;
 import scala.collection.Iterator;
@@ -20,6 +22,17 @@ final class ReadProgress extends SparkListener {
 
   private final Map<Long, Long> tokensOfTask = new ConcurrentHashMap<>();
   private final Map<Long, Long> documentsOfTask = new ConcurrentHashMap<>();
+  private final AtomicInteger executorsEnded = new AtomicInteger();
+
+  /** Executors that ended since the listener was added, for whatever reason. */
+  int executorsEnded() {
+    return executorsEnded.get();
+  }
+
+  @Override
+  public void onExecutorRemoved(SparkListenerExecutorRemoved event) {
+    executorsEnded.incrementAndGet();
+  }
 
   long tokens() {
     return tokensOfTask.values().stream().mapToLong(Long::longValue).sum();

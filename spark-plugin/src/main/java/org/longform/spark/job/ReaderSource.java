@@ -14,4 +14,15 @@ interface ReaderSource extends Serializable {
 
   /** Model revision, method and every option that was set: what makes a row another one. */
   String describe(Map<String, String> options);
+
+  /** The version of the model that the options name, as its files are now. */
+  String modelRevision(Map<String, String> options);
+
+  /**
+   * Refuses to read, in an executor, with a model that is not the driver's; cheap where nothing
+   * changed.
+   *
+   * @throws org.longform.kernels.error.LongformException INVALID_MODEL
+   */
+  void requireModelRevision(Map<String, String> options, String revision);
 }

@@ -2,19 +2,23 @@ package org.longform.spark.job;
 
 import static org.apache.spark.sql.functions.col;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.apache.spark.FutureAction;
 import org.apache.spark.SparkContext;
@@ -23,11 +27,14 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.spark.job.BatchReading.TaskRows;
 import org.longform.spark.job.input.Corpora;
 import org.longform.spark.job.input.Corpus;
+import org.longform.spark.job.recovery.WorkDirectory;
 import org.longform.spark.sink.AnswerColumns;
 import org.longform.spark.sink.AnswerTable;
 import scala.runtime.BoxedUnit;
+import scala.util.Try;
 
 /**
  * Brings a table of answers up to date with its input: reads what has no row yet, batch by batch,
@@ -36,6 +43,9 @@ import scala.runtime.BoxedUnit;
  */
 final class ReadingJob {
   private static final long POLL_MILLIS = 200;
+
+  // rounds of a batch that may end with their executors before any document was begun
+  private static final int PATIENCE = 3;
 
   private final SparkSession spark;
   private final ReaderSource readers;
@@ -67,6 +77,12 @@ final class ReadingJob {
     AnswerTable table = AnswerTable.open(spark, request.output());
     String configHash = sha256(readers.describe(request.options()));
     SparkContext context = spark.sparkContext();
+    WorkDirectory work =
+        WorkDirectory.open(
+            context.hadoopConfiguration(),
+            request.recovery().directory(),
+            table.path(),
+            "%s-%.16s-%.16s".formatted(request.task().word(), configHash, sha256(table.path())));
     DocumentAnswers answers =
         new DocumentAnswers(
             readers,
@@ -74,6 +90,8 @@ final class ReadingJob {
             request.options(),
             configHash,
             runId,
+            readers.modelRevision(request.options()),
+            work,
             new DocumentAnswers.Counters(
                 context.longAccumulator(ReadProgress.TOKENS),
                 context.longAccumulator(ReadProgress.DOCUMENTS)));
@@ -91,9 +109,10 @@ final class ReadingJob {
       Iterator<List<PendingDocument>> batches = index.batches(request.batching().documents());
       progress.start(); // planning is no reading
       while (batches.hasNext()) {
-        Batch batch = new Batch(request, table, total, batches.next());
+        Batch batch = new Batch(request, table, total, answers, batches.next());
         batch.read(new BatchReading(spark, corpus, answers));
       }
+      work.delete();
     } finally {
       context.removeSparkListener(counts);
       progress.end();
@@ -110,60 +129,125 @@ final class ReadingJob {
         progress.elapsed());
   }
 
-  /** One batch: rows arrive task by task and are committed at the end, or when it is time. */
+  /**
+   * One batch: rows arrive task by task and are committed at the end, or when it is time. Documents
+   * whose executor ended are read again, in {@link Rounds}.
+   */
   private final class Batch {
     private final JobRequest request;
     private final AnswerTable table;
     private final WorkIndex.Amount total;
+    private final DocumentAnswers answers;
     private final Map<String, PendingDocument> missing;
-    private final BlockingQueue<List<Row>> finished = new LinkedBlockingQueue<>();
+    private final Set<String> postponed = new HashSet<>();
+    private final BlockingQueue<TaskRows> finished = new LinkedBlockingQueue<>();
     private final List<Row> uncommitted = new ArrayList<>();
     private long lastCommit = System.nanoTime();
+    private int roundsWithoutResult;
 
     Batch(
         JobRequest request,
         AnswerTable table,
         WorkIndex.Amount total,
+        DocumentAnswers answers,
         List<PendingDocument> documents) {
       this.request = request;
       this.table = table;
       this.total = total;
-      this.missing =
-          documents.stream()
-              .collect(Collectors.toMap(PendingDocument::contentHash, Function.identity()));
+      this.answers = answers;
+      this.missing = new LinkedHashMap<>();
+      documents.forEach(document -> missing.put(document.contentHash(), document));
     }
 
     void read(BatchReading reading) {
-      FutureAction<BoxedUnit> running = reading.start(List.copyOf(missing.values()), finished);
       try {
-        await(running);
+        learnOfCrashes();
+        while (!missing.isEmpty()) {
+          readRound(reading, Rounds.next(missing.values(), request.recovery().maxAttempts()));
+        }
+        commit();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        LongformException interrupted =
+            new LongformException(
+                ErrorClass.CANCELLED,
+                "Cannot go on: the job was interrupted. Run it again; finished rows are kept.",
+                e);
+        commitAfter(interrupted);
+        throw interrupted;
       } catch (RuntimeException e) {
-        running.cancel();
         commitAfter(e);
         throw e;
       }
-      commit();
-      documentsLost += missing.size();
     }
 
-    private void await(FutureAction<BoxedUnit> running) {
+    private void readRound(BatchReading reading, List<PendingDocument> documents)
+        throws InterruptedException {
+      int missingBefore = missing.size();
+      int endedBefore = counts.executorsEnded();
+      Try<BoxedUnit> result;
+      FutureAction<BoxedUnit> running = reading.start(documents, finished);
       try {
-        while (!running.isCompleted()) {
-          take(POLL_MILLIS);
-          progress.show(state());
-          if (System.nanoTime() - lastCommit > request.batching().time().toNanos()) {
-            commit();
-          }
-        }
-        take(0);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new LongformException(
-            ErrorClass.CANCELLED,
-            "Cannot go on: the job was interrupted. Run it again; finished rows are kept.",
-            e);
+        result = await(running);
+      } catch (Throwable e) {
+        running.cancel();
+        throw e;
       }
-      running.value().get().get(); // throws what the job failed with
+      boolean crashed = learnOfCrashes();
+      if (result.isFailure()) {
+        boolean goOn =
+            (crashed || missing.size() < missingBefore || roundsWithoutResult++ < PATIENCE)
+                && Failures.areOfExecutors(
+                    result.failed().get(), () -> counts.executorsEnded() > endedBefore);
+        if (!goOn) {
+          commit();
+          result.get(); // throws what the job failed with
+        }
+        return;
+      }
+      for (PendingDocument document : documents) {
+        String hash = document.contentHash();
+        PendingDocument now = missing.get(hash);
+        if (now != null && now.crashes() == document.crashes() && !postponed.contains(hash)) {
+          missing.remove(hash);
+          documentsLost++;
+        }
+      }
+    }
+
+    private Try<BoxedUnit> await(FutureAction<BoxedUnit> running) throws InterruptedException {
+      postponed.clear();
+      while (!running.isCompleted()) {
+        take(POLL_MILLIS);
+        progress.show(state());
+        if (System.nanoTime() - lastCommit > request.batching().time().toNanos()) {
+          commit();
+        }
+      }
+      take(0);
+      return running.value().get();
+    }
+
+    /** Gives up documents without attempts left. */
+    private boolean learnOfCrashes() throws InterruptedException {
+      Map<String, Integer> ended;
+      try {
+        ended = answers.work().attempts().ended(spark.sparkContext(), missing.keySet());
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      boolean any = false;
+      for (PendingDocument document : List.copyOf(missing.values())) {
+        int crashes = ended.getOrDefault(document.contentHash(), 0);
+        any |= crashes > document.crashes();
+        PendingDocument now = document.withCrashes(crashes);
+        if (crashes < request.recovery().maxAttempts()) {
+          missing.put(document.contentHash(), now);
+        } else {
+          answers.givenUp(now).forEach(this::add);
+        }
+      }
+      return any;
     }
 
     /** Keeps what was finished before a failure, which stays the one that is told. */
@@ -176,9 +260,10 @@ final class ReadingJob {
     }
 
     private void take(long millis) throws InterruptedException {
-      List<Row> rows = finished.poll(millis, TimeUnit.MILLISECONDS);
-      for (; rows != null; rows = finished.poll()) {
-        rows.forEach(this::add);
+      TaskRows task = finished.poll(millis, TimeUnit.MILLISECONDS);
+      for (; task != null; task = finished.poll()) {
+        task.rows().forEach(this::add);
+        postponed.addAll(task.postponed());
       }
     }
 
@@ -203,6 +288,12 @@ final class ReadingJob {
     private void commit() {
       lastCommit = System.nanoTime();
       table.commit(uncommitted, runId);
+      answers
+          .work()
+          .forget(
+              uncommitted.stream()
+                  .map(row -> row.getString(AnswerColumns.CONTENT_HASH))
+                  .collect(Collectors.toSet()));
       uncommitted.clear();
     }
 

@@ -22,4 +22,14 @@ final class RuntimeReaders implements ReaderSource {
   public String describe(Map<String, String> options) {
     return LongformRuntime.describe(options);
   }
+
+  @Override
+  public String modelRevision(Map<String, String> options) {
+    return LongformRuntime.modelRevision(options);
+  }
+
+  @Override
+  public void requireModelRevision(Map<String, String> options, String revision) {
+    LongformRuntime.requireModelRevision(options, revision);
+  }
 }

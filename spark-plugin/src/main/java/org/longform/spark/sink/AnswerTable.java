@@ -1,6 +1,5 @@
 package org.longform.spark.sink;
 
-import io.delta.exceptions.DeltaConcurrentModificationException;
 import io.delta.tables.DeltaMergeBuilder;
 import io.delta.tables.DeltaTable;
 import java.io.IOException;
@@ -30,13 +29,12 @@ public final class AnswerTable {
   private static final String VERSION = "1";
   private static final String COMMENT =
       "Answers of Longform: one row for each document, configuration, task and question.";
+  private static final List<String> KEY =
+      List.of("content_hash", "config_hash", "task", "question");
   private static final String KEY_MATCHES =
-      List.of("content_hash", "config_hash", "task", "question").stream()
+      KEY.stream()
           .map(column -> "t.%1$s = s.%1$s".formatted(column))
           .collect(Collectors.joining(" AND "));
-
-  // Two jobs may write to one table: the loser of a race merges again against the new state.
-  private static final int COMMIT_ATTEMPTS = 10;
 
   private static final String USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata";
 
@@ -62,16 +60,63 @@ public final class AnswerTable {
   public static AnswerTable open(SparkSession spark, String path) {
     String full = qualified(spark, path);
     if (DeltaTable.isDeltaTable(spark, full)) {
+      addNewColumns(spark, full);
       check(full, DeltaTable.forPath(spark, full).toDF().schema());
     } else {
+      create(spark, full);
+    }
+    return new AnswerTable(spark, full);
+  }
+
+  private static void create(SparkSession spark, String path) {
+    try {
       DeltaTable.createIfNotExists(spark)
-          .location(full)
+          .location(path)
           .addColumns(AnswerColumns.TABLE)
           .comment(COMMENT)
           .property(VERSION_PROPERTY, VERSION)
           .execute();
+    } catch (Exception e) {
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot write answers to '%s': the table cannot be created (%s). Make the directory writable or choose another --output."
+              .formatted(path, reason(e)),
+          e);
     }
-    return new AnswerTable(spark, full);
+  }
+
+  /**
+   * A table that an earlier version made gets the columns that came since; its rows keep theirs.
+   */
+  private static void addNewColumns(SparkSession spark, String path) {
+    DeltaTable table = DeltaTable.forPath(spark, path);
+    StructType found = table.toDF().schema();
+    List<String> present = List.of(found.fieldNames());
+    boolean ours =
+        table.detail().select("properties").head().getJavaMap(0).containsKey(VERSION_PROPERTY);
+    if (ours
+        && present.containsAll(KEY)
+        && !present.containsAll(List.of(AnswerColumns.TABLE.fieldNames()))) {
+      Conflicts.retry(
+          "add columns to '%s'".formatted(path),
+          () ->
+              spark
+                  .createDataFrame(List.<Row>of(), AnswerColumns.TABLE)
+                  .write()
+                  .format("delta")
+                  .mode("append")
+                  .option("mergeSchema", "true")
+                  .save(path));
+    }
+  }
+
+  private static String reason(Throwable failure) {
+    Throwable first = failure;
+    while (first.getCause() != null) {
+      first = first.getCause();
+    }
+    String message = String.valueOf(first.getMessage()).lines().findFirst().orElse("");
+    return "%s: %s".formatted(first.getClass().getSimpleName(), message.replaceAll("\\.$", ""));
   }
 
   /** The full path, with the scheme of its file system. */
@@ -102,19 +147,17 @@ public final class AnswerTable {
     // one file for each commit: a batch is small
     Dataset<Row> source =
         spark.createDataFrame(new ArrayList<>(byKey.values()), AnswerColumns.TABLE).coalesce(1);
-    for (int attempt = 1; ; attempt++) {
-      try {
-        merge(source, retried, runId);
-        return;
-      } catch (DeltaConcurrentModificationException e) {
-        if (attempt == COMMIT_ATTEMPTS) {
-          throw new LongformException(
-              ErrorClass.INTERNAL,
-              "Cannot write %d answers to '%s': other jobs changed the table %d times in between. Run the job again; finished rows are kept."
-                  .formatted(byKey.size(), path, attempt),
-              e);
-        }
-      }
+    String what = "write %d answers to '%s'".formatted(byKey.size(), path);
+    try {
+      Conflicts.retry(what, () -> merge(source, retried, runId));
+    } catch (LongformException e) {
+      throw e;
+    } catch (Exception e) { // Scala throws checked exceptions that it does not declare
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot %s: %s. Nothing of them was written. Make the table writable and run the job again; finished rows are kept."
+              .formatted(what, reason(e)),
+          e);
     }
   }
 

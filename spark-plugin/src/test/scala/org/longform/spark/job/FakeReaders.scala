@@ -10,13 +10,15 @@ import java.util.{List => JList, Map => JMap}
 import scala.collection.JavaConverters._
 
 /** Readers without a model that say what they were given. What they do follows from the text: "POISON"
-  * throws, "FAILS" answers with an error (until [[FakeReaders.healed]] is set), anything else is answered.
-  * Options: `pause_ms` is spent on each document, `halt_after` ends the process without any clean-up when
-  * that many documents were read.
+  * throws, "CRASHES" ends the process, "FAILS" answers with an error (until [[FakeReaders.healed]] is set),
+  * anything else is answered. Options: `pause_ms` is spent on each document, `halt_after` ends the process
+  * without any clean-up when that many documents were read.
   */
 class FakeReaders extends ReaderSource {
   override def reader(options: JMap[String, String]): DocumentReader = new FakeReader(options)
   override def validate(options: JMap[String, String]): Unit = ()
+  override def modelRevision(options: JMap[String, String]): String = "r1"
+  override def requireModelRevision(options: JMap[String, String], revision: String): Unit = ()
   override def describe(options: JMap[String, String]): String =
     options.asScala
       .filterKeys(!Set("pause_ms", "halt_after", "delete").contains(_))
@@ -32,7 +34,11 @@ class FakeReader(options: JMap[String, String]) extends DocumentReader {
     if (FakeReaders.readings.incrementAndGet() > options.getOrDefault("halt_after", "1000000").toInt) {
       Runtime.getRuntime.halt(137)
     }
+    val action = FakeReaders.onNext
+    FakeReaders.onNext = None
+    action.foreach(_())
     Thread.sleep(options.getOrDefault("pause_ms", "0").toLong)
+    if (text.contains("CRASHES")) Runtime.getRuntime.halt(134)
     request.listener.tokensRead(text.length / 4)
     Option(options.get("delete")).foreach(file => Files.deleteIfExists(Path.of(file)))
     if (text.contains("POISON")) throw new IllegalStateException("poison")
@@ -70,9 +76,13 @@ object FakeReaders {
   val texts = new ConcurrentLinkedQueue[String]
   @volatile var healed = false
 
+  /** Happens while the next document is read. */
+  @volatile var onNext: Option[() => Unit] = None
+
   def reset(): Unit = {
     readings.set(0)
     texts.clear()
     healed = false
+    onNext = None
   }
 }

@@ -29,7 +29,8 @@ trait JobFixture extends SparkSuite {
       batch: Int = 256,
       time: Duration = Duration.ofMinutes(10),
       failed: JobRequest.FailedRows = JobRequest.FailedRows.KEEP,
-      onError: JobRequest.OnError = JobRequest.OnError.RECORD
+      onError: JobRequest.OnError = JobRequest.OnError.RECORD,
+      recovery: JobRequest.Recovery = JobRequest.Recovery.DEFAULT
   ): JobRequest =
     new JobRequest(
       InputSpec.of(input).withQuestionsColumn(questionsColumn),
@@ -40,13 +41,14 @@ trait JobFixture extends SparkSuite {
       limit,
       new JobRequest.Batching(batch, time),
       failed,
-      onError
+      onError,
+      recovery
     )
 
-  protected def run(request: JobRequest): JobSummary = {
+  protected def run(request: JobRequest, readers: ReaderSource = new FakeReaders): JobSummary = {
     val quiet = new PrintStream(new ByteArrayOutputStream, true, "UTF-8")
     val line = new ProgressLine(quiet, ProgressLine.Screen.LOG, () => System.nanoTime())
-    new ReadingJob(spark, new FakeReaders, line).run(request)
+    new ReadingJob(spark, readers, line).run(request)
   }
 
   protected def rows(output: Path): Seq[Row] =

@@ -3,8 +3,9 @@ package org.longform.spark.job
 import org.apache.spark.sql.Row
 
 import java.io.File
-import java.nio.file.Path
+import java.nio.file.{Files, Path}
 import java.util.concurrent.TimeUnit
+import scala.collection.JavaConverters._
 
 /** The job of [[KilledJobSuite]] in a process of its own, which ends without any clean-up in the middle of a
   * batch.
@@ -53,6 +54,10 @@ class KilledJobSuite extends JobFixture {
     val committed = rows(killed)
     assert(committed.size == KilledJob.Batch, "the batch in which the process ended must not be there")
 
+    val begun =
+      Files.walk(killed.resolve("_longform")).iterator.asScala.count(_.toString.count(_ == '.') == 2)
+    assert(begun >= 1, "what was being read must be marked")
+
     FakeReaders.reset()
     val resumed = run(request(in.toString, killed, batch = KilledJob.Batch))
     assert(resumed.rowsBefore == KilledJob.Batch)
@@ -61,6 +66,10 @@ class KilledJobSuite extends JobFixture {
     val again =
       rows(killed).filter(row => committed.exists(_.getAs[String]("doc_id") == row.getAs[String]("doc_id")))
     assert(again.map(_.getAs[String]("run_id")).toSet == committed.map(_.getAs[String]("run_id")).toSet)
+
+    val attempts = rows(killed).map(_.getAs[Int]("attempt"))
+    assert(attempts.count(_ == 2) == begun && attempts.count(_ == 1) == documents - begun)
+    assert(!Files.exists(killed.resolve("_longform")))
 
     val undisturbed = emptyFolder().resolve("undisturbed")
     run(request(in.toString, undisturbed, batch = KilledJob.Batch))

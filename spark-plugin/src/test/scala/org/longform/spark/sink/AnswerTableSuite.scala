@@ -1,11 +1,14 @@
 package org.longform.spark.sink
 
+import io.delta.exceptions.ConcurrentAppendException
 import io.delta.tables.DeltaTable
 import org.apache.spark.sql.Row
+import org.apache.spark.sql.functions.lit
+import org.apache.spark.sql.types.StructType
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.prompt.Task
 import org.longform.read.{Answer, AnswerError}
-import org.longform.spark.SparkSuite
+import org.longform.spark.{ReadOnlyFileSystem, SparkSuite}
 
 import java.nio.file.Files
 import java.time.Instant
@@ -13,6 +16,8 @@ import java.util.{Arrays, List => JList}
 import scala.collection.JavaConverters._
 
 class AnswerTableSuite extends SparkSuite {
+  override protected def sparkConf: Map[String, String] = Map(ReadOnlyFileSystem.Setting)
+
   private def row(content: String, value: String, attempt: Int = 1): Row = {
     val error =
       if (value == null) new AnswerError(ErrorClass.INTERNAL, "Cannot read it: no reason. Try again.")
@@ -110,5 +115,93 @@ class AnswerTableSuite extends SparkSuite {
     val file = intercept[LongformException](AnswerTable.open(spark, files.resolve("letter.txt").toString))
     assert(file.getMessage.contains("(a file)"))
     assert(Files.list(files).iterator.asScala.toSeq.size == 1)
+  }
+
+  test("who loses a race writes again; if others are always faster there is a sentence") {
+    var writes = 0
+    Conflicts.retry(
+      "write",
+      () => {
+        writes += 1
+        if (writes < 4) throw new ConcurrentAppendException("another writer")
+      }
+    )
+    assert(writes == 4)
+    val error = intercept[LongformException](
+      Conflicts.retry("write 2 answers to 'x'", () => throw new ConcurrentAppendException("another writer"))
+    )
+    assert(
+      error.getMessage == "Cannot write 2 answers to 'x': other jobs changed the table 10 times in between. " +
+        "Run the job again; finished rows are kept."
+    )
+  }
+
+  test("columns that a table of an earlier version lacks are added, its rows and other columns stay") {
+    val path = emptyFolder().resolve("t").toString
+    val earlier = AnswerColumns.TABLE.fields.filterNot(f => Set("evidence", "seed").contains(f.name))
+    DeltaTable
+      .createIfNotExists(spark)
+      .location(path)
+      .addColumns(new StructType(earlier))
+      .addColumn("reviewed_by", "STRING")
+      .property("longform.answers.version", "1")
+      .execute()
+    spark
+      .createDataFrame(Arrays.asList(row("old", "1")), AnswerColumns.TABLE)
+      .drop("evidence", "seed")
+      .withColumn("reviewed_by", lit("me"))
+      .write
+      .format("delta")
+      .mode("append")
+      .save(path)
+    val table = AnswerTable.open(spark, path)
+    table.commit(Arrays.asList(row("new", "2")), "run")
+    assert(values(table) == Map("old" -> "1", "new" -> "2"))
+    val seeds = table.rows().collect().map(r => (r.getAs[Any]("seed"), r.getAs[String]("reviewed_by"))).toSet
+    assert(seeds == Set[(Any, String)]((null, "me"), (4L, null)))
+    AnswerTable.open(spark, path)
+    assert(DeltaTable.forPath(spark, path).history().count() == 4, "what is complete is not changed again")
+  }
+
+  test("VACUUM takes neither answers nor the files of a job that runs") {
+    val path = emptyFolder().resolve("t")
+    val table = AnswerTable.open(spark, path.toString)
+    table.commit(Arrays.asList(row("a", "1"), row("b", null)), "run")
+    table.commit(Arrays.asList(row("b", "2", 2)), "run")
+    val own = Files.createDirectories(path.resolve("_longform/ask/begun")).resolve("mark")
+    Files.write(own, Array[Byte](1))
+    val parts = () => Files.list(path).iterator.asScala.count(_.toString.endsWith(".parquet"))
+    val before = parts()
+    spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    try DeltaTable.forPath(spark, path.toString).vacuum(0)
+    finally spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
+    assert(parts() < before, "nothing was there to be vacuumed")
+    assert(Files.exists(own))
+    table.commit(Arrays.asList(row("c", "3"), row("a", "other")), "run")
+    assert(values(table) == Map("a" -> "1", "b" -> "2", "c" -> "3"))
+  }
+
+  test("a table that cannot be written is told with a sentence and stays as it was") {
+    val folder = emptyFolder()
+    val none = intercept[LongformException](
+      AnswerTable.open(spark, ReadOnlyFileSystem.of(folder.resolve("none")))
+    )
+    assert(none.errorClass == ErrorClass.INVALID_INPUT)
+    assert(
+      none.getMessage.startsWith(
+        s"Cannot write answers to 'readonly:${folder.resolve("none")}': the table cannot be "
+      )
+    )
+    assert(none.getMessage.endsWith(". Make the directory writable or choose another --output."))
+    AnswerTable.open(spark, folder.resolve("t").toString).commit(Arrays.asList(row("a", "1")), "run")
+    val table = AnswerTable.open(spark, ReadOnlyFileSystem.of(folder.resolve("t")))
+    val full = intercept[LongformException](table.commit(Arrays.asList(row("b", "2")), "run"))
+    assert(
+      full.getMessage.matches(
+        "Cannot write 1 answers to 'readonly:.*/t': AccessControlException: Permission denied: .*. Nothing of them " +
+          "was written. Make the table writable and run the job again; finished rows are kept."
+      )
+    )
+    assert(values(table) == Map("a" -> "1"))
   }
 }

@@ -1,5 +1,6 @@
 package org.longform.spark.job.input;
 
+import io.delta.tables.DeltaTable;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -43,12 +44,19 @@ public final class Corpora {
         default -> {
           for (FileStatus table : members) {
             String path = table.getPath().toString();
-            parts.add(TableCorpus.open(spec, spark.read().format("delta").load(path), path));
+            parts.add(TableCorpus.open(spec, deltaTable(spark, path), path));
           }
         }
       }
     }
     return parts.size() == 1 ? parts.get(0) : new Several(parts);
+  }
+
+  // A job looks at its input several times, and rows that others write meanwhile may move those
+  // beside them to other files.
+  private static Dataset<Row> deltaTable(SparkSession spark, String path) {
+    long now = DeltaTable.forPath(spark, path).history(1).select("version").head().getLong(0);
+    return spark.read().format("delta").option("versionAsOf", now).load(path);
   }
 
   static String[] paths(List<FileStatus> files) {
