@@ -6,5 +6,6 @@ package org.longform.read;
  * @param text the document; may be of any length
  * @param rowKey what tells this row from others, so that sampling is repeatable wherever it runs
  * @param listener progress and cancellation
+ * @param clock of the row
  */
-record Document(String text, String rowKey, ReadListener listener) {}
+record Document(String text, String rowKey, ReadListener listener, RowClock clock) {}

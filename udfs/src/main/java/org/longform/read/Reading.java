@@ -1,15 +1,20 @@
 package org.longform.read;
 
+import java.time.Duration;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
 import org.longform.generate.SamplingParameters;
 import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.kernels.model.SessionStats;
@@ -19,6 +24,7 @@ import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
 import org.longform.options.PromptOptions;
+import org.longform.options.RuntimeOptions;
 import org.longform.prompt.Prompt;
 import org.longform.prompt.Task;
 import org.longform.tokenizer.TokenChunk;
@@ -34,6 +40,7 @@ final class Reading implements AutoCloseable {
   private final Session session;
   private final int[] prefix;
   private final DocumentTokens document;
+  private final Optional<Duration> rowTimeout;
   private final Surprise surprise = new Surprise();
   // which tokens the prompt has, for the repetition penalty
   private final BitSet present = new BitSet();
@@ -41,8 +48,7 @@ final class Reading implements AutoCloseable {
   private long kvBytesReported;
   private long kvDiskBytesReported;
   private long attended;
-  private long peakKvBytes;
-  private long peakKvDiskBytes;
+  private long attendedInDocument;
 
   /**
    * @param first what is asked first; its task and options decide how the document is read
@@ -53,17 +59,32 @@ final class Reading implements AutoCloseable {
     this.source = source;
     this.scoring = first.task() == Task.PERPLEXITY;
     this.counters = counters;
+    this.rowTimeout = options.find(RuntimeOptions.ROW_TIMEOUT);
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens(prefix.length);
     ContextStrategy strategy = strategy(model, options);
     SessionOptions sessionOptions =
-        new SessionOptions(() -> listener().cancelled())
+        new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
             .withKvMemory(kvMemory);
     this.session = model.decoder().open(strategy, sessionOptions);
     if (strategy.dependsOnPromptLength()) {
       session.expectPromptTokens(promptTokens(first));
     }
+  }
+
+  /** Asked before every layer: here a row over its time ends, too. */
+  private boolean cancelled() {
+    if (listener().cancelled()) {
+      return true;
+    }
+    if (rowTimeout.isPresent() && source.clock().exceeds(rowTimeout.get())) {
+      throw new LongformException(
+          ErrorClass.ROW_TIMEOUT,
+          "Cannot go on reading after %d tokens: the row took longer than row_timeout (%s). Raise it, leave it out, or choose a context that reads faster."
+              .formatted(session.length(), options.textOf(RuntimeOptions.ROW_TIMEOUT)));
+    }
+    return false;
   }
 
   /** Whether the document is read otherwise for a longer question. */
@@ -104,7 +125,7 @@ final class Reading implements AutoCloseable {
     if (scoring) {
       session.flush();
     }
-    track(session);
+    trackDocument();
   }
 
   /** In small pieces, so that progress shows inside a long document. */
@@ -114,13 +135,42 @@ final class Reading implements AutoCloseable {
       int taken = Math.min(piece, count - from);
       long started = System.nanoTime();
       session.feed(ids, from, taken);
-      listener().prefilled(System.nanoTime() - started);
+      prefilled(taken, System.nanoTime() - started);
       note(present, ids, from, taken);
-      listener().tokensRead(taken);
-      counters.tokensRead(taken);
-      SessionStats now = session.stats();
-      reportKvBytes(now.kvBytes(), now.kvDiskBytes());
+      trackDocument();
     }
+  }
+
+  private void prefilled(int tokens, long nanos) {
+    listener().prefilled(nanos);
+    counters.prefilled(nanos);
+    listener().tokensRead(tokens);
+    counters.tokensRead(tokens);
+  }
+
+  private void trackDocument() {
+    SessionStats now = session.stats();
+    reportKvBytes(now.kvBytes(), now.kvDiskBytes());
+    attendedInDocument = track(now, attendedInDocument);
+  }
+
+  /** Tells what a session did since it had attended to so many tokens; how many they are now. */
+  private long track(SessionStats now, long attendedBefore) {
+    long more = now.attendedTokens() - attendedBefore;
+    attended += more;
+    listener().tokensAttended(more);
+    counters.tokensAttended(more);
+    listener().kvHeld(now.peakKvBytes());
+    counters.kvHeld(now.peakKvBytes(), now.peakKvDiskBytes());
+    return now.attendedTokens();
+  }
+
+  /** Time since a moment that moves on to now. */
+  private void decoded(AtomicLong since) {
+    long now = System.nanoTime();
+    long nanos = now - since.getAndSet(now);
+    listener().decoded(nanos);
+    counters.decoded(nanos);
   }
 
   private static void note(BitSet tokens, int[] ids, int from, int count) {
@@ -152,10 +202,9 @@ final class Reading implements AutoCloseable {
     try (Session fork = session.fork()) {
       long asked = System.nanoTime();
       fork.ask(suffix);
-      long read = System.nanoTime();
-      listener().prefilled(read - asked);
-      listener().tokensRead(suffix.length);
-      counters.tokensRead(suffix.length);
+      AtomicLong writing = new AtomicLong(System.nanoTime());
+      prefilled(suffix.length, writing.get() - asked);
+      long attendedBefore = track(fork.stats(), 0);
       if (evidenceCount > 0) {
         fork.watch(evidence);
       }
@@ -170,9 +219,10 @@ final class Reading implements AutoCloseable {
                     evidence.endStep(); // the token before this one was read by now
                     listener().tokensGenerated(tokens);
                     counters.tokensGenerated(tokens);
+                    decoded(writing);
                   });
-      listener().decoded(System.nanoTime() - read);
-      track(fork);
+      decoded(writing);
+      track(fork.stats(), attendedBefore);
       return answered(
           header,
           question,
@@ -210,18 +260,6 @@ final class Reading implements AutoCloseable {
         evidence);
   }
 
-  long attendedTokens() {
-    return attended;
-  }
-
-  long peakKvBytes() {
-    return peakKvBytes;
-  }
-
-  long peakKvDiskBytes() {
-    return peakKvDiskBytes;
-  }
-
   private Prompt prompt(Ask ask, String question) {
     return Prompt.of(model.promptFormat(), ask.task(), question, ask.options());
   }
@@ -237,12 +275,6 @@ final class Reading implements AutoCloseable {
     Set<Integer> ends = new HashSet<>(model.tokenizer().eosIds());
     ends.addAll(model.generationConfig().eosIds());
     return ends;
-  }
-
-  private void track(Session read) {
-    attended += read.stats().attendedTokens();
-    peakKvBytes = Math.max(peakKvBytes, read.stats().peakKvBytes());
-    peakKvDiskBytes = Math.max(peakKvDiskBytes, read.stats().peakKvDiskBytes());
   }
 
   private void reportKvBytes(long inMemory, long onDisk) {

@@ -2,7 +2,8 @@ package org.longform.read;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Supplier;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -15,17 +16,20 @@ import org.longform.options.Options;
  */
 public final class SequentialReader implements DocumentReader {
   private final Options callOptions;
-  private final Supplier<LoadedModel> model;
+  private final Function<BooleanSupplier, LoadedModel> model;
   private final KvMemory kvMemory;
   private final ReadCounters counters;
 
   /**
    * @param options what was set by the call and the conf; the model's own defaults come under them
-   * @param model loads the model when first asked
+   * @param model loads the model when first asked, unless the caller cancels that
    * @param kvMemory for keys and values, shared with other readers
    */
   public SequentialReader(
-      Options options, Supplier<LoadedModel> model, KvMemory kvMemory, ReadCounters counters) {
+      Options options,
+      Function<BooleanSupplier, LoadedModel> model,
+      KvMemory kvMemory,
+      ReadCounters counters) {
     this.callOptions = options;
     this.model = model;
     this.kvMemory = kvMemory;
@@ -35,26 +39,30 @@ public final class SequentialReader implements DocumentReader {
   @Override
   public List<Answer> read(ReadRequest request) {
     Ask ask = new Ask(request.task(), request.questions(), callOptions);
-    return read(request.text(), request.rowKey(), List.of(ask), request.listener()).get(0);
+    return read(request.text(), request.rowKey(), List.of(ask), request.listener(), new RowClock())
+        .get(0);
   }
 
   /**
    * Several things asked of one document.
    *
    * @param asks all of one {@link ReadingKey}, that of this reader's options
+   * @param clock of the row, which may have several readings
    * @return for each the answers to its questions; failures are data
    */
   public List<List<Answer>> read(
-      String text, String rowKey, List<Ask> asks, ReadListener listener) {
+      String text, String rowKey, List<Ask> asks, ReadListener listener, RowClock clock) {
     long started = System.nanoTime();
     List<List<Answer>> all = new ArrayList<>();
     asks.forEach(ask -> all.add(new ArrayList<>()));
-    Document document = new Document(text, rowKey, listener);
+    Document document = new Document(text, rowKey, listener, clock);
     List<AnswerHeader> headers = new ArrayList<>();
     asks.forEach(ask -> headers.add(AnswerHeader.unknown(ask.options())));
     try {
-      LoadedModel loaded = model.get();
-      listener.modelReady(System.nanoTime() - started);
+      LoadedModel loaded = model.apply(listener::cancelled);
+      long waited = System.nanoTime() - started;
+      listener.modelReady(waited);
+      clock.exclude(waited);
       List<Ask> complete = new ArrayList<>();
       for (Ask ask : asks) {
         Options options = loaded.generationConfig().defaults().and(ask.options());
@@ -97,15 +105,14 @@ public final class SequentialReader implements DocumentReader {
           answers.get(i).add(answerOne(reading, asks.get(i), headers.get(i), question, started));
         }
       }
-      counters.documentRead(
-          reading.attendedTokens(), reading.peakKvBytes(), reading.peakKvDiskBytes());
-      document.listener().documentRead(reading.attendedTokens(), reading.peakKvBytes());
+      counters.documentRead();
+      document.listener().documentRead();
     }
   }
 
   @Override
   public long countTokens(String text) {
-    return model.get().tokenizer().count(text);
+    return model.apply(() -> false).tokenizer().count(text);
   }
 
   /** A question that fails does not take the others with it. */
@@ -114,10 +121,22 @@ public final class SequentialReader implements DocumentReader {
     try {
       return reading.answer(ask, header, question, started);
     } catch (LongformException e) {
-      counters.rowFailed();
-      reading.listener().answerFailed();
-      return header.failed(question, AnswerError.of(e), started);
+      return failed(header, question, AnswerError.of(e), reading.listener(), started);
     }
+  }
+
+  private Answer failed(
+      AnswerHeader header,
+      String question,
+      AnswerError error,
+      ReadListener listener,
+      long started) {
+    // what was cancelled is asked again if it is still wanted
+    if (error.errorClass() != ErrorClass.CANCELLED) {
+      counters.rowFailed();
+      listener.answerFailed();
+    }
+    return header.failed(question, error, started);
   }
 
   private void failRest(
@@ -131,9 +150,8 @@ public final class SequentialReader implements DocumentReader {
       List<String> questions = asks.get(i).questions();
       List<Answer> answers = all.get(i);
       while (answers.size() < questions.size()) {
-        counters.rowFailed();
-        document.listener().answerFailed();
-        answers.add(headers.get(i).failed(questions.get(answers.size()), error, started));
+        String question = questions.get(answers.size());
+        answers.add(failed(headers.get(i), question, error, document.listener(), started));
       }
     }
   }

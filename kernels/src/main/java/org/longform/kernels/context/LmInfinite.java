@@ -3,6 +3,7 @@ package org.longform.kernels.context;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalLong;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.Band;
 import org.longform.kernels.attention.KeyPositions;
@@ -160,5 +161,12 @@ final class LmInfinite implements ContextStrategy {
         .range(0, Math.min(settings.global, length))
         .range(Math.max(settings.global, length - settings.local + 1), length)
         .build();
+  }
+
+  @Override
+  public OptionalLong mostTokensHeld() {
+    return settings.middle.used()
+        ? OptionalLong.empty()
+        : OptionalLong.of(settings.global + settings.local - 1 + settings.chunk);
   }
 }

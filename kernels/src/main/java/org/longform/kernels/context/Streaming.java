@@ -2,6 +2,7 @@ package org.longform.kernels.context;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.Band;
@@ -85,6 +86,11 @@ final class Streaming implements ContextStrategy {
         .range(0, Math.min(global, length))
         .range(Math.max(global, length - local + 1), length)
         .build();
+  }
+
+  @Override
+  public OptionalLong mostTokensHeld() {
+    return OptionalLong.of(global + local - 1 + chunk);
   }
 
   private static final class Factory implements ContextFactory {

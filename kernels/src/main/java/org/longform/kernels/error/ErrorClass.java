@@ -13,5 +13,6 @@ public enum ErrorClass {
   TEMPLATE_ERROR,
   OUT_OF_MEMORY,
   CANCELLED,
+  ROW_TIMEOUT,
   INTERNAL
 }

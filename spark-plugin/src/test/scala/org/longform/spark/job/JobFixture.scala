@@ -43,10 +43,10 @@ trait JobFixture extends SparkSuite {
       onError
     )
 
-  protected def run(request: JobRequest): JobSummary = {
+  protected def run(request: JobRequest, readers: ReaderSource = new FakeReaders): JobSummary = {
     val quiet = new PrintStream(new ByteArrayOutputStream, true, "UTF-8")
     val line = new ProgressLine(quiet, ProgressLine.Screen.LOG, () => System.nanoTime())
-    new ReadingJob(spark, new FakeReaders, line).run(request)
+    new ReadingJob(spark, readers, line).run(request)
   }
 
   protected def rows(output: Path): Seq[Row] =
