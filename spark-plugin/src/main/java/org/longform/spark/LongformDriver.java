@@ -2,6 +2,7 @@ package org.longform.spark;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
@@ -9,12 +10,19 @@ import org.apache.spark.api.plugin.PluginContext;
 import org.longform.models.ModelLocation;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
+import org.longform.options.RuntimeOptions;
 import org.longform.runtime.LongformRuntime;
 import org.longform.spark.conf.SparkSettings;
+import org.longform.spark.metrics.ApplicationTotals;
+import org.longform.spark.metrics.ProgressLog;
+import org.longform.spark.metrics.TotalsReport;
 
 /** The driver's side: everything that can be wrong is found here, before executors start. */
 final class LongformDriver implements DriverPlugin {
   private static final String EXTENSIONS = "spark.sql.extensions";
+
+  private final ApplicationTotals totals = new ApplicationTotals();
+  private Optional<ProgressLog> progress = Optional.empty();
 
   @Override
   public Map<String, String> init(SparkContext sparkContext, PluginContext context) {
@@ -25,7 +33,22 @@ final class LongformDriver implements DriverPlugin {
     addExtensions(conf);
     Map<String, String> settings = SparkSettings.of(conf);
     LongformRuntime.configure(settings);
+    ApplicationTotals.use(totals);
+    sparkContext.addSparkListener(totals);
+    progress =
+        Optional.of(
+            ProgressLog.start(
+                totals, Options.ofSparkConf(settings).get(RuntimeOptions.PROGRESS_INTERVAL)));
     return settings;
+  }
+
+  /** An executor tells what it did. */
+  @Override
+  public Object receive(Object message) {
+    if (message instanceof TotalsReport report) {
+      totals.add(report);
+    }
+    return true;
   }
 
   // An executor has a working directory of its own, in which a relative path means something else.
@@ -51,6 +74,9 @@ final class LongformDriver implements DriverPlugin {
   @Override
   public void shutdown() {
     ShutdownSteps.run(
+        new ShutdownSteps.Step(
+            "end the progress log", () -> progress.ifPresent(ProgressLog::close)),
+        new ShutdownSteps.Step("forget the totals", () -> ApplicationTotals.use(null)),
         new ShutdownSteps.Step("release the model", LongformRuntime::shutdown),
         // an application that starts later in this process has settings of its own
         new ShutdownSteps.Step("forget the settings", () -> LongformRuntime.configure(Map.of())));

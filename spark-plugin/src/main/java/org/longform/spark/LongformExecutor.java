@@ -1,10 +1,13 @@
 package org.longform.spark;
 
 import java.util.Map;
+import java.util.Optional;
+import org.apache.spark.TaskFailedReason;
 import org.apache.spark.api.plugin.ExecutorPlugin;
 import org.apache.spark.api.plugin.PluginContext;
 import org.longform.runtime.LongformRuntime;
 import org.longform.spark.metrics.RuntimeMetrics;
+import org.longform.spark.metrics.TotalsReporter;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,11 +15,25 @@ import org.slf4j.LoggerFactory;
 final class LongformExecutor implements ExecutorPlugin {
   private static final Logger LOG = LoggerFactory.getLogger(LongformExecutor.class);
 
+  private Optional<TotalsReporter> totals = Optional.empty();
+
   @Override
   public void init(PluginContext context, Map<String, String> settings) {
     JavaVersion.check(Runtime.version().feature());
     LongformRuntime.configure(settings);
     RuntimeMetrics.register(context.metricRegistry(), LongformRuntime::stats);
+    totals = Optional.of(new TotalsReporter(context, LongformRuntime::stats));
+  }
+
+  // whoever waits for the task finds its work among the totals
+  @Override
+  public void onTaskSucceeded() {
+    totals.ifPresent(TotalsReporter::tell);
+  }
+
+  @Override
+  public void onTaskFailed(TaskFailedReason reason) {
+    totals.ifPresent(TotalsReporter::tell);
   }
 
   @Override
@@ -24,6 +41,7 @@ final class LongformExecutor implements ExecutorPlugin {
     ShutdownSteps.run(
         new ShutdownSteps.Step(
             "tell the totals", () -> LOG.info("Longform did: {}", LongformRuntime.stats())),
+        new ShutdownSteps.Step("stop telling them", () -> totals.ifPresent(TotalsReporter::close)),
         new ShutdownSteps.Step("release the model", LongformRuntime::shutdown));
   }
 }

@@ -5,6 +5,7 @@ import org.apache.spark.sql.SparkSessionExtensions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
 import org.longform.spark.conf.SparkSettings;
+import org.longform.spark.metrics.MetricsTable;
 import org.longform.spark.plan.PlanReading;
 import org.longform.sql.SqlFunctions;
 import scala.runtime.AbstractFunction1;
@@ -23,6 +24,7 @@ public final class LongformExtensions extends AbstractFunction1<SparkSessionExte
     LongformRuntime.configure(settings);
     SqlFunctions.inject(extensions, SparkSettings.sqlPrefix(settings));
     PlanReading.inject(extensions);
+    MetricsTable.inject(extensions, SparkSettings.sqlPrefix(settings));
     return BoxedUnit.UNIT;
   }
 }

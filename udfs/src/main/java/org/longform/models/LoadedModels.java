@@ -3,9 +3,15 @@ package org.longform.models;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongConsumer;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Kernels;
+import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,24 +23,32 @@ import org.slf4j.LoggerFactory;
 public final class LoadedModels implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LoadedModels.class);
 
+  private static final long POLL_MILLIS = 100;
+
   private final Map<Key, CompletableFuture<LoadedModel>> models = new HashMap<>();
   // one for all models: a device has one pool of threads
   private final Map<OpenDevice, Kernels> devices = new HashMap<>();
-  private final Runnable onLoad;
+  private final LongConsumer onLoad;
 
   private record Key(String path, String revision, OpenDevice device) {}
 
   private record OpenDevice(String name, int threads) {}
 
   /**
-   * @param onLoad told of each model that was loaded
+   * @param onLoad told of each model that was loaded, how many nanoseconds it took
    */
-  public LoadedModels(Runnable onLoad) {
+  public LoadedModels(LongConsumer onLoad) {
     this.onLoad = onLoad;
   }
 
-  /** The model, loaded if it is not yet. A failure to load is thrown to all who wait for it. */
-  public LoadedModel get(ModelLocation location, DeviceProvider device, int threads) {
+  /**
+   * The model, loaded if it is not yet. A failure to load is thrown to all who wait for it.
+   *
+   * @param cancelled asked while this caller waits; who stops waiting does not stop the loading
+   * @throws LongformException CANCELLED
+   */
+  public LoadedModel get(
+      ModelLocation location, DeviceProvider device, int threads, BooleanSupplier cancelled) {
     String path = location.path().toAbsolutePath().toString();
     // files that changed are another model; who reads with the old one goes on with it
     String revision = ModelRevision.current(location.path());
@@ -50,16 +64,45 @@ public final class LoadedModels implements AutoCloseable {
       }
     }
     if (first) {
-      load(key, location, device, future);
+      CompletableFuture<LoadedModel> loading = future;
+      // a thread of its own: interrupting a task would close the files that others wait for
+      Thread loader = new Thread(() -> load(key, location, device, loading), "longform-load");
+      loader.setDaemon(true);
+      loader.start();
     }
-    try {
-      return future.join();
-    } catch (CompletionException e) {
-      if (e.getCause() instanceof LongformException known) {
-        throw known;
+    return await(future, location, cancelled);
+  }
+
+  private static LoadedModel await(
+      Future<LoadedModel> loading, ModelLocation location, BooleanSupplier cancelled) {
+    while (true) {
+      try {
+        return loading.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
+      } catch (TimeoutException e) {
+        if (cancelled.getAsBoolean()) {
+          throw cancelled(location, e);
+        }
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw cancelled(location, e);
+      } catch (ExecutionException e) {
+        if (e.getCause() instanceof RuntimeException known) {
+          throw known;
+        }
+        if (e.getCause() instanceof Error serious) {
+          throw serious;
+        }
+        throw new IllegalStateException(e.getCause());
       }
-      throw e;
     }
+  }
+
+  private static LongformException cancelled(ModelLocation location, Exception cause) {
+    return new LongformException(
+        ErrorClass.CANCELLED,
+        "Cannot wait for model '%s': the caller cancelled it. Read again if it is still wanted."
+            .formatted(location.name()),
+        cause);
   }
 
   private Kernels open(DeviceProvider device, OpenDevice as) {
@@ -76,7 +119,8 @@ public final class LoadedModels implements AutoCloseable {
     long started = System.nanoTime();
     try {
       LoadedModel model = LoadedModel.load(location, device.name(), open(device, key.device));
-      onLoad.run();
+      long nanos = System.nanoTime() - started;
+      onLoad.accept(nanos);
       LOG.info(
           "Loaded model '{}' revision {} on device '{}' ({}{} threads) in {} ms.",
           location.name(),
@@ -84,7 +128,7 @@ public final class LoadedModels implements AutoCloseable {
           model.device(),
           device.detail().map(detail -> detail + "; ").orElse(""),
           key.device.threads,
-          (System.nanoTime() - started) / 1_000_000);
+          nanos / 1_000_000);
       future.complete(model);
     } catch (Throwable e) {
       // a failed load is not remembered: the next task may find the files complete

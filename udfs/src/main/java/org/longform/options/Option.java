@@ -1,5 +1,6 @@
 package org.longform.options;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -77,6 +78,10 @@ public final class Option<T> {
 
   public static Builder<Long> bytes(String name) {
     return new Builder<>(name, OptionType.BYTES);
+  }
+
+  public static Builder<Duration> duration(String name) {
+    return new Builder<>(name, OptionType.DURATION);
   }
 
   public static Builder<String> text(String name) {

@@ -2,6 +2,8 @@ package org.longform.options;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -45,6 +47,14 @@ public record OptionType<T>(
           OptionType::formatBytes,
           Arity.ONCE);
 
+  /** A time with its unit, as Spark's own settings have it. */
+  static final OptionType<Duration> DURATION =
+      new OptionType<>(
+          "a duration such as 90s, 5m or 2h",
+          OptionType::parseDuration,
+          OptionType::formatDuration,
+          Arity.ONCE);
+
   static final OptionType<String> TEXT = scalar("a text", Function.identity());
 
   static final OptionType<List<String>> TEXTS =
@@ -81,6 +91,8 @@ public record OptionType<T>(
   private static final String UNLIMITED = "unlimited";
   private static final String UNITS = "kmgt";
   private static final Pattern SIZE = Pattern.compile("(\\d+)\\s*(?:([kmgt])i?)?b?");
+  // so few digits that no unit exceeds what a Duration holds
+  private static final Pattern TIME = Pattern.compile("(\\d{1,8})\\s*(ms|s|m|min|h|d)");
 
   private static long parseBytes(String text) {
     String size = text.strip().toLowerCase(Locale.ROOT);
@@ -105,6 +117,35 @@ public record OptionType<T>(
     }
     int power = bytes == 0 ? 0 : Math.min(UNITS.length(), Long.numberOfTrailingZeros(bytes) / 10);
     return (bytes >> (10 * power)) + (power == 0 ? "" : UNITS.substring(power - 1, power));
+  }
+
+  private static Duration parseDuration(String text) {
+    Matcher matcher = TIME.matcher(text.strip().toLowerCase(Locale.ROOT));
+    if (!matcher.matches()) {
+      throw new IllegalArgumentException();
+    }
+    ChronoUnit unit =
+        switch (matcher.group(2)) {
+          case "ms" -> ChronoUnit.MILLIS;
+          case "s" -> ChronoUnit.SECONDS;
+          case "m", "min" -> ChronoUnit.MINUTES;
+          case "h" -> ChronoUnit.HOURS;
+          default -> ChronoUnit.DAYS;
+        };
+    return Duration.of(Long.parseLong(matcher.group(1)), unit);
+  }
+
+  private static String formatDuration(Duration time) {
+    if (time.toMillisPart() != 0) {
+      return time.toMillis() + "ms";
+    }
+    if (time.toSecondsPart() != 0 || time.isZero()) {
+      return time.toSeconds() + "s";
+    }
+    if (time.toMinutesPart() != 0) {
+      return time.toMinutes() + "m";
+    }
+    return time.toHoursPart() != 0 ? time.toHours() + "h" : time.toDays() + "d";
   }
 
   private static boolean parseBoolean(String text) {

@@ -23,6 +23,8 @@ final class Answering implements AutoCloseable {
   private Draft draft;
   private SessionStats stats;
   private int questionTokens;
+  // that were told
+  private long attendedTokens;
   private long endedNanos;
   private Throwable failure;
 
@@ -48,9 +50,8 @@ final class Answering implements AutoCloseable {
       fork = session.fork();
       long begin = System.nanoTime();
       fork.ask(suffix);
-      reading.listener().prefilled(System.nanoTime() - begin);
-      reading.listener().tokensRead(suffix.length);
-      reading.counters().tokensRead(suffix.length);
+      reading.prefilled(suffix.length, System.nanoTime() - begin);
+      attendedTokens = reading.track(fork.stats(), 0);
       if (question.ask().options().get(OutputOptions.EVIDENCE_COUNT) > 0) {
         fork.watch(evidence);
       }
@@ -70,6 +71,7 @@ final class Answering implements AutoCloseable {
     evidence.endStep(); // the token before this one was read by now
     reading.listener().tokensGenerated(1);
     reading.counters().tokensGenerated(1);
+    reading.decoded();
     endedNanos = System.nanoTime();
   }
 
@@ -107,6 +109,7 @@ final class Answering implements AutoCloseable {
   public void close() {
     if (fork != null) {
       stats = fork.stats();
+      reading.track(stats, attendedTokens);
       fork.close();
       fork = null;
     }

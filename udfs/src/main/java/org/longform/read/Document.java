@@ -7,5 +7,11 @@ package org.longform.read;
  * @param rowKey what tells this row from others, so that sampling is repeatable wherever it runs
  * @param listener progress and cancellation
  * @param checkpoint where the reading leaves how far it is
+ * @param clock of the row
  */
-record Document(String text, String rowKey, ReadListener listener, CheckpointPlace checkpoint) {}
+record Document(
+    String text,
+    String rowKey,
+    ReadListener listener,
+    CheckpointPlace checkpoint,
+    RowClock clock) {}

@@ -11,16 +11,38 @@ public final class ReadCounters {
   private final LongAdder tokensRead = new LongAdder();
   private final LongAdder tokensGenerated = new LongAdder();
   private final LongAdder tokensAttended = new LongAdder();
+  private final LongAdder answersReused = new LongAdder();
+  private final LongAdder prefillNanos = new LongAdder();
+  private final LongAdder decodeNanos = new LongAdder();
   private final AtomicLong kvBytes = new AtomicLong();
   private final LongAccumulator peakKvBytes = new LongAccumulator(Math::max, 0);
   private final AtomicLong kvDiskBytes = new AtomicLong();
   private final LongAccumulator peakKvDiskBytes = new LongAccumulator(Math::max, 0);
 
-  public void documentRead(long attended, long peakBytes, long peakDiskBytes) {
+  public void documentRead() {
     documents.increment();
-    tokensAttended.add(attended);
-    peakKvBytes.accumulate(peakBytes);
-    peakKvDiskBytes.accumulate(peakDiskBytes);
+  }
+
+  /** One document holds so much now. */
+  public void kvHeld(long inMemory, long onDisk) {
+    peakKvBytes.accumulate(inMemory);
+    peakKvDiskBytes.accumulate(onDisk);
+  }
+
+  public void tokensAttended(long tokens) {
+    tokensAttended.add(tokens);
+  }
+
+  public void answersReused(long answers) {
+    answersReused.add(answers);
+  }
+
+  public void prefilled(long nanos) {
+    prefillNanos.add(nanos);
+  }
+
+  public void decoded(long nanos) {
+    decodeNanos.add(nanos);
   }
 
   public void rowFailed() {
@@ -62,6 +84,21 @@ public final class ReadCounters {
 
   public long tokensAttended() {
     return tokensAttended.sum();
+  }
+
+  /** Answers that were known already. */
+  public long answersReused() {
+    return answersReused.sum();
+  }
+
+  /** Time that went into reading documents and questions. */
+  public long prefillNanos() {
+    return prefillNanos.sum();
+  }
+
+  /** Time that went into writing answers. */
+  public long decodeNanos() {
+    return decodeNanos.sum();
   }
 
   /** Bytes of keys and values in memory right now. */

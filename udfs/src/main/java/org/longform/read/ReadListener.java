@@ -19,13 +19,22 @@ public interface ReadListener {
   /** So much more time went into writing answers. */
   default void decoded(long nanos) {}
 
-  /** A document was read to its end and asked; with what it attended to and held at most. */
-  default void documentRead(long attendedTokens, long peakKvBytes) {}
+  /** So many more cached tokens were attended to. */
+  default void tokensAttended(long tokens) {}
+
+  /** The document holds so many bytes of keys and values in memory now. */
+  default void kvHeld(long bytes) {}
+
+  /** A document was read to its end and asked. */
+  default void documentRead() {}
 
   /** An answer carries an error. */
   default void answerFailed() {}
 
-  /** Asked between blocks and tokens; true ends the reading with an error of class CANCELLED. */
+  /**
+   * Asked between layers, blocks and tokens; true ends the reading with an error of class
+   * CANCELLED.
+   */
   default boolean cancelled() {
     return false;
   }

@@ -1,11 +1,13 @@
 package org.longform.read;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicLong;
 import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
@@ -23,6 +25,7 @@ import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
 import org.longform.options.PromptOptions;
+import org.longform.options.RuntimeOptions;
 import org.longform.prompt.Prompt;
 import org.longform.prompt.Task;
 import org.longform.tokenizer.TokenChunk;
@@ -40,6 +43,7 @@ final class Reading implements AutoCloseable {
   private final int[] prefix;
   private final DocumentTokens document;
   private final Checkpoints checkpoints;
+  private final Optional<Duration> rowTimeout;
   private final Surprise surprise = new Surprise();
   // which tokens the prompt has, for the repetition penalty
   private final BitSet present = new BitSet();
@@ -48,9 +52,10 @@ final class Reading implements AutoCloseable {
   private long taken;
   private long kvBytesReported;
   private long kvDiskBytesReported;
-  private long attended;
-  private long peakKvBytes;
-  private long peakKvDiskBytes;
+  private long attendedInDocument;
+  private long attendedInAnswers;
+  // until when the time of writing was told
+  private final AtomicLong writingSince = new AtomicLong();
 
   /**
    * @param first what is asked first; its task and options decide how the document is read
@@ -62,11 +67,12 @@ final class Reading implements AutoCloseable {
     this.scoring = first.task() == Task.PERPLEXITY;
     this.kvMemory = kvMemory;
     this.counters = counters;
+    this.rowTimeout = options.find(RuntimeOptions.ROW_TIMEOUT);
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens(prefix.length);
     ContextStrategy strategy = strategy(model, options);
     SessionOptions sessionOptions =
-        new SessionOptions(() -> listener().cancelled())
+        new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
             .withKvMemory(kvMemory);
     this.checkpoints = checkpoints(first, strategy);
@@ -97,6 +103,20 @@ final class Reading implements AutoCloseable {
   private void goOnFrom(Checkpoint checkpoint) {
     taken = checkpoint.documentTokens();
     surprise.goOnFrom(checkpoint.surpriseSum(), checkpoint.scoredTokens());
+  }
+
+  /** Asked before every layer: here a row over its time ends, too. */
+  private boolean cancelled() {
+    if (listener().cancelled()) {
+      return true;
+    }
+    if (rowTimeout.isPresent() && source.clock().exceeds(rowTimeout.get())) {
+      throw new LongformException(
+          ErrorClass.ROW_TIMEOUT,
+          "Cannot go on reading after %d tokens: the row took longer than row_timeout (%s). Raise it, leave it out, or choose a context that reads faster."
+              .formatted(session.length(), options.textOf(RuntimeOptions.ROW_TIMEOUT)));
+    }
+    return false;
   }
 
   /** Whether the document is read otherwise for a longer question. */
@@ -142,7 +162,7 @@ final class Reading implements AutoCloseable {
     if (scoring) {
       session.flush();
     }
-    track(session.stats());
+    trackDocument();
   }
 
   // only a forged checkpoint can have more than its document
@@ -162,14 +182,42 @@ final class Reading implements AutoCloseable {
       int count = Math.min(piece, end - from);
       long started = System.nanoTime();
       session.feed(ids, from, count);
-      listener().prefilled(System.nanoTime() - started);
-      listener().tokensRead(count);
-      counters.tokensRead(count);
+      prefilled(count, System.nanoTime() - started);
       taken += count;
-      SessionStats now = session.stats();
-      reportKvBytes(now.kvBytes(), now.kvDiskBytes());
+      trackDocument();
       checkpoints.reached(taken, surprise, session);
     }
+  }
+
+  void prefilled(int tokens, long nanos) {
+    listener().prefilled(nanos);
+    counters.prefilled(nanos);
+    listener().tokensRead(tokens);
+    counters.tokensRead(tokens);
+  }
+
+  private void trackDocument() {
+    SessionStats now = session.stats();
+    reportKvBytes(now.kvBytes(), now.kvDiskBytes());
+    attendedInDocument = track(now, attendedInDocument);
+  }
+
+  /** Tells what a session did since it had attended to so many tokens; how many they are now. */
+  long track(SessionStats now, long attendedBefore) {
+    long more = now.attendedTokens() - attendedBefore;
+    listener().tokensAttended(more);
+    counters.tokensAttended(more);
+    listener().kvHeld(now.peakKvBytes());
+    counters.kvHeld(now.peakKvBytes(), now.peakKvDiskBytes());
+    return now.attendedTokens();
+  }
+
+  /** Tells of the time since answers were begun, or since the last such call. */
+  void decoded() {
+    long now = System.nanoTime();
+    long nanos = now - writingSince.getAndSet(now);
+    listener().decoded(nanos);
+    counters.decoded(nanos);
   }
 
   private static void note(BitSet tokens, int[] ids, int from, int count) {
@@ -226,12 +274,13 @@ final class Reading implements AutoCloseable {
         all.add(answering);
         answering.read(session, generator);
       }
-      long asked = System.nanoTime();
+      writingSince.set(System.nanoTime());
       generator.write(all.stream().flatMap(answering -> answering.draft().stream()).toList());
-      listener().decoded(System.nanoTime() - asked);
+      decoded();
       long held = session.stats().kvBytes();
       long more = all.stream().mapToLong(each -> Math.max(0, each.peakKvBytes() - held)).sum();
-      peakKvBytes = Math.max(peakKvBytes, held + more);
+      listener().kvHeld(held + more);
+      counters.kvHeld(held + more, 0);
     } finally {
       all.forEach(Answering::close);
     }
@@ -253,7 +302,7 @@ final class Reading implements AutoCloseable {
       EvidenceCollector evidence,
       SessionStats stats,
       long latencyNanos) {
-    track(stats);
+    attendedInAnswers += stats.attendedTokens();
     return answered(
         question.header(),
         question.text(),
@@ -280,7 +329,7 @@ final class Reading implements AutoCloseable {
         reason.text(),
         (long) prefix.length + document.count() + questionTokens,
         outputTokens,
-        attended,
+        attendedInDocument + attendedInAnswers,
         truncated,
         header.method(),
         header.model(),
@@ -288,18 +337,6 @@ final class Reading implements AutoCloseable {
         header.seed(question),
         latencyNanos / 1_000_000,
         evidence);
-  }
-
-  long attendedTokens() {
-    return attended;
-  }
-
-  long peakKvBytes() {
-    return peakKvBytes;
-  }
-
-  long peakKvDiskBytes() {
-    return peakKvDiskBytes;
   }
 
   LoadedModel model() {
@@ -329,12 +366,6 @@ final class Reading implements AutoCloseable {
     Set<Integer> ends = new HashSet<>(model.tokenizer().eosIds());
     ends.addAll(model.generationConfig().eosIds());
     return ends;
-  }
-
-  private void track(SessionStats read) {
-    attended += read.attendedTokens();
-    peakKvBytes = Math.max(peakKvBytes, read.peakKvBytes());
-    peakKvDiskBytes = Math.max(peakKvDiskBytes, read.peakKvDiskBytes());
   }
 
   private void reportKvBytes(long inMemory, long onDisk) {

@@ -2,6 +2,8 @@ package org.longform.read;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.error.ErrorClass;
@@ -16,17 +18,20 @@ import org.longform.prompt.Task;
  */
 public final class SequentialReader implements DocumentReader {
   private final Options callOptions;
-  private final Supplier<LoadedModel> model;
+  private final Function<BooleanSupplier, LoadedModel> model;
   private final KvMemory kvMemory;
   private final ReadCounters counters;
 
   /**
    * @param options what was set by the call and the conf; the model's own defaults come under them
-   * @param model loads the model when first asked
+   * @param model loads the model when first asked, unless the caller cancels that
    * @param kvMemory for keys and values, shared with other readers
    */
   public SequentialReader(
-      Options options, Supplier<LoadedModel> model, KvMemory kvMemory, ReadCounters counters) {
+      Options options,
+      Function<BooleanSupplier, LoadedModel> model,
+      KvMemory kvMemory,
+      ReadCounters counters) {
     this.callOptions = options;
     this.model = model;
     this.kvMemory = kvMemory;
@@ -37,7 +42,12 @@ public final class SequentialReader implements DocumentReader {
   public List<Answer> read(ReadRequest request) {
     Ask ask = new Ask(request.task(), request.questions(), callOptions);
     Document document =
-        new Document(request.text(), request.rowKey(), request.listener(), request.checkpoint());
+        new Document(
+            request.text(),
+            request.rowKey(),
+            request.listener(),
+            request.checkpoint(),
+            new RowClock());
     return read(document, List.of(ask)).get(0);
   }
 
@@ -45,11 +55,12 @@ public final class SequentialReader implements DocumentReader {
    * Several things asked of one document.
    *
    * @param asks all of one {@link ReadingKey}, that of this reader's options
+   * @param clock of the row, which may have several readings
    * @return for each the answers to its questions; failures are data
    */
   public List<List<Answer>> read(
-      String text, String rowKey, List<Ask> asks, ReadListener listener) {
-    return read(new Document(text, rowKey, listener, CheckpointPlace.NONE), asks);
+      String text, String rowKey, List<Ask> asks, ReadListener listener, RowClock clock) {
+    return read(new Document(text, rowKey, listener, CheckpointPlace.NONE, clock), asks);
   }
 
   private List<List<Answer>> read(Document document, List<Ask> asks) {
@@ -59,8 +70,10 @@ public final class SequentialReader implements DocumentReader {
     List<AnswerHeader> headers = new ArrayList<>();
     asks.forEach(ask -> headers.add(AnswerHeader.unknown(ask.options())));
     try {
-      LoadedModel loaded = model.get();
-      document.listener().modelReady(System.nanoTime() - started);
+      LoadedModel loaded = model.apply(document.listener()::cancelled);
+      long waited = System.nanoTime() - started;
+      document.listener().modelReady(waited);
+      document.clock().exclude(waited);
       List<Ask> complete = new ArrayList<>();
       for (Ask ask : asks) {
         Options options = loaded.generationConfig().defaults().and(ask.options());
@@ -110,15 +123,14 @@ public final class SequentialReader implements DocumentReader {
         answerTogether(reading, together, started);
         from += together.size();
       }
-      counters.documentRead(
-          reading.attendedTokens(), reading.peakKvBytes(), reading.peakKvDiskBytes());
-      document.listener().documentRead(reading.attendedTokens(), reading.peakKvBytes());
+      counters.documentRead();
+      document.listener().documentRead();
     }
   }
 
   @Override
   public long countTokens(String text) {
-    return model.get().tokenizer().count(text);
+    return model.apply(() -> false).tokenizer().count(text);
   }
 
   /** A question that fails does not take the others with it. */
@@ -146,11 +158,24 @@ public final class SequentialReader implements DocumentReader {
     try {
       given = answer.get();
     } catch (LongformException e) {
-      counters.rowFailed();
-      reading.listener().answerFailed();
-      given = question.header().failed(question.text(), AnswerError.of(e), started);
+      AnswerError error = AnswerError.of(e);
+      given = failed(question.header(), question.text(), error, reading.listener(), started);
     }
     question.answers().add(given);
+  }
+
+  private Answer failed(
+      AnswerHeader header,
+      String question,
+      AnswerError error,
+      ReadListener listener,
+      long started) {
+    // what was cancelled is asked again if it is still wanted
+    if (error.errorClass() != ErrorClass.CANCELLED) {
+      counters.rowFailed();
+      listener.answerFailed();
+    }
+    return header.failed(question, error, started);
   }
 
   private void failRest(
@@ -164,9 +189,8 @@ public final class SequentialReader implements DocumentReader {
       List<String> questions = asks.get(i).questions();
       List<Answer> answers = all.get(i);
       while (answers.size() < questions.size()) {
-        counters.rowFailed();
-        document.listener().answerFailed();
-        answers.add(headers.get(i).failed(questions.get(answers.size()), error, started));
+        String question = questions.get(answers.size());
+        answers.add(failed(headers.get(i), question, error, document.listener(), started));
       }
     }
   }

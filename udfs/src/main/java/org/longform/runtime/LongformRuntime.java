@@ -5,13 +5,14 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
-import org.longform.kernels.context.ContextFactory;
+import java.util.function.BooleanSupplier;
 import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ModelLimits;
-import org.longform.kernels.context.Promise;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.error.ErrorClass;
@@ -34,6 +35,7 @@ import org.longform.read.DocumentReader;
 import org.longform.read.ReadCounters;
 import org.longform.read.ReadListener;
 import org.longform.read.ReadingKey;
+import org.longform.read.RowClock;
 import org.longform.read.SequentialReader;
 
 /**
@@ -44,7 +46,8 @@ public final class LongformRuntime {
   private static final int READERS = 256;
   private static final LongAdder MODEL_LOADS = new LongAdder();
   private static final ReadCounters COUNTERS = new ReadCounters();
-  private static final LoadedModels MODELS = new LoadedModels(MODEL_LOADS::increment);
+  private static final LongAdder MODEL_LOAD_NANOS = new LongAdder();
+  private static final LoadedModels MODELS = new LoadedModels(LongformRuntime::modelLoaded);
   // rows may bring options of their own, so the number of readers is bounded
   private static final Map<Options, SequentialReader> READERS_BY_OPTIONS =
       new LinkedHashMap<>(16, 0.75f, true) {
@@ -110,11 +113,13 @@ public final class LongformRuntime {
       groups.computeIfAbsent(ReadingKey.of(whole), key -> new ArrayList<>()).add(complete.size());
       complete.add(whole);
     }
+    RowClock clock = new RowClock();
     List<List<Answer>> answers = new ArrayList<>(Collections.nCopies(asks.size(), null));
     for (List<Integer> group : groups.values()) {
       List<Ask> members = group.stream().map(complete::get).toList();
       List<List<Answer>> given =
-          sequentialReader(members.get(0).options()).read(text, RowKey.of(text), members, listener);
+          sequentialReader(members.get(0).options())
+              .read(text, RowKey.of(text), members, listener, clock);
       for (int i = 0; i < group.size(); i++) {
         answers.set(group.get(i), given.get(i));
       }
@@ -126,16 +131,25 @@ public final class LongformRuntime {
     synchronized (READERS_BY_OPTIONS) {
       return READERS_BY_OPTIONS.computeIfAbsent(
           all,
-          each -> new SequentialReader(each, () -> model(each), KV_MEMORIES.of(each), COUNTERS));
+          each ->
+              new SequentialReader(
+                  each, cancelled -> model(each, cancelled), KV_MEMORIES.of(each), COUNTERS));
     }
   }
 
   /** The model these options name, loaded if it is not yet. */
   public static LoadedModel model(Options options) {
+    return model(options, () -> false);
+  }
+
+  private static LoadedModel model(Options options, BooleanSupplier cancelled) {
     Options all = processOptions.and(options);
     DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
     return MODELS.get(
-        ModelLocation.resolve(all.get(ModelOptions.MODEL)), device, threads(all, device));
+        ModelLocation.resolve(all.get(ModelOptions.MODEL)),
+        device,
+        threads(all, device),
+        cancelled);
   }
 
   /**
@@ -182,7 +196,14 @@ public final class LongformRuntime {
         .keySet()
         .removeAll(
             Set.of(
-                "device", "threads", "kv_memory", "kv_directory", "fail_on_error", "sql_prefix"));
+                "device",
+                "threads",
+                "kv_memory",
+                "kv_directory",
+                "fail_on_error",
+                "row_timeout",
+                "progress_interval",
+                "sql_prefix"));
     RecoveryOptions.all().stream().map(Option::sqlKey).forEach(relevant::remove);
     ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
     relevant.put("context", all.get(ContextOptions.CONTEXT));
@@ -225,20 +246,34 @@ public final class LongformRuntime {
     try {
       ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
       DecoderSpec spec = StoredModel.spec(location.path());
-      ContextFactory context = ContextStrategies.byName(all.get(ContextOptions.CONTEXT));
+      String context = all.get(ContextOptions.CONTEXT);
+      Map<String, String> parameters = ContextOptions.parametersOf(all);
+      ContextStrategy strategy =
+          ContextStrategies.create(
+              context, parameters, new ModelLimits(spec.trainedWindow(), spec.layers()));
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
-      boolean bounded = context.promises().contains(Promise.BOUNDED_MEMORY);
-      return "context %s, model %s, device %s, KV %,d bytes a token%s%s"
+      long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
+      return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s"
           .formatted(
-              context.name(),
+              context,
+              parameters.isEmpty() ? "" : parameters,
               location.name(),
               device.name(),
-              spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken(),
-              bounded ? " of a bounded number" : "",
+              bytes,
+              kvNeed(strategy, bytes),
               refusals(device));
     } catch (LongformException e) {
       return "fails: " + e.getMessage();
     }
+  }
+
+  /** Keys and values of one document. */
+  private static String kvNeed(ContextStrategy strategy, long bytesPerToken) {
+    OptionalLong most = strategy.mostTokensHeld();
+    return most.isPresent()
+        ? "at most %,d tokens (%,d bytes) of a document"
+            .formatted(most.getAsLong(), most.getAsLong() * bytesPerToken)
+        : "grows with the document";
   }
 
   /** Why none of the devices before the chosen one was taken. */
@@ -255,8 +290,18 @@ public final class LongformRuntime {
     return text.toString();
   }
 
+  private static void modelLoaded(long nanos) {
+    MODEL_LOADS.increment();
+    MODEL_LOAD_NANOS.add(nanos);
+  }
+
+  /** So many answers were known already, so that nothing was read for them. */
+  public static void answersReused(int answers) {
+    COUNTERS.answersReused(answers);
+  }
+
   public static RuntimeStats stats() {
-    return RuntimeStats.of(MODEL_LOADS.sum(), COUNTERS);
+    return RuntimeStats.of(MODEL_LOADS.sum(), MODEL_LOAD_NANOS.sum(), COUNTERS);
   }
 
   /** Frees all models. Documents being read end first; later calls load again. */

@@ -6,11 +6,15 @@ import org.longform.read.ReadCounters;
  * What this process did since it started.
  *
  * @param modelLoads models loaded, each counted once however many tasks use it
+ * @param modelLoadNanos time that took
  * @param documents documents read to the end, failed ones included
  * @param failedRows answers that carry an error
+ * @param answersReused answers that were known already, so that nothing was read for them
  * @param tokensRead tokens of documents and questions
  * @param tokensGenerated tokens written
  * @param tokensAttended cached tokens attended to, summed over blocks
+ * @param prefillNanos time that went into reading documents and questions, summed over tasks
+ * @param decodeNanos time that went into writing answers, summed over tasks
  * @param kvBytes bytes of keys and values in memory right now
  * @param peakKvBytes the most bytes of keys and values one document had in memory
  * @param kvDiskBytes bytes of keys and values on disk right now
@@ -18,24 +22,32 @@ import org.longform.read.ReadCounters;
  */
 public record RuntimeStats(
     long modelLoads,
+    long modelLoadNanos,
     long documents,
     long failedRows,
+    long answersReused,
     long tokensRead,
     long tokensGenerated,
     long tokensAttended,
+    long prefillNanos,
+    long decodeNanos,
     long kvBytes,
     long peakKvBytes,
     long kvDiskBytes,
     long peakKvDiskBytes) {
 
-  static RuntimeStats of(long modelLoads, ReadCounters counters) {
+  static RuntimeStats of(long modelLoads, long modelLoadNanos, ReadCounters counters) {
     return new RuntimeStats(
         modelLoads,
+        modelLoadNanos,
         counters.documents(),
         counters.failedRows(),
+        counters.answersReused(),
         counters.tokensRead(),
         counters.tokensGenerated(),
         counters.tokensAttended(),
+        counters.prefillNanos(),
+        counters.decodeNanos(),
         counters.kvBytes(),
         counters.peakKvBytes(),
         counters.kvDiskBytes(),

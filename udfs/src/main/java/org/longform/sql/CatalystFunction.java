@@ -8,6 +8,7 @@ import java.util.Objects;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.util.MapData;
 import org.apache.spark.sql.connector.catalog.functions.ScalarFunction;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
@@ -133,15 +134,26 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
     for (int i = 0; i < arguments.length; i++) {
       values.add(javaValue(toJava.get(i).apply(input.get(i, arguments[i]))));
     }
-    Options options = sessionOptions;
-    if (withOptions && !input.isNullAt(arguments.length)) {
-      options =
-          options.and(
-              Options.ofCall(
-                  JavaValues.stringMap(
-                      toJava.get(arguments.length).apply(input.getMap(arguments.length)))));
-    }
+    Options options =
+        withOptions && !input.isNullAt(arguments.length)
+            ? options(input.getMap(arguments.length))
+            : sessionOptions;
     return new PreparedCall(SqlFunctions.byWord(word), form, values, options);
+  }
+
+  /** Whether the last argument is a map of options. */
+  boolean withOptions() {
+    return withOptions;
+  }
+
+  /** The options the session gives and on top those of a call's own map, null for none. */
+  Options options(MapData given) {
+    if (given == null) {
+      return sessionOptions;
+    }
+    makeConverters();
+    return sessionOptions.and(
+        Options.ofCall(JavaValues.stringMap(toJava.get(arguments.length).apply(given))));
   }
 
   private static Object javaValue(Object value) {

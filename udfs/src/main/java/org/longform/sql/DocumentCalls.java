@@ -4,7 +4,6 @@ import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.sql.catalyst.InternalRow;
-import org.longform.runtime.LongformRuntime;
 
 /**
  * The calls that an operator evaluates together for each row, so that those of one document share a
@@ -44,10 +43,10 @@ public final class DocumentCalls implements Serializable {
   }
 
   /** One line for EXPLAIN on how the calls will run. */
-  public String describe() {
+  public static String describe(List<FunctionExpression> calls) {
     List<String> each = new ArrayList<>();
-    for (CatalystFunction function : functions) {
-      String how = LongformRuntime.explain(function.sessionOptions());
+    for (FunctionExpression call : calls) {
+      String how = call.howRead();
       if (!each.contains(how)) {
         each.add(how);
       }

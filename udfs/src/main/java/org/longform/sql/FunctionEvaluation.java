@@ -92,7 +92,7 @@ final class FunctionEvaluation {
     for (int i = 0; i < missing.size(); i++) {
       Asking asking = missing.get(i);
       for (Answer answer : given.get(i)) {
-        answer.failure().ifPresent(listener::killIfCancelled);
+        answer.failure().ifPresent(error -> listener.killIfCancelled());
       }
       MEMO.keep(asking.options, asking.asked.task(), rowKey, asking.questions(), given.get(i));
       answers.put(asking.slot, given.get(i));

@@ -26,6 +26,8 @@ public final class SqlFunctions {
           new PerplexityFunction(),
           new CountTokensFunction());
 
+  private static final String STAGE_PREFIX = "longform_stage_";
+
   private SqlFunctions() {}
 
   static SqlFunction byWord(String word) {
@@ -77,21 +79,39 @@ public final class SqlFunctions {
                 builder(function, form, prefix)));
   }
 
+  /**
+   * Makes sure that a session knows the detail form of a function by a name that no user gives, for
+   * stages that must work whatever the session's extensions are.
+   *
+   * @return the name
+   */
+  public static String forStages(SparkSession session, String word) {
+    SqlFunction function = byWord(word);
+    String name = FunctionForm.DETAIL.name(STAGE_PREFIX, function);
+    if (!session.sessionState().functionRegistry().functionExists(new FunctionIdentifier(name))) {
+      registerOne(session, function, FunctionForm.DETAIL, STAGE_PREFIX);
+    }
+    return name;
+  }
+
   /** Registers the functions in one session that was made without the extension. */
-  @SuppressWarnings({"unchecked", "rawtypes"}) // as for injectOne
   public static void register(SparkSession session, String prefix) {
     for (SqlFunction function : ALL) {
-      for (FunctionForm form : forms(function)) {
-        String name = form.name(prefix, function);
-        session
-            .sessionState()
-            .functionRegistry()
-            .registerFunction(
-                new FunctionIdentifier(name),
-                info(function, form, name),
-                (Function1) builder(function, form, prefix));
-      }
+      forms(function).forEach(form -> registerOne(session, function, form, prefix));
     }
+  }
+
+  @SuppressWarnings({"unchecked", "rawtypes"}) // as for injectOne
+  private static void registerOne(
+      SparkSession session, SqlFunction function, FunctionForm form, String prefix) {
+    String name = form.name(prefix, function);
+    session
+        .sessionState()
+        .functionRegistry()
+        .registerFunction(
+            new FunctionIdentifier(name),
+            info(function, form, name),
+            (Function1) builder(function, form, prefix));
   }
 
   private static Function1<scala.collection.Seq<Expression>, Expression> builder(

@@ -2,9 +2,8 @@ package org.longform.sql;
 
 import org.apache.spark.TaskContext;
 import org.apache.spark.TaskKilledException;
-import org.longform.kernels.error.ErrorClass;
-import org.longform.read.AnswerError;
 import org.longform.read.ReadListener;
+import org.longform.runtime.LongformRuntime;
 
 /** Ends the reading when Spark kills the task. */
 public class TaskListener implements ReadListener {
@@ -23,13 +22,16 @@ public class TaskListener implements ReadListener {
   }
 
   /** So many answers were known already. */
-  public void answersReused(int count) {}
+  public void answersReused(int count) {
+    LongformRuntime.answersReused(count);
+  }
 
   /**
-   * Ends a task that Spark killed: rows whose reading was cut off must not be kept as failed ones.
+   * Ends a task that Spark killed: a row whose reading was cut off must not be kept as a failed
+   * one. Its error may be of any class, since an interrupted thread fails in more than one way.
    */
-  public void killIfCancelled(AnswerError error) {
-    if (error.errorClass() == ErrorClass.CANCELLED && cancelled()) {
+  public void killIfCancelled() {
+    if (cancelled()) {
       throw new TaskKilledException("the task was killed while a document was read");
     }
   }

@@ -157,6 +157,31 @@ class OptionsSuite extends AnyFunSuite {
       )
   }
 
+  test("a duration has a unit") {
+    import java.time.Duration
+    import RuntimeOptions.ROW_TIMEOUT
+    val times = Seq(
+      "250ms" -> Duration.ofMillis(250),
+      "90s" -> Duration.ofSeconds(90),
+      " 5 M " -> Duration.ofMinutes(5),
+      "5min" -> Duration.ofMinutes(5),
+      "2h" -> Duration.ofHours(2),
+      "99999999d" -> Duration.ofDays(99999999)
+    )
+    for ((text, time) <- times) {
+      val options = call("row_timeout" -> text)
+      assert(options.get(ROW_TIMEOUT) == time, text)
+      assert(Options.ofCall(options.toMap) == options)
+    }
+    assert(call("row_timeout" -> "120s").toMap.get("row_timeout") == "2m")
+    for (wrong <- Seq("", "90", "1.5h", "-1s", "s", "999999999s", "2 hours"))
+      assert(
+        message(call("row_timeout" -> wrong)) ==
+          s"Cannot use option 'row_timeout': its value is not a duration such as 90s, 5m or 2h ('$wrong'). Give a duration such as 90s, 5m or 2h."
+      )
+    assert(message(call("row_timeout" -> "0s")).contains("it must not be zero (0s)"))
+  }
+
   test("caches are stored as llama.cpp's and vLLM's options say, and keys as values") {
     for (name <- Seq("kv_dtype", "cache_type_k", "cache_type_v", "kv_cache_dtype"))
       assert(CacheOptions.dtypeOf(call(name -> "Q8")) == org.longform.kernels.cache.KvDType.Q8)

@@ -145,6 +145,109 @@ class SequentialReaderSuite extends AnyFunSuite with BeforeAndAfterAll {
     assert(LongformRuntime.stats().kvBytes() == 0)
   }
 
+  test("a cancelled answer ends within one token") {
+    val written = new AtomicLong
+    val listener = new ReadListener {
+      override def tokensGenerated(tokens: Long): Unit = written.addAndGet(tokens)
+      override def cancelled(): Boolean = written.get >= 3
+    }
+    val answers = ask(reader(), needles(512, 1).head, listener)
+    assert(answers.forall(_.error().errorClass() == ErrorClass.CANCELLED))
+    assert(written.get == 3 && LongformRuntime.stats().kvBytes() == 0)
+  }
+
+  private def pausing(millis: Long)(when: => Boolean): ReadListener = new ReadListener {
+    private var paused = false
+    private def pause(): Unit = if (!paused && when) {
+      paused = true
+      Thread.sleep(millis)
+    }
+    override def tokensRead(tokens: Long): Unit = pause()
+    override def tokensGenerated(tokens: Long): Unit = pause()
+  }
+
+  test("a row over its time ends in the document, with an error of its own and its memory free") {
+    val failed = LongformRuntime.stats().failedRows()
+    val answers = ask(reader("row_timeout" -> "1s"), needles(2048, 1).head, pausing(1100)(true))
+    assert(answers.nonEmpty)
+    for (answer <- answers) {
+      assert(answer.value() == null && answer.finishReason() == "error")
+      assert(answer.error().errorClass() == ErrorClass.ROW_TIMEOUT)
+      assert(
+        answer
+          .error()
+          .message()
+          .matches(
+            "Cannot go on reading after \\d+ tokens: the row took longer than row_timeout \\(1s\\)\\. " +
+              "Raise it, leave it out, or choose a context that reads faster\\."
+          ),
+        answer.error().message()
+      )
+    }
+    assert(LongformRuntime.stats().kvBytes() == 0)
+    assert(LongformRuntime.stats().failedRows() == failed + answers.size)
+  }
+
+  test("answers given in time stay when a later question takes too long") {
+    val needle = needles(1024, 1).maxBy(_.questions().size())
+    assert(needle.questions().size() >= 2)
+    val whole = ask(reader(), needle)
+    val first = whole.head.outputTokens()
+    val start = LongformRuntime.stats().tokensGenerated()
+    val answers = ask(
+      reader("row_timeout" -> "4s"),
+      needle,
+      pausing(4100)(LongformRuntime.stats().tokensGenerated() > start + first)
+    )
+    assert(answers.head.value() == whole.head.value() && answers.head.error() == null)
+    assert(answers.tail.forall(_.error().errorClass() == ErrorClass.ROW_TIMEOUT))
+  }
+
+  test("all readings of a row share its time, waiting for the model does not count") {
+    def option(context: String) = org.longform.options.Options
+      .ofCall(Map("context" -> context, "row_timeout" -> "1s").asJava)
+    val asks = Seq("lm-infinite", "streaming").map(context =>
+      new Ask(Task.SUMMARIZE, List("").asJava, option(context))
+    )
+    val answers =
+      LongformRuntime.readTogether(needles(2048, 1).head.text(), asks.asJava, pausing(1100)(true))
+    assert(answers.asScala.map(_.get(0).error().errorClass()).toSet == Set(ErrorClass.ROW_TIMEOUT))
+    assert(answers.get(1).get(0).error().message().startsWith("Cannot go on reading after 0 tokens"))
+    val clock = new RowClock
+    clock.exclude(java.time.Duration.ofHours(1).toNanos)
+    Thread.sleep(5)
+    assert(!clock.exceeds(java.time.Duration.ZERO))
+    assert(new RowClock().exceeds(java.time.Duration.ofNanos(-1)))
+  }
+
+  test("who is interrupted while the model loads does not spoil it for others") {
+    LongformRuntime.shutdown()
+    Thread.currentThread().interrupt()
+    val text = "Results: a text that is read later."
+    def read() =
+      reader().read(new ReadRequest(text, Task.SUMMARIZE, List("").asJava, "k", ReadListener.NONE)).get(0)
+    val interrupted = read()
+    assert(Thread.interrupted(), "the interrupt must be kept for the caller")
+    assert(interrupted.error().errorClass() == ErrorClass.CANCELLED)
+    assert(interrupted.error().message().startsWith("Cannot wait for model 'longform-tiny'"))
+    assert(read().error() == null)
+  }
+
+  test("what is attended to and held is told while the document is read") {
+    val attended = new AtomicLong
+    val held = new AtomicLong
+    var early = (0L, 0L)
+    val listener = new ReadListener {
+      override def tokensAttended(tokens: Long): Unit = attended.addAndGet(tokens)
+      override def kvHeld(bytes: Long): Unit = held.accumulateAndGet(bytes, (a, b) => math.max(a, b))
+      override def tokensRead(tokens: Long): Unit =
+        if (early._1 == 0 && attended.get > 0) early = (attended.get, held.get)
+    }
+    val answers = ask(reader(), needles(2048, 1).head, listener)
+    assert(early._1 > 0 && early._1 < attended.get && early._2 > 0 && early._2 < held.get)
+    assert(answers.last.attendedTokens() == attended.get)
+  }
+
   test(
     "perplexity stays flat beyond the trained window under LM-Infinite and explodes under full attention"
   ) {

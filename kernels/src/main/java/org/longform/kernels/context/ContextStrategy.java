@@ -1,5 +1,6 @@
 package org.longform.kernels.context;
 
+import java.util.OptionalLong;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.cache.Rows;
 
@@ -46,6 +47,14 @@ public interface ContextStrategy {
    */
   default boolean resumable() {
     return false;
+  }
+
+  /**
+   * The most tokens that are ever cached, the block that is read included; empty where that grows
+   * with the document.
+   */
+  default OptionalLong mostTokensHeld() {
+    return OptionalLong.empty();
   }
 
   /** An instance for a second document with the same past. */

@@ -3,6 +3,7 @@ package org.longform.kernels.context;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalLong;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.Band;
 import org.longform.kernels.attention.KeyPositions;
@@ -165,5 +166,12 @@ final class LmInfinite implements ContextStrategy {
   @Override
   public boolean resumable() {
     return !settings.middle.used();
+  }
+
+  @Override
+  public OptionalLong mostTokensHeld() {
+    return settings.middle.used()
+        ? OptionalLong.empty()
+        : OptionalLong.of(settings.global + settings.local - 1 + settings.chunk);
   }
 }

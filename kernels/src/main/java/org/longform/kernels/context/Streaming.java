@@ -2,6 +2,7 @@ package org.longform.kernels.context;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.Band;
@@ -90,6 +91,11 @@ final class Streaming implements ContextStrategy {
   @Override
   public boolean resumable() {
     return true;
+  }
+
+  @Override
+  public OptionalLong mostTokensHeld() {
+    return OptionalLong.of(global + local - 1 + chunk);
   }
 
   private static final class Factory implements ContextFactory {

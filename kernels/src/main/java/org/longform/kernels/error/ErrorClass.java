@@ -14,5 +14,6 @@ public enum ErrorClass {
   OUT_OF_MEMORY,
   CANCELLED,
   CRASHED,
+  ROW_TIMEOUT,
   INTERNAL
 }

@@ -221,13 +221,17 @@ class ContextContractSuite extends AnyFunSuite {
         val cache = new KvCache(new KvShape(1, 1, 2))
         val pages = (window + 10 + 4 * 64) * cache.shape().bytesPerToken()
         try {
+          var most = 0L
           while (cache.length() < 3 * window) {
+            val (lengthBefore, heldBefore) = (cache.length(), cache.held().count(0))
             cache.reserve(strategy.nextChunk(cache.length(), -1))
             cache.commit()
             cache.retain(strategy.retain(cache.held(), cache.length()))
             assert(cache.held().count(0) <= window + 10)
+            most = math.max(most, cache.length() - lengthBefore + heldBefore)
             assert(cache.bytes() <= pages)
           }
+          assert(strategy.mostTokensHeld().getAsLong == most)
         } finally cache.close()
       }
   }

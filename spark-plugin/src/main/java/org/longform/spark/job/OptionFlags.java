@@ -18,10 +18,11 @@ import picocli.CommandLine.ParseResult;
 final class OptionFlags {
   private OptionFlags() {}
 
-  /** The options that a command line can set: all but those that concern SQL alone. */
+  /** The options that a command line can set: all but those that concern SQL or the log alone. */
   static List<Option<?>> all() {
     List<Option<?>> options = new ArrayList<>(AllOptions.ALL);
     options.remove(RuntimeOptions.SQL_PREFIX);
+    options.remove(RuntimeOptions.PROGRESS_INTERVAL);
     return options;
   }
 
@@ -60,6 +61,7 @@ final class OptionFlags {
     return switch (option.type().expected()) {
       case "a whole number" -> "<n>";
       case "a decimal number" -> "<x>";
+      case "a duration such as 90s, 5m or 2h" -> "<time>";
       default -> "<text>";
     };
   }

@@ -20,6 +20,8 @@ import org.longform.options.ModelOptions;
 import org.longform.options.Option;
 import org.longform.options.PromptOptions;
 import org.longform.spark.conf.OptionParams;
+import org.longform.spark.plan.PlanReading;
+import org.longform.sql.SqlFunctions;
 
 /**
  * A Spark ML stage that reads one document per row, of any length, and adds what the model wrote.
@@ -208,18 +210,15 @@ public final class LongDocumentTransformer extends Transformer implements Defaul
   @Override
   public Dataset<Row> transform(Dataset<?> dataset) {
     ReadPlan plan = plan(dataset.schema());
-    // One nondeterministic call per row: Spark then neither repeats it for each column taken from
-    // its struct nor moves it across a filter.
-    Column answer =
-        functions
-            .udf(plan.reader(), ReadRow.type(plan.task()))
-            .asNondeterministic()
-            .apply(plan.document(), plan.question());
+    PlanReading.ensure(dataset.sparkSession());
+    String function = SqlFunctions.forStages(dataset.sparkSession(), plan.function());
     String struct = uid + "__answer";
-    Dataset<Row> answered = dataset.withColumn(struct, answer);
+    Dataset<Row> answered =
+        dataset.withColumn(
+            struct, functions.call_function(function, plan.arguments().toArray(Column[]::new)));
     Map<String, Column> columns = new LinkedHashMap<>();
     for (ReadPlan.Added column : plan.added()) {
-      columns.put(column.name(), answered.col(struct).getField(column.field()));
+      columns.put(column.name(), column.of().apply(answered.col(struct)));
     }
     return answered.withColumns(columns).drop(struct);
   }

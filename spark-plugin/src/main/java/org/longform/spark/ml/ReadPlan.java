@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.functions;
 import org.apache.spark.sql.types.DataType;
@@ -13,7 +15,6 @@ import org.apache.spark.sql.types.StructType;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.Options;
-import org.longform.options.RuntimeOptions;
 import org.longform.prompt.Task;
 import org.longform.runtime.LongformRuntime;
 import org.longform.spark.task.StageTask;
@@ -23,23 +24,21 @@ import org.longform.sql.SessionConf;
 /**
  * What a stage will do to one table, checked.
  *
- * @param task what is done with each document
- * @param document text of the document, NULL for no reading
- * @param question what is asked of it
- * @param reader reads one row
+ * @param function the SQL function that does it, without prefix
+ * @param arguments of its detail form
  * @param added the columns to add, in order
  * @param outputSchema the table's schema with them
  */
 record ReadPlan(
-    Task task,
-    Column document,
-    Column question,
-    ReadRow reader,
-    List<Added> added,
-    StructType outputSchema) {
+    String function, List<Column> arguments, List<Added> added, StructType outputSchema) {
 
-  /** A column to add and the field of the answer that it shows. */
-  record Added(String name, String field, DataType type, String param) {}
+  /**
+   * A column to add.
+   *
+   * @param of what it shows of the answer's detail
+   * @param param the parameter that names it
+   */
+  record Added(String name, DataType type, String param, UnaryOperator<Column> of) {}
 
   /**
    * @throws LongformException with a sentence for the first thing that cannot work
@@ -47,14 +46,35 @@ record ReadPlan(
   static ReadPlan of(StageParams.Values values, Map<String, String> options, StructType schema) {
     Columns columns = new Columns(schema);
     Task task = task(values);
-    Column document = document(values, task, columns);
-    Column question = question(values, task, columns);
+    List<Column> arguments = new ArrayList<>(List.of(document(values, task, columns)));
+    if (task == Task.ASK) {
+      arguments.add(question(values, columns));
+    }
     List<Added> added = added(values, task);
     StructType outputSchema = outputSchema(added, columns);
-    Options all = LongformRuntime.portable(SessionConf.options().and(Options.ofCall(options)));
-    LongformRuntime.validate(all);
-    ReadRow reader = new ReadRow(task, all, onFailure(all));
-    return new ReadPlan(task, document, question, reader, added, outputSchema);
+    Options own = LongformRuntime.portable(Options.ofCall(options));
+    LongformRuntime.validate(SessionConf.options().and(own));
+    if (!own.toMap().isEmpty()) {
+      arguments.add(map(own.toMap()));
+    }
+    return new ReadPlan(function(task), arguments, added, outputSchema);
+  }
+
+  private static String function(Task task) {
+    return switch (task) {
+      case GENERATE -> "gen";
+      case SUMMARIZE -> "summarize";
+      case ASK -> "ask";
+      case PERPLEXITY -> "perplexity";
+    };
+  }
+
+  private static Column map(Map<String, String> texts) {
+    return functions.map(
+        texts.entrySet().stream()
+            .flatMap(entry -> Stream.of(entry.getKey(), entry.getValue()))
+            .map(functions::lit)
+            .toArray(Column[]::new));
   }
 
   private static Task task(StageParams.Values values) {
@@ -113,10 +133,7 @@ record ReadPlan(
     return template.fill(columns);
   }
 
-  private static Column question(StageParams.Values values, Task task, Columns columns) {
-    if (task != Task.ASK) {
-      return functions.lit("");
-    }
+  private static Column question(StageParams.Values values, Columns columns) {
     String source = values.question().orElseThrow();
     ColumnTemplate template = ColumnTemplate.parse("question", source);
     template.check(columns);
@@ -125,11 +142,19 @@ record ReadPlan(
 
   private static List<Added> added(StageParams.Values values, Task task) {
     List<Added> added = new ArrayList<>();
-    added.add(new Added(values.outputCol(), "value", ReadRow.valueType(task), "outputCol"));
-    added.add(new Added(values.errorCol(), "error", AnswerSchema.ERROR, "errorCol"));
+    DataType type = task == Task.PERPLEXITY ? DataTypes.DoubleType : DataTypes.StringType;
+    added.add(
+        new Added(
+            values.outputCol(), type, "outputCol", detail -> detail.getField("value").cast(type)));
+    added.add(
+        new Added(
+            values.errorCol(), AnswerSchema.ERROR, "errorCol", detail -> detail.getField("error")));
     values
         .detailCol()
-        .ifPresent(name -> added.add(new Added(name, "detail", AnswerSchema.DETAIL, "detailCol")));
+        .ifPresent(
+            name ->
+                added.add(
+                    new Added(name, AnswerSchema.DETAIL, "detailCol", UnaryOperator.identity())));
     return added;
   }
 
@@ -149,12 +174,6 @@ record ReadPlan(
       grown = new Columns(grown.schema().add(column.name(), column.type(), true));
     }
     return grown.schema();
-  }
-
-  private static ReadRow.OnFailure onFailure(Options options) {
-    return options.get(RuntimeOptions.FAIL_ON_ERROR)
-        ? ReadRow.OnFailure.FAIL_QUERY
-        : ReadRow.OnFailure.NULL_VALUE;
   }
 
   private static LongformException invalid(String sentence, Object... values) {

@@ -20,7 +20,7 @@ private[nlp] final class AnnotationReader(task: Task, question: String, options:
     val request = new ReadRequest(document.result, task, questions, key, listener)
     val answer = LongformRuntime.reader(options).read(request).get(0)
     Option(answer.error).foreach { error =>
-      listener.killIfCancelled(error)
+      listener.killIfCancelled()
       failIfWanted(error)
     }
     val text = Option(answer.value).getOrElse("")

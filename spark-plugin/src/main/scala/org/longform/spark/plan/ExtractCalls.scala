@@ -2,6 +2,7 @@ package org.longform.spark.plan
 
 import org.apache.spark.sql.catalyst.expressions._
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
+import org.apache.spark.sql.catalyst.plans.Inner
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
 import org.longform.sql.FunctionExpression
@@ -10,21 +11,23 @@ import scala.collection.mutable
 
 /** Takes calls that read documents out of expressions into [[ReadDocuments]] nodes, as Spark does with Python
   * functions, when the other rules have moved filters and columns where they belong. A call stays where it is
-  * when it might not be needed: in a branch of CASE, behind AND, OR or COALESCE, in a join condition. It is
-  * then evaluated as an ordinary expression.
+  * when it might not be needed: in a branch of CASE, behind AND, OR or COALESCE, in the condition of an outer
+  * join. It is then evaluated as an ordinary expression, and EXPLAIN says why.
   */
 object ExtractCalls extends Rule[LogicalPlan] {
   override def apply(plan: LogicalPlan): LogicalPlan = plan.transformUp {
-    case filter: Filter if hasCall(filter.condition) => extractFrom(cheapFirst(filter))
-    case project: Project                            => extractFrom(project)
-    case aggregate: Aggregate                        => extractFrom(aggregate)
-    case sort: Sort                                  => extractFrom(sort)
-    case window: Window                              => extractFrom(window)
-    case generate: Generate                          => extractFrom(generate)
-    case expand: Expand                              => extractFrom(expand)
+    case join @ Join(_, _, Inner, Some(condition), _) if hasCall(condition) => extractFrom(filtered(join))
+    case filter: Filter if hasCall(filter.condition)                        => extractFrom(cheapFirst(filter))
+    case project: Project                                                   => extractFrom(project)
+    case aggregate: Aggregate if hasCallOverAggregate(aggregate)            => extractAbove(aggregate)
+    case aggregate: Aggregate                                               => extractFrom(aggregate)
+    case sort: Sort                                                         => extractFrom(sort)
+    case window: Window                                                     => extractFrom(window)
+    case generate: Generate                                                 => extractFrom(generate)
+    case expand: Expand                                                     => extractFrom(expand)
   } match {
-    case same if same.fastEquals(plan) => plan
-    case changed                       => readOnceBelowSorts(changed)
+    case same if same.fastEquals(plan) => explained(plan)
+    case changed                       => explained(readOnceBelowSorts(changed))
   }
 
   private def hasCall(expression: Expression): Boolean = expression.exists(isCall)
@@ -39,6 +42,12 @@ object ExtractCalls extends Rule[LogicalPlan] {
     val (costly, cheap) = conjuncts(filter.condition).partition(hasCall)
     if (cheap.isEmpty || !cheap.forall(_.deterministic)) filter
     else Filter(costly.reduceLeft(And), Filter(cheap.reduceLeft(And), filter.child))
+  }
+
+  /** An inner join whose rows are tested for the conditions with a call when it has joined them. */
+  private def filtered(join: Join): Filter = {
+    val (costly, cheap) = conjuncts(join.condition.get).partition(hasCall)
+    Filter(costly.reduceLeft(And), join.copy(condition = cheap.reduceLeftOption(And)))
   }
 
   private def conjuncts(condition: Expression): Seq[Expression] = condition match {
@@ -85,6 +94,73 @@ object ExtractCalls extends Rule[LogicalPlan] {
       val again = if (inner.nonEmpty && outer.nonEmpty) extractFrom(replaced) else replaced
       if (again.output == node.output) again else Project(node.output, again)
     }
+  }
+
+  private def hasCallOverAggregate(aggregate: Aggregate): Boolean =
+    aggregate.aggregateExpressions.exists(_.exists(each => isCall(each) && overAggregate(each)))
+
+  private def overAggregate(expression: Expression): Boolean =
+    expression.exists(_.isInstanceOf[AggregateExpression])
+
+  /** What is computed from aggregates with a call moves to a projection, from which calls can be taken. */
+  private def extractAbove(aggregate: Aggregate): LogicalPlan = {
+    val below = mutable.ArrayBuffer.empty[NamedExpression]
+    def column(expression: Expression): Attribute = {
+      val known = below.collectFirst {
+        case alias: Alias if alias.child.semanticEquals(expression) => alias.toAttribute
+      }
+      known.getOrElse {
+        val alias = Alias(expression, "of_group")()
+        below += alias
+        alias.toAttribute
+      }
+    }
+    val above = aggregate.aggregateExpressions.map { each =>
+      if (each.exists(inner => isCall(inner) && overAggregate(inner))) {
+        each
+          .transformDown {
+            case function: AggregateExpression                                      => column(function)
+            case key if aggregate.groupingExpressions.exists(_.semanticEquals(key)) => column(key)
+          }
+          .asInstanceOf[NamedExpression]
+      } else {
+        below += each
+        each.toAttribute
+      }
+    }
+    extractFrom(Project(above, extractFrom(aggregate.copy(aggregateExpressions = below.toSeq))))
+  }
+
+  /** Notes at the calls that stay in expressions why they do. */
+  private def explained(plan: LogicalPlan): LogicalPlan = {
+    plan.foreach {
+      case _: ReadDocuments => ()
+      case node =>
+        val where = node match {
+          case _: Join => "in a join condition"
+          case other   => s"in ${other.nodeName}"
+        }
+        node.expressions.flatMap(conjuncts).foreach(explain(_, where))
+    }
+    plan
+  }
+
+  private def explain(expression: Expression, why: String): Unit = {
+    expression match {
+      case call: FunctionExpression if call.readsDocuments() => call.staysExpression(why)
+      case _                                                 => ()
+    }
+    val inside = expression match {
+      case _: CaseWhen | _: If      => "in a branch of CASE or IF"
+      case _: ConditionalExpression => s"in a branch of ${expression.prettyName}"
+      case _: And                   => "behind AND"
+      case _: Or                    => "behind OR"
+      case _: LambdaFunction        => "in a lambda function"
+      case _: WindowExpression      => "in a window"
+      case _: AggregateExpression   => "in an aggregate"
+      case _                        => why
+    }
+    expression.children.foreach(explain(_, inside))
   }
 
   private def distinct(calls: Seq[FunctionExpression]): Seq[FunctionExpression] =

@@ -1,6 +1,6 @@
 package org.longform.spark.plan
 
-import org.apache.spark.sql.SparkSessionExtensions
+import org.apache.spark.sql.{SparkSession, SparkSessionExtensions}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 
@@ -9,6 +9,15 @@ object PlanReading extends SparkStrategy {
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
     case ReadDocuments(calls, results, child) => Seq(ReadDocumentsExec(calls, results, planLater(child)))
     case _                                    => Nil
+  }
+
+  /** Gives one session the rule and the strategy if it was made without the extensions. */
+  def ensure(session: SparkSession): Unit = session.synchronized {
+    if (!session.sessionState.planner.strategies.contains(PlanReading)) {
+      val methods = session.experimental
+      methods.extraOptimizations = methods.extraOptimizations :+ ExtractCalls
+      methods.extraStrategies = methods.extraStrategies :+ PlanReading
+    }
   }
 
   /** Gives sessions the rule and the strategy. */

@@ -63,7 +63,7 @@ case class ReadDocumentsExec(calls: Seq[FunctionExpression], results: Seq[Attrib
        |Reading: $how
        |""".stripMargin
 
-  private def how: String = new DocumentCalls(calls.asJava).describe()
+  private def how: String = DocumentCalls.describe(calls.asJava)
 
   override protected def withNewChildInternal(newChild: SparkPlan): ReadDocumentsExec = copy(child = newChild)
 }

@@ -41,6 +41,8 @@ final class MetricsListener(task: TaskContext, metrics: Map[String, SQLMetric]) 
 
   private val tokensReadMetric = metrics(TOKENS_READ)
   private val tokensGeneratedMetric = metrics(TOKENS_GENERATED)
+  private val tokensAttendedMetric = metrics(TOKENS_ATTENDED)
+  private val peakKv = metrics(PEAK_KV)
   private val prefill = metrics(PREFILL)
   private val decode = metrics(DECODE)
 
@@ -54,14 +56,16 @@ final class MetricsListener(task: TaskContext, metrics: Map[String, SQLMetric]) 
 
   override def decoded(nanos: Long): Unit = decode += nanos
 
-  override def documentRead(attendedTokens: Long, peakKvBytes: Long): Unit = {
-    metrics(DOCUMENTS) += 1
-    metrics(TOKENS_ATTENDED) += attendedTokens
-    val peak = metrics(PEAK_KV)
-    if (peakKvBytes > peak.value) peak.set(peakKvBytes)
-  }
+  override def tokensAttended(tokens: Long): Unit = tokensAttendedMetric += tokens
+
+  override def kvHeld(bytes: Long): Unit = if (bytes > peakKv.value) peakKv.set(bytes)
+
+  override def documentRead(): Unit = metrics(DOCUMENTS) += 1
 
   override def answerFailed(): Unit = metrics(FAILED) += 1
 
-  override def answersReused(count: Int): Unit = metrics(REUSED) += count.toLong
+  override def answersReused(count: Int): Unit = {
+    super.answersReused(count)
+    metrics(REUSED) += count.toLong
+  }
 }

@@ -158,6 +158,21 @@ class ReadingJobSuite extends JobFixture with BeforeAndAfterEach {
     assert(found.forall(row => row.isNullAt(row.fieldIndex("error"))))
   }
 
+  test("a document over its time is an error in its row, and a retry with more time answers it") {
+    val in = emptyFolder()
+    val out = emptyFolder().resolve("answers")
+    write(in, "long.txt", "The data on root growth are open to all readers. " * 2000)
+    def once(options: Map[String, String], failed: JobRequest.FailedRows = JobRequest.FailedRows.KEEP) = {
+      val all = options + ("context" -> "lm-infinite") + ("max_new_tokens" -> "4")
+      run(request(in.toString, out, options = all, failed = failed), new RuntimeReaders)
+      rows(out)
+    }
+    val Seq(late) = once(Map("row_timeout" -> "1ms"))
+    assert(late.getStruct(late.fieldIndex("error")).getString(0) == "ROW_TIMEOUT")
+    val Seq(answered) = once(Map("row_timeout" -> "1h"), JobRequest.FailedRows.RETRY)
+    assert(answered.isNullAt(answered.fieldIndex("error")) && answered.getAs[Int]("attempt") == 2)
+  }
+
   test("with fail-on-error the first error is what the job fails with, and what was finished stays") {
     val in = emptyFolder()
     val out = emptyFolder().resolve("answers")

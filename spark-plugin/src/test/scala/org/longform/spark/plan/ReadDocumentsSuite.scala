@@ -145,6 +145,64 @@ class ReadDocumentsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
     assert(operators(nested).size == 2)
     val grouped = spark.sql(s"SELECT ai_ask(concat_ws(' ', collect_list(text)), $AGE) FROM $view")
     assert(grouped.collect().map(_.getString(0)).toSeq == Seq(age(0)))
+    assert(operators(grouped).size == 1)
+  }
+
+  test("a table of local values is read by the operator, not by the driver while it plans") {
+    import spark.implicits._
+    val frame = Seq("Results: local values are read in a task.").toDF("text").selectExpr("ai_summarize(text)")
+    val (planned, read) = reads(frame.queryExecution.executedPlan)
+    assert(read == 0 && operators(frame).size == 1)
+    assert(!frame.head().isNullAt(0))
+  }
+
+  test("a call over an aggregate is read by the operator, once for each group") {
+    val view = documents(4)
+    val frame = spark.sql(
+      s"SELECT id % 2 AS half, ai_ask(max(text), $SIZE) || count(*) AS a, ai_ask_detail(max(text), $SIZE).value AS b, count(*) FROM $view GROUP BY id % 2 ORDER BY half"
+    )
+    val (rows, read) = reads(frame.collect())
+    assert(
+      rows.map(row => (row.getInt(0), row.getString(1), row.getString(2), row.getLong(3))).toSeq ==
+        Seq((0, size(2) + "2", size(2), 2L), (1, size(3) + "2", size(3), 2L))
+    )
+    assert(read == 2 && operators(frame).size == 1)
+    val having = spark.sql(
+      s"SELECT max(id) FROM $view GROUP BY id % 2 HAVING ai_ask(max(text), $SIZE) LIKE '%1003.'"
+    )
+    assert(having.collect().map(_.getInt(0)).toSeq == Seq(3))
+  }
+
+  for (adaptive <- Seq(true, false)) {
+    test(
+      s"joins, unions, distinct rows, subqueries and caches read each row once (adaptive execution: $adaptive)"
+    ) {
+      spark.conf.set("spark.sql.adaptive.enabled", adaptive)
+      try {
+        val view = documents(3)
+        val answers = s"(SELECT id, ai_ask(text, $SIZE) AS answer FROM $view)"
+        def sizes(query: String): (Seq[String], Long) = {
+          val (rows, read) = reads(spark.sql(query).collect())
+          (rows.map(_.getString(0)).toSeq.sorted, read)
+        }
+        val all = (0 until 3).map(size)
+        assert(sizes(s"SELECT a.answer FROM $answers a JOIN range(3) b ON a.id = b.id") == ((all, 3L)))
+        val fresh = documents(3)
+        assert(sizes(s"SELECT DISTINCT ai_ask(text, $SIZE) FROM $fresh") == ((all, 3L)))
+        val other = documents(3)
+        assert(
+          sizes(
+            s"SELECT ai_ask(text, $SIZE) FROM $other WHERE id IN (SELECT id FROM $other WHERE ai_ask(text, $SIZE) LIKE '%1002.')"
+          )._1 == Seq(size(2))
+        )
+        val cached = documents(3)
+        spark.sql(s"CACHE TABLE kept_$made AS SELECT id, ai_ask(text, $SIZE) AS answer FROM $cached")
+        val again =
+          sizes(s"SELECT answer FROM kept_$made WHERE id > 0 UNION ALL SELECT answer FROM kept_$made")
+        assert(again == (((all.tail ++ all).sorted, 0L)))
+        spark.sql(s"UNCACHE TABLE kept_$made")
+      } finally spark.conf.unset("spark.sql.adaptive.enabled")
+    }
   }
 
   test("a join condition, a view, a new table and a MERGE take calls") {
@@ -153,6 +211,11 @@ class ReadDocumentsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
       s"SELECT a.id FROM $view a JOIN $view b ON a.id = b.id AND ai_ask(a.text, $SIZE) LIKE '%1001.' || substr(b.text, 1, 0)"
     )
     assert(joined.collect().map(_.getInt(0)).toSeq == Seq(1))
+    assert(operators(joined).size == 1)
+    val outer = spark.sql(
+      s"SELECT a.id, b.id FROM $view a LEFT JOIN $view b ON a.id = b.id AND ai_ask(a.text || '' || substr(b.text, 1, 0), $SIZE) LIKE '%1001.' ORDER BY a.id"
+    )
+    assert(outer.collect().map(row => Option(row.get(1))).toSeq == Seq(None, Some(1)))
     spark.sql(
       s"CREATE OR REPLACE TEMP VIEW answered_$made AS SELECT id, ai_ask(text, $AGE) AS answer FROM $view"
     )
@@ -189,6 +252,60 @@ class ReadDocumentsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
       ),
       text
     )
+  }
+
+  test("other sessions, the printer of spark-sql and a server's row by row fetching use the operator too") {
+    val view = documents(2)
+    spark.sql(s"CREATE TABLE kept_rows_$made USING parquet AS SELECT * FROM $view")
+    val session = spark.newSession()
+    val query = s"SELECT ai_ask(text, $SIZE) FROM kept_rows_$made ORDER BY id"
+    val frame = session.sql(query)
+    val (lines, read) = reads(
+      org.apache.spark.sql.execution.HiveResult.hiveResultString(frame.queryExecution.executedPlan)
+    )
+    assert(lines == Seq(size(0), size(1)) && read == 2)
+    assert(operators(frame).size == 1)
+    import scala.collection.JavaConverters._
+    val fetched = session.sql(query).toLocalIterator().asScala.map(_.getString(0)).toSeq
+    assert(fetched == Seq(size(0), size(1)))
+    spark.sql(s"DROP TABLE kept_rows_$made")
+  }
+
+  private def explained(query: String): String =
+    spark
+      .sql(query)
+      .queryExecution
+      .explainString(org.apache.spark.sql.execution.ExplainMode.fromString("formatted"))
+
+  test("EXPLAIN tells the memory a document needs with the options of the call") {
+    val view = documents(1)
+    val bounded =
+      explained(s"SELECT ai_ask(text, $SIZE, map('context', 'streaming', 'local_size', '100')) FROM $view")
+    val need =
+      "context streaming\\{local-size=100}, .*, KV ([0-9,]+) bytes a token, at most ([0-9,]+) tokens \\(([0-9,]+) bytes\\) of a document".r
+    val Seq(bytes, tokens, all) =
+      need.findFirstMatchIn(bounded).getOrElse(fail(bounded)).subgroups.map(_.replace(",", "").toLong)
+    assert(tokens > 100 && tokens < 100 + 1000 && all == bytes * tokens)
+    assert(
+      explained(s"SELECT ai_ask(text, $SIZE) FROM $view").contains("bytes a token, grows with the document")
+    )
+    val byRow = explained(s"SELECT ai_ask(text, $SIZE, map('seed', string(id))) FROM $view")
+    assert(byRow.contains("but for the options of each row"))
+    val wrong = explained(s"SELECT ai_ask(text, $SIZE, map('contxt', 'streaming')) FROM $view")
+    assert(wrong.contains("Reading: fails: Cannot use option 'contxt'"))
+  }
+
+  test("EXPLAIN says why a call is no operator") {
+    val view = documents(1)
+    val cases = Seq(
+      s"SELECT CASE WHEN id = 1 THEN ai_ask(text, $SIZE) END FROM $view" -> "in a branch of CASE or IF",
+      s"SELECT coalesce(nullif(text, ''), ai_ask(text, $SIZE)) FROM $view" -> "in a branch of coalesce",
+      s"SELECT id FROM $view WHERE id = 0 OR ai_ask(text, $SIZE) = ''" -> "behind OR",
+      s"SELECT transform(array(text), t -> ai_ask(t, $SIZE)) FROM $view" -> "in a lambda function",
+      s"SELECT a.id FROM $view a LEFT JOIN $view b ON a.id = b.id AND ai_ask(concat(a.text, b.text), $SIZE) = ''" -> "in a join condition"
+    )
+    for ((query, reason) <- cases) assert(explained(query).contains(s"[no operator: $reason]"), query)
+    assert(!explained(s"SELECT ai_ask(text, $SIZE) FROM $view").contains("no operator"))
   }
 
   test("the operator's metrics tell what happened") {
