@@ -3,8 +3,7 @@ package org.longform.read;
 /**
  * A document to be read, by whatever asks.
  *
- * @param text the document; may be of any length
- * @param rowKey what tells this row from others, so that sampling is repeatable wherever it runs
+ * @param source its text; may be of any length
  * @param listener progress and cancellation
  */
-record Document(String text, String rowKey, ReadListener listener) {}
+record Document(DocumentSource source, ReadListener listener) {}

@@ -3,6 +3,7 @@ package org.longform.read;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
@@ -29,6 +30,8 @@ final class Reading implements AutoCloseable {
   private final LoadedModel model;
   private final Options options;
   private final Document source;
+  private final RowCheck rowCheck;
+  private final PartsReader text;
   private final boolean scoring;
   private final ReadCounters counters;
   private final Session session;
@@ -45,9 +48,16 @@ final class Reading implements AutoCloseable {
   private long peakKvDiskBytes;
 
   /**
-   * @param first what is asked first; its task and options decide how the document is read
+   * @param asks what will be asked; task and options of the first decide how the document is read
+   * @throws org.longform.kernels.error.LongformException EMPTY_DOCUMENT
    */
-  Reading(LoadedModel model, Document source, Ask first, KvMemory kvMemory, ReadCounters counters) {
+  Reading(
+      LoadedModel model,
+      Document source,
+      List<Ask> asks,
+      KvMemory kvMemory,
+      ReadCounters counters) {
+    Ask first = asks.get(0);
     this.model = model;
     this.options = first.options();
     this.source = source;
@@ -55,20 +65,32 @@ final class Reading implements AutoCloseable {
     this.counters = counters;
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens(prefix.length);
+    this.rowCheck = new RowCheck(model.tokenizer(), options);
     ContextStrategy strategy = strategy(model, options);
+    if (strategy.dependsOnPromptLength() || asks.stream().anyMatch(Reading::wantsEvidence)) {
+      source.source().keep();
+    }
+    long promptTokens = strategy.dependsOnPromptLength() ? promptTokens(first) : 0;
+    this.text = new PartsReader(source.source(), rowCheck);
+    text.requireText();
     SessionOptions sessionOptions =
         new SessionOptions(() -> listener().cancelled())
             .withKvDType(CacheOptions.dtypeOf(options))
             .withKvMemory(kvMemory);
     this.session = model.decoder().open(strategy, sessionOptions);
     if (strategy.dependsOnPromptLength()) {
-      session.expectPromptTokens(promptTokens(first));
+      session.expectPromptTokens(promptTokens);
     }
   }
 
   /** Whether the document is read otherwise for a longer question. */
   static boolean dependsOnQuestion(LoadedModel model, Options options) {
     return strategy(model, options).dependsOnPromptLength();
+  }
+
+  /** Evidence is taken from the text when the answer is known: the text is then needed again. */
+  private static boolean wantsEvidence(Ask ask) {
+    return ask.task() != Task.PERPLEXITY && ask.options().get(OutputOptions.EVIDENCE_COUNT) > 0;
   }
 
   private static ContextStrategy strategy(LoadedModel model, Options options) {
@@ -89,22 +111,28 @@ final class Reading implements AutoCloseable {
     }
     session.feed(prefix, 0, prefix.length);
     long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
-    for (TokenStream chunks = model.tokenizer().stream(source.text()); chunks.hasNext(); ) {
+    for (TokenStream chunks = model.tokenizer().stream(text); chunks.hasNext(); ) {
       TokenChunk chunk = chunks.next();
       int take = (int) Math.min(chunk.size(), limit - document.count());
       truncated = take < chunk.size();
       for (int i = 0; i < take; i++) {
-        document.add(Math.toIntExact(chunk.starts()[i]), Math.toIntExact(chunk.ends()[i]));
+        document.add(chunk.starts()[i], chunk.ends()[i]);
       }
       feed(chunk.ids(), take);
       if (truncated) {
         break;
       }
     }
+    text.finish();
     if (scoring) {
       session.flush();
     }
     track(session);
+  }
+
+  /** What the text is called by, where its source has no key for it. */
+  Optional<String> rowKey() {
+    return text.rowKey();
   }
 
   /** In small pieces, so that progress shows inside a long document. */
@@ -180,7 +208,7 @@ final class Reading implements AutoCloseable {
           written.finishReason(),
           suffix.length,
           written.tokens(),
-          evidence.best(source.text(), evidenceCount),
+          evidenceCount == 0 ? List.of() : evidence.best(parts(), evidenceCount),
           startedNanos);
     }
   }
@@ -207,7 +235,13 @@ final class Reading implements AutoCloseable {
         header.modelRevision(),
         header.seed(question),
         (System.nanoTime() - startedNanos) / 1_000_000,
-        evidence);
+        evidence,
+        text.tally());
+  }
+
+  /** The texts that were read, from the first. */
+  private ReadableParts parts() {
+    return new ReadableParts(source.source().parts(), rowCheck);
   }
 
   long attendedTokens() {
@@ -229,7 +263,7 @@ final class Reading implements AutoCloseable {
   private long promptTokens(Ask ask) {
     String first = ask.questions().isEmpty() ? "" : ask.questions().get(0);
     return prefix.length
-        + model.tokenizer().count(source.text())
+        + model.tokenizer().count(new PartsReader(source.source(), rowCheck))
         + prompt(ask, first).suffixTokens(model.tokenizer()).length;
   }
 

@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.longform.kernels.cache.KvMemory;
-import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.models.LoadedModel;
 import org.longform.options.Options;
@@ -46,10 +45,15 @@ public final class SequentialReader implements DocumentReader {
    */
   public List<List<Answer>> read(
       String text, String rowKey, List<Ask> asks, ReadListener listener) {
+    return read(DocumentSource.of(text, rowKey), asks, listener);
+  }
+
+  /** As {@link #read(String, String, List, ReadListener)}, wherever the document comes from. */
+  public List<List<Answer>> read(DocumentSource source, List<Ask> asks, ReadListener listener) {
     long started = System.nanoTime();
     List<List<Answer>> all = new ArrayList<>();
     asks.forEach(ask -> all.add(new ArrayList<>()));
-    Document document = new Document(text, rowKey, listener);
+    Document document = new Document(source, listener);
     List<AnswerHeader> headers = new ArrayList<>();
     asks.forEach(ask -> headers.add(AnswerHeader.unknown(ask.options())));
     try {
@@ -58,11 +62,13 @@ public final class SequentialReader implements DocumentReader {
       List<Ask> complete = new ArrayList<>();
       for (Ask ask : asks) {
         Options options = loaded.generationConfig().defaults().and(ask.options());
-        headers.set(complete.size(), AnswerHeader.of(loaded, options, rowKey));
+        headers.set(complete.size(), AnswerHeader.of(loaded, options, source.rowKey().orElse("")));
         complete.add(new Ask(ask.task(), ask.questions(), options));
       }
-      requireText(text);
       if (Reading.dependsOnQuestion(loaded, complete.get(0).options())) {
+        if (complete.size() > 1) {
+          source.keep();
+        }
         for (int i = 0; i < complete.size(); i++) {
           answer(
               loaded,
@@ -90,8 +96,11 @@ public final class SequentialReader implements DocumentReader {
       List<AnswerHeader> headers,
       List<List<Answer>> answers,
       long started) {
-    try (Reading reading = new Reading(loaded, document, asks.get(0), kvMemory, counters)) {
+    try (Reading reading = new Reading(loaded, document, asks, kvMemory, counters)) {
       reading.readDocument();
+      reading
+          .rowKey()
+          .ifPresent(key -> headers.replaceAll(header -> header.withRowKey(key)));
       for (int i = 0; i < asks.size(); i++) {
         for (String question : asks.get(i).questions()) {
           answers.get(i).add(answerOne(reading, asks.get(i), headers.get(i), question, started));
@@ -135,15 +144,6 @@ public final class SequentialReader implements DocumentReader {
         document.listener().answerFailed();
         answers.add(headers.get(i).failed(questions.get(answers.size()), error, started));
       }
-    }
-  }
-
-  private static void requireText(String text) {
-    if (text.isBlank()) {
-      throw new LongformException(
-          ErrorClass.EMPTY_DOCUMENT,
-          "Cannot read the document: it is empty (%d characters, all white space). Leave the row out or give it a text."
-              .formatted(text.length()));
     }
   }
 }

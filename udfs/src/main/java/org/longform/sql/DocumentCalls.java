@@ -45,6 +45,11 @@ public final class DocumentCalls implements Serializable {
 
   /** One line for EXPLAIN on how the calls will run. */
   public String describe() {
+    return describe(List.of(functions));
+  }
+
+  /** How calls of these functions will run, each way named once. */
+  static String describe(List<CatalystFunction> functions) {
     List<String> each = new ArrayList<>();
     for (CatalystFunction function : functions) {
       String how = LongformRuntime.explain(function.sessionOptions());

@@ -146,7 +146,9 @@ object ExtractCalls extends Rule[LogicalPlan] {
   }
 
   private def readsInStage(plan: LogicalPlan): Boolean = plan match {
-    case _: ReadDocuments                                           => true
+    case _: ReadDocuments | _: ReadGroups                           => true
+    // it stands over rows that are grouped already, without a shuffle between
+    case aggregate: Aggregate if aggregate.child.isInstanceOf[ReadGroups] => true
     case _: RepartitionOperation | _: Aggregate | _: Join | _: Sort => false
     case other                                                      => other.children.exists(readsInStage)
   }
