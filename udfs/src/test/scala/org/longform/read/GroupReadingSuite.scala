@@ -65,7 +65,13 @@ class GroupReadingSuite extends AnyFunSuite with BeforeAndAfterAll {
     options <- Seq(
       Map.empty[String, String],
       Map("context" -> "lm-infinite"),
-      Map("context" -> "reattention", "profile" -> "faithful", "local_counts" -> "all"),
+      Map(
+        "context" -> "reattention",
+        "profile" -> "faithful",
+        "local_counts" -> "all",
+        "local_size" -> "192",
+        "chunk_size" -> "128"
+      ),
       Map("temperature" -> "1.2", "seed" -> "5"),
       Map("max_input_tokens" -> "30")
     )
@@ -75,6 +81,7 @@ class GroupReadingSuite extends AnyFunSuite with BeforeAndAfterAll {
       val group = new Group(texts)
       val byRows = read(group, asks: _*)
       val joined = readText(texts.mkString("\n\n"), asks: _*)
+      assert(joined.flatten.forall(_.error() == null))
       assert(byRows.map(_.map(told)) == joined.map(_.map(told)))
       assert(byRows.flatten.forall(_.rows() == new RowTally(3, 0, List.empty[RowTally.RowError].asJava)))
     }

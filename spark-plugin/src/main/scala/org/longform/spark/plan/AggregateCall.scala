@@ -6,7 +6,7 @@ import org.apache.spark.sql.catalyst.InternalRow
 import org.apache.spark.sql.catalyst.expressions.{AttributeReference, Expression, ImplicitCastInputTypes}
 import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateFunction
 import org.apache.spark.sql.catalyst.expressions.codegen.{CodegenContext, ExprCode}
-import org.apache.spark.sql.types.{AbstractDataType, DataType, StructType}
+import org.apache.spark.sql.types.{DataType, StructType}
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.sql.{AggregateSignature, SqlFunctions}
 
@@ -35,7 +35,7 @@ case class AggregateCall(signature: AggregateSignature, children: Seq[Expression
     copy(children = orderKey.fold(withContent)(withContent.updated(1 + signature.asks(), _)))
   }
 
-  override def inputTypes: Seq[AbstractDataType] = signature.inputTypes().asScala.toSeq
+  override def inputTypes: Seq[DataType] = signature.inputTypes().asScala.toSeq
 
   override def dataType: DataType = signature.resultType()
 

@@ -23,7 +23,7 @@ object ExtractCalls extends Rule[LogicalPlan] {
     case generate: Generate                          => extractFrom(generate)
     case expand: Expand                              => extractFrom(expand)
   } match {
-    case same if same.fastEquals(plan) => plan
+    case same if same.fastEquals(plan) && !plan.exists(_.isInstanceOf[ReadGroups]) => plan
     case changed                       => readOnceBelowSorts(changed)
   }
 
