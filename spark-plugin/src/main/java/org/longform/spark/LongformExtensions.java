@@ -6,6 +6,7 @@ import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
 import org.longform.spark.conf.SparkSettings;
 import org.longform.spark.metrics.MetricsTable;
+import org.longform.spark.plan.AggregateCall;
 import org.longform.spark.plan.PlanReading;
 import org.longform.sql.SqlFunctions;
 import scala.runtime.AbstractFunction1;
@@ -22,9 +23,11 @@ public final class LongformExtensions extends AbstractFunction1<SparkSessionExte
     Map<String, String> settings = SparkSettings.ofThisProcess();
     LongformRuntime.validate(Options.ofSparkConf(settings));
     LongformRuntime.configure(settings);
-    SqlFunctions.inject(extensions, SparkSettings.sqlPrefix(settings));
+    String prefix = SparkSettings.sqlPrefix(settings);
+    SqlFunctions.inject(extensions, prefix);
+    AggregateCall.inject(extensions, prefix);
     PlanReading.inject(extensions);
-    MetricsTable.inject(extensions, SparkSettings.sqlPrefix(settings));
+    MetricsTable.inject(extensions, prefix);
     return BoxedUnit.UNIT;
   }
 }

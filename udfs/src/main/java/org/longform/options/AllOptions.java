@@ -12,6 +12,7 @@ public final class AllOptions {
           ContextOptions.GROUP,
           CacheOptions.GROUP,
           OutputOptions.GROUP,
+          GroupOptions.GROUP,
           RuntimeOptions.GROUP,
           RecoveryOptions.GROUP);
 

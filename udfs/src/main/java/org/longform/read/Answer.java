@@ -21,6 +21,7 @@ import org.longform.prompt.Task;
  * @param seed the seed of this row
  * @param latencyMs milliseconds from the request to the answer
  * @param evidence source spans, best first
+ * @param rows what became of the rows of a group; {@link RowTally#NONE} for any other document
  */
 public record Answer(
     String value,
@@ -35,9 +36,42 @@ public record Answer(
     String modelRevision,
     long seed,
     long latencyMs,
-    List<Evidence> evidence) {
+    List<Evidence> evidence,
+    RowTally rows) {
   public Answer {
     evidence = List.copyOf(evidence);
+  }
+
+  /** An answer to a document that is no group. */
+  public Answer(
+      String value,
+      AnswerError error,
+      String finishReason,
+      long inputTokens,
+      long outputTokens,
+      long attendedTokens,
+      boolean truncated,
+      String method,
+      String model,
+      String modelRevision,
+      long seed,
+      long latencyMs,
+      List<Evidence> evidence) {
+    this(
+        value,
+        error,
+        finishReason,
+        inputTokens,
+        outputTokens,
+        attendedTokens,
+        truncated,
+        method,
+        model,
+        modelRevision,
+        seed,
+        latencyMs,
+        evidence,
+        RowTally.NONE);
   }
 
   public Optional<AnswerError> failure() {

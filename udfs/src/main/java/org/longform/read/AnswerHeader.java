@@ -15,6 +15,9 @@ import org.longform.options.Options;
 record AnswerHeader(
     String method, String model, String modelRevision, long optionSeed, String rowKey) {
 
+  /**
+   * @param rowKey empty as long as it is not known
+   */
   static AnswerHeader of(LoadedModel loaded, Options options, String rowKey) {
     return new AnswerHeader(
         method(options),
@@ -28,6 +31,10 @@ record AnswerHeader(
   static AnswerHeader unknown(Options options) {
     return new AnswerHeader(
         options.get(ContextOptions.CONTEXT), options.get(ModelOptions.MODEL), "", 0, "");
+  }
+
+  AnswerHeader withRowKey(String known) {
+    return new AnswerHeader(method, model, modelRevision, optionSeed, known);
   }
 
   private static String method(Options options) {

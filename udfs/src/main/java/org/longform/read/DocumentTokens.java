@@ -1,13 +1,28 @@
 package org.longform.read;
 
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 
-/** Where the tokens of a document stand: in the session, and as characters of the text. */
+/**
+ * Where the tokens of a document stand: in the session, and as characters of the text. Takes little
+ * more than a byte a token, as a document may have many millions of them: of each token only the
+ * way from the middle of the one before to its own middle is kept.
+ */
 final class DocumentTokens {
-  private int[] starts = new int[1024];
-  private int[] ends = new int[1024];
-  private int count;
+  private static final int BLOCK = 256;
+
+  /** Stands for a step that does not fit into a byte; the token's place is then in {@link #far}. */
+  private static final int FAR = 255;
+
+  private record Block(long firstMiddle, byte[] steps) {}
+
+  private final List<Block> blocks = new ArrayList<>();
+  private final Map<Long, Long> far = new HashMap<>();
   private final long firstRow;
+  private long count;
+  private long lastMiddle;
 
   /**
    * @param firstRow index in the session of the document's first token
@@ -17,16 +32,24 @@ final class DocumentTokens {
   }
 
   /** Adds the next token, which stands for characters {@code start} to {@code end}. */
-  void add(int start, int end) {
-    if (count == starts.length) {
-      starts = Arrays.copyOf(starts, count * 2);
-      ends = Arrays.copyOf(ends, count * 2);
+  void add(long start, long end) {
+    long middle = (start + Math.max(start, end - 1)) / 2;
+    int inBlock = (int) (count % BLOCK);
+    if (inBlock == 0) {
+      blocks.add(new Block(middle, new byte[BLOCK]));
+    } else {
+      long step = middle - lastMiddle;
+      boolean fits = step >= 0 && step < FAR;
+      if (!fits) {
+        far.put(count, middle);
+      }
+      blocks.get(blocks.size() - 1).steps()[inBlock] = (byte) (fits ? step : FAR);
     }
-    starts[count] = start;
-    ends[count++] = end;
+    lastMiddle = middle;
+    count++;
   }
 
-  int count() {
+  long count() {
     return count;
   }
 
@@ -36,8 +59,15 @@ final class DocumentTokens {
   }
 
   /** The middle character of a token. */
-  int middle(long row) {
-    int index = (int) (row - firstRow);
-    return (starts[index] + Math.max(starts[index], ends[index] - 1)) / 2;
+  long middle(long row) {
+    long index = row - firstRow;
+    Block block = blocks.get((int) (index / BLOCK));
+    long first = index - index % BLOCK;
+    long middle = block.firstMiddle();
+    for (int i = 1; i <= index % BLOCK; i++) {
+      int step = block.steps()[i] & 0xFF;
+      middle = step == FAR ? far.get(first + i) : middle + step;
+    }
+    return middle;
   }
 }

@@ -3,6 +3,7 @@ package org.longform.read;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import org.longform.kernels.attention.ColumnMass;
@@ -37,29 +38,62 @@ final class EvidenceCollector implements ColumnMass {
     massOfStep.clear();
   }
 
-  /** The sentences with the largest share of the attention on the document, best first. */
-  List<Evidence> best(String text, int count) {
+  /**
+   * The sentences with the largest share of the attention on the document, best first. The texts
+   * are gone through once more, and of each only its best sentences are kept.
+   *
+   * @param parts as they were read
+   */
+  List<Evidence> best(Iterator<Part> parts, int count) {
     endStep();
-    Sentences sentences = new Sentences(text);
-    Map<Integer, Double> massBySentence = new HashMap<>();
-    double total = 0;
-    for (Map.Entry<Long, Double> entry : squaresByToken.entrySet()) {
-      int start = sentences.startBefore(document.middle(entry.getKey()));
-      massBySentence.merge(start, entry.getValue(), Double::sum);
-      total += entry.getValue();
-    }
-    List<Map.Entry<Integer, Double>> ranked = new ArrayList<>(massBySentence.entrySet());
-    // equal masses in the order of the text, so that the list does not depend on hashing
-    ranked.sort(
-        Map.Entry.<Integer, Double>comparingByValue()
-            .reversed()
-            .thenComparing(Map.Entry.comparingByKey(Comparator.naturalOrder())));
+    double total = squaresByToken.values().stream().mapToDouble(Double::doubleValue).sum();
+    long[] tokens = squaresByToken.keySet().stream().mapToLong(Long::longValue).sorted().toArray();
     List<Evidence> best = new ArrayList<>();
-    for (Map.Entry<Integer, Double> entry : ranked.subList(0, Math.min(count, ranked.size()))) {
-      int start = entry.getKey();
-      int end = sentences.endAfter(start);
-      best.add(new Evidence("", start, end, text.substring(start, end), entry.getValue() / total));
+    int next = 0;
+    long begin = 0;
+    while (next < tokens.length && parts.hasNext()) {
+      Part part = parts.next();
+      long end = begin + part.text().length();
+      int first = next;
+      while (next < tokens.length && document.middle(tokens[next]) < end) {
+        next++;
+      }
+      addSentences(part, begin, tokens, first, next, total, best);
+      keepBest(best, count);
+      begin = end + PartsReader.SEPARATOR.length();
     }
     return best;
+  }
+
+  /** The sentences of one text that hold some of its tokens, those {@code from} to {@code to}. */
+  private void addSentences(
+      Part part, long begin, long[] tokens, int from, int to, double total, List<Evidence> all) {
+    Sentences sentences = new Sentences(part.text());
+    Map<Integer, Double> massBySentence = new HashMap<>();
+    for (int i = from; i < to; i++) {
+      long place = document.middle(tokens[i]) - begin;
+      if (place >= 0) { // tokens of a separator stand for no text
+        massBySentence.merge(
+            sentences.startBefore((int) place), squaresByToken.get(tokens[i]), Double::sum);
+      }
+    }
+    massBySentence.forEach(
+        (start, mass) -> {
+          int end = sentences.endAfter(start);
+          String text = part.text().substring(start, end);
+          all.add(new Evidence(part.doc(), part.row(), start, end, text, mass / total));
+        });
+  }
+
+  private static void keepBest(List<Evidence> evidence, int count) {
+    // equal masses in the order of the text, so that the list does not depend on hashing
+    evidence.sort(
+        Comparator.comparingDouble(Evidence::score)
+            .reversed()
+            .thenComparing(Evidence::row)
+            .thenComparing(Evidence::start));
+    if (evidence.size() > count) {
+      evidence.subList(count, evidence.size()).clear();
+    }
   }
 }

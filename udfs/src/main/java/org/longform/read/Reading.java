@@ -36,6 +36,8 @@ final class Reading implements AutoCloseable {
   private final LoadedModel model;
   private final Options options;
   private final Document source;
+  private final RowCheck rowCheck;
+  private final PartsReader text;
   private final boolean scoring;
   private final KvMemory kvMemory;
   private final ReadCounters counters;
@@ -58,9 +60,16 @@ final class Reading implements AutoCloseable {
   private final AtomicLong writingSince = new AtomicLong();
 
   /**
-   * @param first what is asked first; its task and options decide how the document is read
+   * @param asks what will be asked; task and options of the first decide how the document is read
+   * @throws org.longform.kernels.error.LongformException EMPTY_DOCUMENT
    */
-  Reading(LoadedModel model, Document source, Ask first, KvMemory kvMemory, ReadCounters counters) {
+  Reading(
+      LoadedModel model,
+      Document source,
+      List<Ask> asks,
+      KvMemory kvMemory,
+      ReadCounters counters) {
+    Ask first = asks.get(0);
     this.model = model;
     this.options = first.options();
     this.source = source;
@@ -70,7 +79,14 @@ final class Reading implements AutoCloseable {
     this.rowTimeout = options.find(RuntimeOptions.ROW_TIMEOUT);
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens(prefix.length);
+    this.rowCheck = new RowCheck(model.tokenizer(), options);
     ContextStrategy strategy = strategy(model, options);
+    if (strategy.dependsOnPromptLength() || asks.stream().anyMatch(Reading::wantsEvidence)) {
+      source.source().keep();
+    }
+    long promptTokens = strategy.dependsOnPromptLength() ? promptTokens(first) : 0;
+    this.text = new PartsReader(source.source(), rowCheck);
+    text.requireText();
     SessionOptions sessionOptions =
         new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
@@ -86,7 +102,7 @@ final class Reading implements AutoCloseable {
             .orElseGet(() -> model.decoder().open(strategy, sessionOptions));
     resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
     if (strategy.dependsOnPromptLength()) {
-      session.expectPromptTokens(promptTokens(first));
+      session.expectPromptTokens(promptTokens);
     }
   }
 
@@ -95,7 +111,9 @@ final class Reading implements AutoCloseable {
     return new Checkpoints(
         source.checkpoint(),
         new Checkpoint.Identity(
-            model.revision(), used ? Checkpoints.method(first, prefix) : "", source.rowKey()),
+            model.revision(),
+            used ? Checkpoints.method(first, prefix) : "",
+            source.source().rowKey().orElse("")),
         used ? Checkpoints.Pace.of(options) : Checkpoints.Pace.NEVER,
         System::nanoTime);
   }
@@ -124,6 +142,11 @@ final class Reading implements AutoCloseable {
     return strategy(model, options).dependsOnPromptLength();
   }
 
+  /** Evidence is taken from the text when the answer is known: the text is then needed again. */
+  private static boolean wantsEvidence(Ask ask) {
+    return ask.task() != Task.PERPLEXITY && ask.options().get(OutputOptions.EVIDENCE_COUNT) > 0;
+  }
+
   private static ContextStrategy strategy(LoadedModel model, Options options) {
     return ContextStrategies.create(
         options.get(ContextOptions.CONTEXT),
@@ -144,13 +167,13 @@ final class Reading implements AutoCloseable {
       session.feed(prefix, 0, prefix.length);
     }
     long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
-    for (TokenStream chunks = model.tokenizer().stream(source.text()); chunks.hasNext(); ) {
+    for (TokenStream chunks = model.tokenizer().stream(text); chunks.hasNext(); ) {
       TokenChunk chunk = chunks.next();
       int take = (int) Math.min(chunk.size(), limit - document.count());
       truncated = take < chunk.size();
       int known = (int) Math.min(take, taken - document.count());
       for (int i = 0; i < take; i++) {
-        document.add(Math.toIntExact(chunk.starts()[i]), Math.toIntExact(chunk.ends()[i]));
+        document.add(chunk.starts()[i], chunk.ends()[i]);
       }
       note(present, chunk.ids(), 0, take);
       feed(chunk.ids(), known, take);
@@ -159,6 +182,7 @@ final class Reading implements AutoCloseable {
       }
     }
     requireAllTaken();
+    text.finish();
     if (scoring) {
       session.flush();
     }
@@ -173,6 +197,11 @@ final class Reading implements AutoCloseable {
           "Cannot go on from the checkpoint: it has %d tokens of a document of %d. Delete it."
               .formatted(taken, document.count()));
     }
+  }
+
+  /** What the text is called by, where its source has no key for it. */
+  Optional<String> rowKey() {
+    return text.rowKey();
   }
 
   /** In small pieces, so that progress shows inside a long document. */
@@ -310,7 +339,9 @@ final class Reading implements AutoCloseable {
         written.finishReason(),
         questionTokens,
         written.tokens(),
-        evidence.best(source.text(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT)),
+        wantsEvidence(question.ask())
+            ? evidence.best(parts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
+            : List.of(),
         latencyNanos);
   }
 
@@ -336,7 +367,13 @@ final class Reading implements AutoCloseable {
         header.modelRevision(),
         header.seed(question),
         latencyNanos / 1_000_000,
-        evidence);
+        evidence,
+        text.tally());
+  }
+
+  /** The texts that were read, from the first. */
+  private ReadableParts parts() {
+    return new ReadableParts(source.source().parts(), rowCheck);
   }
 
   LoadedModel model() {
@@ -358,7 +395,7 @@ final class Reading implements AutoCloseable {
   private long promptTokens(Ask ask) {
     String first = ask.questions().isEmpty() ? "" : ask.questions().get(0);
     return prefix.length
-        + model.tokenizer().count(source.text())
+        + model.tokenizer().count(new PartsReader(source.source(), rowCheck))
         + prompt(ask, first).suffixTokens(model.tokenizer()).length;
   }
 

@@ -43,8 +43,7 @@ public final class SequentialReader implements DocumentReader {
     Ask ask = new Ask(request.task(), request.questions(), callOptions);
     Document document =
         new Document(
-            request.text(),
-            request.rowKey(),
+            DocumentSource.of(request.text(), request.rowKey()),
             request.listener(),
             request.checkpoint(),
             new RowClock());
@@ -60,7 +59,13 @@ public final class SequentialReader implements DocumentReader {
    */
   public List<List<Answer>> read(
       String text, String rowKey, List<Ask> asks, ReadListener listener, RowClock clock) {
-    return read(new Document(text, rowKey, listener, CheckpointPlace.NONE, clock), asks);
+    return read(DocumentSource.of(text, rowKey), asks, listener, clock);
+  }
+
+  /** As for one text, wherever the document comes from. */
+  public List<List<Answer>> read(
+      DocumentSource source, List<Ask> asks, ReadListener listener, RowClock clock) {
+    return read(new Document(source, listener, CheckpointPlace.NONE, clock), asks);
   }
 
   private List<List<Answer>> read(Document document, List<Ask> asks) {
@@ -77,11 +82,14 @@ public final class SequentialReader implements DocumentReader {
       List<Ask> complete = new ArrayList<>();
       for (Ask ask : asks) {
         Options options = loaded.generationConfig().defaults().and(ask.options());
-        headers.set(complete.size(), AnswerHeader.of(loaded, options, document.rowKey()));
+        String key = document.source().rowKey().orElse("");
+        headers.set(complete.size(), AnswerHeader.of(loaded, options, key));
         complete.add(new Ask(ask.task(), ask.questions(), options));
       }
-      requireText(document.text());
       if (Reading.dependsOnQuestion(loaded, complete.get(0).options())) {
+        if (complete.size() > 1) {
+          document.source().keep();
+        }
         for (int i = 0; i < complete.size(); i++) {
           answer(
               loaded,
@@ -109,8 +117,9 @@ public final class SequentialReader implements DocumentReader {
       List<AnswerHeader> headers,
       List<List<Answer>> answers,
       long started) {
-    try (Reading reading = new Reading(loaded, document, asks.get(0), kvMemory, counters)) {
+    try (Reading reading = new Reading(loaded, document, asks, kvMemory, counters)) {
       reading.readDocument();
+      reading.rowKey().ifPresent(key -> headers.replaceAll(header -> header.withRowKey(key)));
       List<Question> questions = new ArrayList<>();
       for (int i = 0; i < asks.size(); i++) {
         for (String question : asks.get(i).questions()) {
@@ -192,15 +201,6 @@ public final class SequentialReader implements DocumentReader {
         String question = questions.get(answers.size());
         answers.add(failed(headers.get(i), question, error, document.listener(), started));
       }
-    }
-  }
-
-  private static void requireText(String text) {
-    if (text.isBlank()) {
-      throw new LongformException(
-          ErrorClass.EMPTY_DOCUMENT,
-          "Cannot read the document: it is empty (%d characters, all white space). Leave the row out or give it a text."
-              .formatted(text.length()));
     }
   }
 }

@@ -32,6 +32,7 @@ import org.longform.options.RecoveryOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
 import org.longform.read.DocumentReader;
+import org.longform.read.DocumentSource;
 import org.longform.read.ReadCounters;
 import org.longform.read.ReadListener;
 import org.longform.read.ReadingKey;
@@ -106,6 +107,12 @@ public final class LongformRuntime {
    */
   public static List<List<Answer>> readTogether(
       String text, List<Ask> asks, ReadListener listener) {
+    return readTogether(DocumentSource.of(text, RowKey.of(text)), asks, listener);
+  }
+
+  /** As {@link #readTogether(String, List, ReadListener)}, wherever the document comes from. */
+  public static List<List<Answer>> readTogether(
+      DocumentSource source, List<Ask> asks, ReadListener listener) {
     Map<ReadingKey, List<Integer>> groups = new LinkedHashMap<>();
     List<Ask> complete = new ArrayList<>();
     for (Ask ask : asks) {
@@ -114,12 +121,14 @@ public final class LongformRuntime {
       complete.add(whole);
     }
     RowClock clock = new RowClock();
+    if (groups.size() > 1) {
+      source.keep();
+    }
     List<List<Answer>> answers = new ArrayList<>(Collections.nCopies(asks.size(), null));
     for (List<Integer> group : groups.values()) {
       List<Ask> members = group.stream().map(complete::get).toList();
       List<List<Answer>> given =
-          sequentialReader(members.get(0).options())
-              .read(text, RowKey.of(text), members, listener, clock);
+          sequentialReader(members.get(0).options()).read(source, members, listener, clock);
       for (int i = 0; i < group.size(); i++) {
         answers.set(group.get(i), given.get(i));
       }

@@ -1,6 +1,8 @@
 package org.longform.sql;
 
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
@@ -9,6 +11,7 @@ import org.apache.spark.sql.types.StructType;
 import org.longform.read.Answer;
 import org.longform.read.AnswerError;
 import org.longform.read.Evidence;
+import org.longform.read.RowTally;
 
 /**
  * The struct that the {@code _detail} functions return. Every field is nullable: Delta tables
@@ -42,11 +45,73 @@ public final class AnswerSchema {
           .add("latency_ms", DataTypes.LongType)
           .add("evidence", DataTypes.createArrayType(EVIDENCE));
 
+  /** As {@link #EVIDENCE}, and which row of the group it is from. */
+  public static final StructType GROUP_EVIDENCE =
+      new StructType()
+          .add("doc", DataTypes.StringType)
+          .add("row", DataTypes.LongType)
+          .add("start", DataTypes.LongType)
+          .add("end", DataTypes.LongType)
+          .add("text", DataTypes.StringType)
+          .add("score", DataTypes.DoubleType);
+
+  /** A row that was left out. */
+  public static final StructType ROW_ERROR =
+      new StructType()
+          .add("doc", DataTypes.StringType)
+          .add("row", DataTypes.LongType)
+          .add("class", DataTypes.StringType)
+          .add("message", DataTypes.StringType);
+
+  /** What the {@code _agg_detail} functions return. */
+  public static final StructType GROUP_DETAIL =
+      new StructType(Arrays.copyOf(DETAIL.fields(), DETAIL.length() - 1))
+          .add("evidence", DataTypes.createArrayType(GROUP_EVIDENCE))
+          .add("rows", DataTypes.LongType)
+          .add("skipped_rows", DataTypes.LongType)
+          .add("row_errors", DataTypes.createArrayType(ROW_ERROR));
+
   private AnswerSchema() {}
 
   /** An answer as a row of {@link #DETAIL}. */
   public static Row toRow(Answer answer) {
-    return RowFactory.create(
+    List<Object> values = fields(answer);
+    values.add(evidenceRows(answer.evidence()));
+    return RowFactory.create(values.toArray());
+  }
+
+  /**
+   * An answer about a group as a row of {@link #GROUP_DETAIL}.
+   *
+   * @param rows how many rows of the group have a text
+   */
+  static Row toGroupRow(Answer answer, long rows) {
+    List<Object> values = fields(answer);
+    List<Row> evidence = new ArrayList<>();
+    for (Evidence span : answer.evidence()) {
+      evidence.add(
+          RowFactory.create(
+              span.doc(), span.row(), span.start(), span.end(), span.text(), span.score()));
+    }
+    List<Row> errors = new ArrayList<>();
+    for (RowTally.RowError each : answer.rows().errors()) {
+      errors.add(
+          RowFactory.create(
+              each.doc(), each.row(), each.error().errorClass().name(), each.error().message()));
+    }
+    values.add(evidence);
+    values.add(rows);
+    // a group that failed was not gone through to its end
+    values.add(answer.error() == null ? answer.rows().skipped() : null);
+    values.add(answer.error() == null ? errors : null);
+    return RowFactory.create(values.toArray());
+  }
+
+  /** All fields of an answer before its evidence. */
+  private static List<Object> fields(Answer answer) {
+    List<Object> values = new ArrayList<>();
+    Collections.addAll(
+        values,
         answer.value(),
         answer.failure().map(AnswerSchema::errorRow).orElse(null),
         answer.finishReason(),
@@ -58,8 +123,8 @@ public final class AnswerSchema {
         answer.model(),
         answer.modelRevision(),
         answer.seed(),
-        answer.latencyMs(),
-        evidenceRows(answer.evidence()));
+        answer.latencyMs());
+    return values;
   }
 
   /** An error as a row of {@link #ERROR}. */

@@ -14,6 +14,7 @@ import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
+import org.apache.spark.sql.types.StructType;
 import org.longform.options.Options;
 import scala.Function1;
 
@@ -37,7 +38,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
   private transient Function1<Object, Object> toCatalyst;
 
   /**
-   * @param arguments types without the options map
+   * @param arguments types without the options map; of an aggregate only those of what is asked
    * @param withOptions whether the options map is the last argument
    * @param sessionOptions what the session's conf said when the query was analysed
    */
@@ -71,8 +72,10 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
     if (form == FunctionForm.VALUE) {
       return function.valueType(List.of(arguments));
     }
-    boolean several = arguments[arguments.length - 1] instanceof ArrayType;
-    return several ? DataTypes.createArrayType(AnswerSchema.DETAIL) : AnswerSchema.DETAIL;
+    StructType detail =
+        function instanceof SqlAggregate ? AnswerSchema.GROUP_DETAIL : AnswerSchema.DETAIL;
+    boolean several = arguments.length > 0 && arguments[arguments.length - 1] instanceof ArrayType;
+    return several ? DataTypes.createArrayType(detail) : detail;
   }
 
   @Override

@@ -3,6 +3,7 @@ package org.longform.sql;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.apache.spark.sql.catalyst.InternalRow;
 
 /**
@@ -44,13 +45,9 @@ public final class DocumentCalls implements Serializable {
 
   /** One line for EXPLAIN on how the calls will run. */
   public static String describe(List<FunctionExpression> calls) {
-    List<String> each = new ArrayList<>();
-    for (FunctionExpression call : calls) {
-      String how = call.howRead();
-      if (!each.contains(how)) {
-        each.add(how);
-      }
-    }
-    return String.join("; ", each);
+    return calls.stream()
+        .map(FunctionExpression::howRead)
+        .distinct()
+        .collect(Collectors.joining("; "));
   }
 }

@@ -7,7 +7,8 @@ import org.longform.prompt.Task;
 /**
  * What one call of a function asks for.
  *
- * @param content the document, or the prompt of {@code gen}
+ * @param content the document, or the prompt of {@code gen}; empty for a group, whose rows come one
+ *     after the other
  * @param task what to do with it
  * @param questions what is asked of it; one empty string where nothing is asked
  * @param options options that follow from the arguments, by SQL key
@@ -23,6 +24,11 @@ record FunctionCall(
   /** One answer to a document of which nothing is asked. */
   static FunctionCall of(String content, Task task) {
     return new FunctionCall(content, task, List.of(""), Map.of(), Cardinality.ONE);
+  }
+
+  /** One answer about a group of rows. */
+  static FunctionCall ofGroup(Task task, String question) {
+    return new FunctionCall("", task, List.of(question), Map.of(), Cardinality.ONE);
   }
 
   /** One answer, or an array of them. */

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.Options;
-import org.longform.options.RuntimeOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
 import org.longform.runtime.LongformRuntime;
@@ -98,45 +97,9 @@ final class FunctionEvaluation {
       answers.put(asking.slot, given.get(i));
     }
     for (Asking asking : askings) {
-      results[asking.slot] = result(asking, answers.get(asking.slot));
+      results[asking.slot] =
+          new CallResult(asking.call, asking.asked, asking.options, AnswerSchema::toRow)
+              .of(answers.get(asking.slot));
     }
-  }
-
-  private static Object result(Asking asking, List<Answer> given) {
-    List<Answer> answers = new ArrayList<>();
-    int next = 0;
-    for (String question : asking.asked.questions()) {
-      // a question that is NULL gets no answer
-      answers.add(question == null ? null : given.get(next++));
-    }
-    if (asking.options.get(RuntimeOptions.FAIL_ON_ERROR)) {
-      failOnError(answers);
-    }
-    boolean plain = asking.call.form() == FunctionForm.VALUE;
-    List<?> values = plain ? texts(answers) : rows(answers);
-    if (asking.asked.manyAnswers() == FunctionCall.Cardinality.ARRAY) {
-      return values;
-    }
-    return plain ? asking.call.function().value(texts(answers).get(0)) : values.get(0);
-  }
-
-  private static void failOnError(List<Answer> answers) {
-    for (Answer answer : answers) {
-      if (answer != null && answer.error() != null) {
-        throw new LongformException(answer.error().errorClass(), answer.error().message());
-      }
-    }
-  }
-
-  private static List<String> texts(List<Answer> answers) {
-    List<String> texts = new ArrayList<>();
-    answers.forEach(answer -> texts.add(answer == null ? null : answer.value()));
-    return texts;
-  }
-
-  private static List<Object> rows(List<Answer> answers) {
-    List<Object> rows = new ArrayList<>();
-    answers.forEach(answer -> rows.add(answer == null ? null : AnswerSchema.toRow(answer)));
-    return rows;
   }
 }

@@ -2,6 +2,7 @@ package org.longform.sql;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.apache.spark.sql.catalyst.FunctionIdentifier;
@@ -16,7 +17,7 @@ import scala.Function1;
 import scala.Tuple3;
 import scala.runtime.AbstractFunction1;
 
-/** The list of SQL functions. To add one: one file, one line here. */
+/** The lists of SQL functions. To add one: one file, one line here. */
 public final class SqlFunctions {
   public static final List<SqlFunction> ALL =
       List.of(
@@ -28,10 +29,14 @@ public final class SqlFunctions {
 
   private static final String STAGE_PREFIX = "longform_stage_";
 
+  /** Functions over the rows of a group. They need the extension, which plans them. */
+  public static final List<SqlAggregate> AGGREGATES =
+      List.of(new AggFunction(), new SummarizeAggFunction(), new AskAggFunction());
+
   private SqlFunctions() {}
 
   static SqlFunction byWord(String word) {
-    return ALL.stream()
+    return Stream.concat(ALL.stream(), AGGREGATES.stream())
         .filter(function -> function.word().equals(word))
         .findFirst()
         .orElseThrow(
@@ -48,12 +53,22 @@ public final class SqlFunctions {
         : List.of(FunctionForm.VALUE, FunctionForm.DETAIL);
   }
 
+  /** The aggregate functions under all their names. */
+  public static List<AggregateForm> aggregates(String prefix) {
+    List<AggregateForm> all = new ArrayList<>();
+    for (SqlAggregate function : AGGREGATES) {
+      forms(function).forEach(form -> all.add(new AggregateForm(function, form, prefix)));
+    }
+    return all;
+  }
+
   /** Names of all functions, detail forms included. */
   public static List<String> names(String prefix) {
     List<String> names = new ArrayList<>();
     for (SqlFunction function : ALL) {
       forms(function).forEach(form -> names.add(form.name(prefix, function)));
     }
+    aggregates(prefix).forEach(form -> names.add(form.name()));
     return names;
   }
 
@@ -137,24 +152,25 @@ public final class SqlFunctions {
     List<DataType> types =
         function
             .accepts(plain)
-            .orElseThrow(
-                () ->
-                    new LongformException(
-                        ErrorClass.INVALID_INPUT,
-                        "Cannot call %s with %d arguments (%s): it takes (%s)."
-                            .formatted(
-                                form.name(prefix, function),
-                                given.size(),
-                                String.join(
-                                    ", ", given.stream().map(DataType::simpleString).toList()),
-                                function.arguments())));
+            .orElseThrow(() -> wrongArguments(form.name(prefix, function), function, given));
     Options session = SessionConf.options();
     return new FunctionExpression(
         new CatalystFunction(function, form, prefix, types, withOptions, session),
         arguments.toList());
   }
 
-  private static ExpressionInfo info(SqlFunction function, FunctionForm form, String name) {
+  static LongformException wrongArguments(String name, SqlFunction function, List<DataType> given) {
+    return new LongformException(
+        ErrorClass.INVALID_INPUT,
+        "Cannot call %s with %d arguments (%s): it takes (%s)."
+            .formatted(
+                name,
+                given.size(),
+                String.join(", ", given.stream().map(DataType::simpleString).toList()),
+                function.arguments()));
+  }
+
+  static ExpressionInfo info(SqlFunction function, FunctionForm form, String name) {
     String what =
         form == FunctionForm.VALUE
             ? function.doc()

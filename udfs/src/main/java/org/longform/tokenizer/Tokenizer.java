@@ -130,6 +130,21 @@ public final class Tokenizer implements AutoCloseable {
     return stream(new StringReader(text.toString()));
   }
 
+  /**
+   * Why a text cannot be tokenized, if it cannot: in a long one there may be no place to cut it.
+   */
+  public Optional<LongformException> refusal(String text) {
+    if (text.length() <= TokenStream.WINDOW) {
+      return Optional.empty();
+    }
+    try {
+      count(text);
+      return Optional.empty();
+    } catch (LongformException e) {
+      return Optional.of(e);
+    }
+  }
+
   /** How many tokens {@link #encode} gives. */
   public long count(CharSequence text) {
     return count(new StringReader(text.toString()));

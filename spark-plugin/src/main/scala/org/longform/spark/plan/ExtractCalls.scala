@@ -26,8 +26,8 @@ object ExtractCalls extends Rule[LogicalPlan] {
     case generate: Generate                                                 => extractFrom(generate)
     case expand: Expand                                                     => extractFrom(expand)
   } match {
-    case same if same.fastEquals(plan) => explained(plan)
-    case changed                       => explained(readOnceBelowSorts(changed))
+    case same if same.fastEquals(plan) && !plan.exists(_.isInstanceOf[ReadGroups]) => explained(plan)
+    case changed => explained(readOnceBelowSorts(changed))
   }
 
   private def hasCall(expression: Expression): Boolean = expression.exists(isCall)
@@ -222,8 +222,10 @@ object ExtractCalls extends Rule[LogicalPlan] {
   }
 
   private def readsInStage(plan: LogicalPlan): Boolean = plan match {
-    case _: ReadDocuments                                           => true
-    case _: RepartitionOperation | _: Aggregate | _: Join | _: Sort => false
-    case other                                                      => other.children.exists(readsInStage)
+    case _: ReadDocuments | _: ReadGroups => true
+    // it stands over rows that are grouped already, without a shuffle between
+    case aggregate: Aggregate if aggregate.child.isInstanceOf[ReadGroups] => true
+    case _: RepartitionOperation | _: Aggregate | _: Join | _: Sort       => false
+    case other => other.children.exists(readsInStage)
   }
 }

@@ -4,11 +4,13 @@ import org.apache.spark.sql.{SparkSession, SparkSessionExtensions}
 import org.apache.spark.sql.catalyst.plans.logical.LogicalPlan
 import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 
-/** Makes [[ReadDocuments]] physical. */
+/** Makes [[ReadDocuments]] and [[ReadGroups]] physical. */
 object PlanReading extends SparkStrategy {
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
     case ReadDocuments(calls, results, child) => Seq(ReadDocumentsExec(calls, results, planLater(child)))
-    case _                                    => Nil
+    case ReadGroups(grouping, calls, results, passed, child) =>
+      Seq(ReadGroupsExec(grouping, calls, results, passed, planLater(child)))
+    case _ => Nil
   }
 
   /** Gives one session the rule and the strategy if it was made without the extensions. */
@@ -20,9 +22,11 @@ object PlanReading extends SparkStrategy {
     }
   }
 
-  /** Gives sessions the rule and the strategy. */
+  /** Gives sessions the rules and the strategy. */
   def inject(extensions: SparkSessionExtensions): Unit = {
+    extensions.injectCheckRule(_ => CheckAggregates)
     // by then filters and columns have been pushed down; what was pushed below stays there
+    extensions.injectPreCBORule(_ => ExtractAggregates)
     extensions.injectPreCBORule(_ => ExtractCalls)
     extensions.injectPlannerStrategy(_ => PlanReading)
   }
