@@ -10,6 +10,7 @@ import org.longform.models.ModelLocation;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
+import org.longform.spark.conf.ModelAccess;
 import org.longform.spark.conf.SparkSettings;
 
 /** The driver's side: everything that can be wrong is found here, before executors start. */
@@ -22,6 +23,7 @@ final class LongformDriver implements DriverPlugin {
     SparkConf conf = context.conf();
     LongformRuntime.validate(Options.ofSparkConf(SparkSettings.of(conf)));
     makeModelAbsolute(conf);
+    ModelAccess.settle(conf);
     addExtensions(conf);
     Map<String, String> settings = SparkSettings.of(conf);
     LongformRuntime.configure(settings);

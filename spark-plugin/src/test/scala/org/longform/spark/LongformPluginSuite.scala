@@ -114,7 +114,8 @@ class LongformPluginSuite extends SparkSuite {
         "kvBytes",
         "peakKvBytes",
         "kvDiskBytes",
-        "peakKvDiskBytes"
+        "peakKvDiskBytes",
+        "nativeBytes"
       )
     )
     def value(name: String): Long = registry.getGauges.get(name).asInstanceOf[Gauge[Long]].getValue

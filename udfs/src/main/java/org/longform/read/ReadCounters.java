@@ -1,6 +1,5 @@
 package org.longform.read;
 
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAccumulator;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -11,9 +10,7 @@ public final class ReadCounters {
   private final LongAdder tokensRead = new LongAdder();
   private final LongAdder tokensGenerated = new LongAdder();
   private final LongAdder tokensAttended = new LongAdder();
-  private final AtomicLong kvBytes = new AtomicLong();
   private final LongAccumulator peakKvBytes = new LongAccumulator(Math::max, 0);
-  private final AtomicLong kvDiskBytes = new AtomicLong();
   private final LongAccumulator peakKvDiskBytes = new LongAccumulator(Math::max, 0);
 
   public void documentRead(long attended, long peakBytes, long peakDiskBytes) {
@@ -33,12 +30,6 @@ public final class ReadCounters {
 
   public void tokensGenerated(long tokens) {
     tokensGenerated.add(tokens);
-  }
-
-  /** Keys and values came (positive) or went (negative). */
-  public void kvBytesChanged(long inMemory, long onDisk) {
-    kvBytes.addAndGet(inMemory);
-    kvDiskBytes.addAndGet(onDisk);
   }
 
   /** Documents read to the end, failed questions included. */
@@ -64,18 +55,8 @@ public final class ReadCounters {
     return tokensAttended.sum();
   }
 
-  /** Bytes of keys and values in memory right now. */
-  public long kvBytes() {
-    return kvBytes.get();
-  }
-
   public long peakKvBytes() {
     return peakKvBytes.get();
-  }
-
-  /** Bytes of keys and values on disk right now. */
-  public long kvDiskBytes() {
-    return kvDiskBytes.get();
   }
 
   public long peakKvDiskBytes() {

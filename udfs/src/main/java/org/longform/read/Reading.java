@@ -12,7 +12,6 @@ import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
-import org.longform.kernels.model.SessionStats;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
@@ -38,8 +37,6 @@ final class Reading implements AutoCloseable {
   // which tokens the prompt has, for the repetition penalty
   private final BitSet present = new BitSet();
   private boolean truncated;
-  private long kvBytesReported;
-  private long kvDiskBytesReported;
   private long attended;
   private long peakKvBytes;
   private long peakKvDiskBytes;
@@ -118,8 +115,6 @@ final class Reading implements AutoCloseable {
       note(present, ids, from, taken);
       listener().tokensRead(taken);
       counters.tokensRead(taken);
-      SessionStats now = session.stats();
-      reportKvBytes(now.kvBytes(), now.kvDiskBytes());
     }
   }
 
@@ -245,15 +240,8 @@ final class Reading implements AutoCloseable {
     peakKvDiskBytes = Math.max(peakKvDiskBytes, read.stats().peakKvDiskBytes());
   }
 
-  private void reportKvBytes(long inMemory, long onDisk) {
-    counters.kvBytesChanged(inMemory - kvBytesReported, onDisk - kvDiskBytesReported);
-    kvBytesReported = inMemory;
-    kvDiskBytesReported = onDisk;
-  }
-
   @Override
   public void close() {
-    reportKvBytes(0, 0);
     session.close();
   }
 }

@@ -298,6 +298,7 @@ public final class Session implements AutoCloseable {
     long first = length();
     double[] surprises = new double[0];
     BlockForward.Result result;
+    cache.admit(count, options.cancelled());
     try {
       result = forward.read(ids, scoring ? count : 1, taps);
       if (scoring) {

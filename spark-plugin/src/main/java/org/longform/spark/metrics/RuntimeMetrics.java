@@ -26,7 +26,8 @@ public final class RuntimeMetrics {
           new Metric("kvBytes", RuntimeStats::kvBytes),
           new Metric("peakKvBytes", RuntimeStats::peakKvBytes),
           new Metric("kvDiskBytes", RuntimeStats::kvDiskBytes),
-          new Metric("peakKvDiskBytes", RuntimeStats::peakKvDiskBytes));
+          new Metric("peakKvDiskBytes", RuntimeStats::peakKvDiskBytes),
+          new Metric("nativeBytes", RuntimeStats::nativeBytes));
 
   private RuntimeMetrics() {}
 
