@@ -1,8 +1,13 @@
 package org.longform.models;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -85,29 +90,37 @@ final class ModelCache {
     createPrivate(root);
     Path home = target.getParent();
     Files.createDirectories(home);
-    try (ProcessLock lock =
+    ProcessLock lock =
         ProcessLock.hold(
             home.resolve("lock"),
-            () -> LOG.info("Waiting for another process that copies model '{}'.", model))) {
+            () -> LOG.info("Waiting for another process that copies model '{}'.", model));
+    try {
       removePartial(home);
-      if (LocalCopy.isWhole(target)) {
-        return;
+      if (!LocalCopy.isWhole(target)) {
+        copy(model, store, files, target);
       }
-      long bytes = files.stream().mapToLong(StoredFile::bytes).sum();
-      requireRoom(model, home, bytes);
-      LOG.info("Copying model '{}' ({} bytes) to {}.", model, bytes, target);
-      long started = System.nanoTime();
-      Path partial = home.resolve(target.getFileName() + PARTIAL);
-      Files.createDirectory(partial);
-      try {
-        LocalCopy.write(store, files, partial);
-        Trees.delete(target); // a copy that is not whole
-        Files.move(partial, target, java.nio.file.StandardCopyOption.ATOMIC_MOVE);
-      } finally {
-        Trees.delete(partial);
-      }
-      LOG.info("Copied model '{}' in {} ms.", model, (System.nanoTime() - started) / 1_000_000);
+    } finally {
+      lock.close();
     }
+  }
+
+  private static void copy(String model, ModelStore store, List<StoredFile> files, Path target)
+      throws IOException {
+    Path home = target.getParent();
+    long bytes = files.stream().mapToLong(StoredFile::bytes).sum();
+    requireRoom(model, home, bytes);
+    LOG.info("Copying model '{}' ({} bytes) to {}.", model, bytes, target);
+    long started = System.nanoTime();
+    Path partial = home.resolve(target.getFileName() + PARTIAL);
+    Files.createDirectory(partial);
+    try {
+      LocalCopy.write(store, files, partial);
+      Trees.delete(target); // a copy that is not whole
+      Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Trees.delete(partial);
+    }
+    LOG.info("Copied model '{}' in {} ms.", model, (System.nanoTime() - started) / 1_000_000);
   }
 
   /** What a killed process left; the lock says that nobody is at it. */
@@ -144,7 +157,7 @@ final class ModelCache {
                 .filter(
                     file ->
                         file.name().matches(MODEL_FILES) || file.name().equals(LocalCopy.CHECKSUMS))
-                .sorted(java.util.Comparator.comparing(StoredFile::name))
+                .sorted(Comparator.comparing(StoredFile::name))
                 .toList();
     if (wanted.stream().noneMatch(file -> file.name().matches(".*\\.gguf|config\\.json"))) {
       throw new LongformException(
@@ -168,7 +181,7 @@ final class ModelCache {
   }
 
   private static String digits(String text, int count) {
-    byte[] digest = LocalCopy.sha256().digest(text.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+    byte[] digest = LocalCopy.sha256().digest(text.getBytes(StandardCharsets.UTF_8));
     return HexFormat.of().formatHex(digest).substring(0, count);
   }
 
@@ -181,12 +194,11 @@ final class ModelCache {
     try {
       Files.createDirectory(
           root,
-          java.nio.file.attribute.PosixFilePermissions.asFileAttribute(
-              java.nio.file.attribute.PosixFilePermissions.fromString("rwx------")));
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (UnsupportedOperationException e) {
       Files.createDirectory(root);
-    } catch (java.nio.file.FileAlreadyExistsException e) {
-      return; // made by another process just now
+    } catch (FileAlreadyExistsException e) {
+      LOG.debug("Another process made {} just now.", root);
     }
   }
 

@@ -89,12 +89,18 @@ public final class LongformRuntime {
    */
   public static Optional<String> checkMemory(Map<String, String> settings) {
     Options all = processOptions;
-    long model = 0;
-    if (!ModelLocations.isRemote(all.get(ModelOptions.MODEL))) {
-      model = locate(all).bytes();
-    }
     return ProcessMemory.of(settings)
-        .check(KV_MEMORIES.budgetBytes(all), all.isSet(CacheOptions.KV_MEMORY), model);
+        .check(
+            KV_MEMORIES.budgetBytes(all), all.isSet(CacheOptions.KV_MEMORY), modelBytesHere(all));
+  }
+
+  private static long modelBytesHere(Options all) {
+    try {
+      // what lies elsewhere is copied when the first row arrives
+      return ModelLocations.isRemote(all.get(ModelOptions.MODEL)) ? 0 : locate(all).bytes();
+    } catch (LongformException e) {
+      return 0; // the rows will say what is wrong with the model
+    }
   }
 
   /** Bytes that the keys and values of all documents may take in the memory of a process. */

@@ -68,7 +68,7 @@ final class Page {
 
   private synchronized PageSketches newSketches(long layerBytes) {
     if (sketches == null
-        && store.takeForSketches(PageSketches.bytes(store.shape().layers(), layerBytes))) {
+        && store.takeForSketches(this, PageSketches.bytes(store.shape().layers(), layerBytes))) {
       sketches = new PageSketches(store.shape().layers(), layerBytes);
     }
     return sketches;
@@ -86,7 +86,7 @@ final class Page {
       long bytes = sketches.bytes();
       sketches.close();
       sketches = null;
-      store.sketchesDropped(bytes);
+      store.sketchesDropped(this, bytes);
     }
   }
 

@@ -22,7 +22,7 @@ final class PageStore {
   private long sketchBytes;
   // of one page; 0 until a device made the first
   private long sketchBytesPerPage;
-  private long pagesWithSketches;
+  private final Set<Page> sketched = new LinkedHashSet<>();
   private long pages;
   private int caches;
   // caches that are between reserving rows and committing them
@@ -80,7 +80,7 @@ final class PageStore {
   /** Whether this document should move pages to disk before it takes so many more. */
   synchronized boolean crowded(long more) {
     // a sketch is small and spares reading its page from the disk, so it comes before pages
-    long sketches = (pages + more - pagesWithSketches) * sketchBytesPerPage;
+    long sketches = (pages + more - sketched.size()) * sketchBytesPerPage;
     return budget.crowded(memoryBytes(), more * Page.bytes(shape) + sketches);
   }
 
@@ -98,19 +98,19 @@ final class PageStore {
   }
 
   /** Whether there is memory for the sketches of one page; they are counted then. */
-  synchronized boolean takeForSketches(long bytes) {
+  synchronized boolean takeForSketches(Page page, long bytes) {
     sketchBytesPerPage = bytes;
     if (!budget.takeFree(bytes)) {
       return false;
     }
     sketchBytes += bytes;
-    pagesWithSketches++;
+    sketched.add(page);
     return true;
   }
 
-  synchronized void sketchesDropped(long bytes) {
+  synchronized void sketchesDropped(Page page, long bytes) {
     sketchBytes -= bytes;
-    pagesWithSketches--;
+    sketched.remove(page);
     budget.memoryChanged(-bytes);
   }
 
@@ -130,7 +130,12 @@ final class PageStore {
         break;
       }
       moveToDisk(page);
-      // they can be made again when the document is read on
+    }
+    // they can be made again when the document is read on
+    for (Page page : List.copyOf(sketched)) {
+      if (memoryBytes() <= keptBytes || enough.getAsBoolean()) {
+        break;
+      }
       page.dropSketches();
     }
     return true;
