@@ -21,11 +21,12 @@ final class LongformDriver implements DriverPlugin {
   public Map<String, String> init(SparkContext sparkContext, PluginContext context) {
     JavaVersion.check(Runtime.version().feature());
     SparkConf conf = context.conf();
-    LongformRuntime.validate(Options.ofSparkConf(SparkSettings.of(conf)));
+    SparkSettings.of(conf); // refuses keys and values before they are used
     makeModelAbsolute(conf);
     ModelAccess.settle(conf);
-    addExtensions(conf);
     Map<String, String> settings = SparkSettings.of(conf);
+    LongformRuntime.validate(Options.ofSparkConf(settings));
+    addExtensions(conf);
     LongformRuntime.configure(settings);
     return settings;
   }

@@ -188,6 +188,7 @@ final class ModelCache {
   /** Other users' processes must not be able to put weights here. */
   private static void createPrivate(Path root) throws IOException {
     if (Files.isDirectory(root)) {
+      requireOwn(root);
       return;
     }
     Files.createDirectories(root.toAbsolutePath().getParent());
@@ -199,6 +200,23 @@ final class ModelCache {
       Files.createDirectory(root);
     } catch (FileAlreadyExistsException e) {
       LOG.debug("Another process made {} just now.", root);
+    }
+  }
+
+  // anybody can make a directory with our name among the temporary files; elsewhere its owner is
+  // whoever set up the machine
+  private static void requireOwn(Path root) throws IOException {
+    Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+    if (!temporary.equals(root.getParent())) {
+      return;
+    }
+    Path own = Files.createTempFile("longform-owner-", null);
+    try {
+      if (!Files.getOwner(root).equals(Files.getOwner(own))) {
+        throw new IOException("it belongs to user " + Files.getOwner(root).getName());
+      }
+    } finally {
+      Files.delete(own);
     }
   }
 

@@ -50,7 +50,8 @@ public final class HadoopModelStore implements ModelStore {
       throw invalid(model, "there is no such directory or file", conf, e);
     } catch (AccessControlException e) {
       throw invalid(model, "the user of this application may not read it", conf, e);
-    } catch (IOException | IllegalArgumentException e) {
+    } catch (IOException | RuntimeException e) {
+      // the second where a file system's classes are missing
       throw invalid(model, "its file system refuses", conf, e);
     }
   }

@@ -13,6 +13,7 @@ class HadoopModelSuite extends SparkSuite {
     "spark.plugins" -> classOf[LongformPlugin].getName,
     "spark.hadoop.fs.shelf.impl" -> classOf[ShelfFileSystem].getName,
     "spark.hadoop.fs.shelf.secret.key" -> "open-sesame-42",
+    "spark.hadoop.fs.lost.impl" -> "no.such.Files",
     "spark.longform.modelCache" -> cache.toString
   ) ++ more
 
@@ -57,6 +58,8 @@ class HadoopModelSuite extends SparkSuite {
     assert(denied.contains("': the user of this application may not read it (AccessControlException: "))
     assert(denied.contains("Permission denied for key *********(redacted): ") && !denied.contains("sesame"))
     assert(count("moon://dark/side").contains("No FileSystem for scheme \"moon\""))
+    val lost = count("lost://bucket/model")
+    assert(lost.contains("': its file system refuses (RuntimeException: ") && lost.contains("no.such.Files"))
     val password = count("s3a://AKIA99:open/sesame@bucket/model")
     assert(password.startsWith("INVALID_OPTION Cannot use model 's3a://AKIA99:***@bucket/model': its address has"))
   }
