@@ -194,8 +194,7 @@ final class ModelCache {
     Files.createDirectories(root.toAbsolutePath().getParent());
     try {
       Files.createDirectory(
-          root,
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+          root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     } catch (UnsupportedOperationException e) {
       Files.createDirectory(root);
     } catch (FileAlreadyExistsException e) {

@@ -47,10 +47,10 @@ public final class ModelLocations {
    * @param name a bundled model, a local path, or a URI
    * @param cache directory of the copies, if the user set one
    * @param allowed see {@link AllowedModels}
-   * @throws LongformException INVALID_MODEL saying what is wrong, INVALID_OPTION if it is not allowed
+   * @throws LongformException INVALID_MODEL saying what is wrong, INVALID_OPTION if it is not
+   *     allowed
    */
-  public ModelLocation locate(
-      String name, Optional<String> cache, Optional<List<String>> allowed) {
+  public ModelLocation locate(String name, Optional<String> cache, Optional<List<String>> allowed) {
     Key key = new Key(name, cache, allowed);
     Found known = found.get(key);
     long now = nanoTime.getAsLong();

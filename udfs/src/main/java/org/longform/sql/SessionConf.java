@@ -2,12 +2,11 @@ package org.longform.sql;
 
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.spark.SparkEnv;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.internal.SQLConf;
-import org.longform.kernels.error.ErrorClass;
-import org.longform.kernels.error.LongformException;
 import org.longform.options.AllOptions;
 import org.longform.options.Option;
 import org.longform.options.Options;
@@ -17,6 +16,13 @@ import scala.Tuple2;
 /** What the Spark configuration says about Longform: the application's, then the session's. */
 public final class SessionConf {
   private static final String PREFIX = "spark.longform.";
+
+  // a session is its user's: what the application's owner decided stays, whatever it sets
+  private static final Set<String> APPLICATION_KEYS =
+      AllOptions.ALL.stream()
+          .filter(option -> option.applicable() == Option.Applicable.APPLICATION)
+          .map(Option::confKey)
+          .collect(Collectors.toUnmodifiableSet());
 
   private SessionConf() {}
 
@@ -32,33 +38,15 @@ public final class SessionConf {
         conf.put(PREFIX + entry._1(), entry._2());
       }
     }
-    Map<String, String> application = Map.copyOf(conf);
     for (scala.collection.Iterator<Tuple2<String, String>> it =
             SQLConf.get().getAllConfs().iterator();
         it.hasNext(); ) {
       Tuple2<String, String> entry = it.next();
-      if (entry._1().startsWith(PREFIX)) {
+      if (entry._1().startsWith(PREFIX) && !APPLICATION_KEYS.contains(entry._1())) {
         conf.put(entry._1(), entry._2());
       }
     }
-    if (env != null) {
-      requireFixed(application, conf);
-    }
     Options options = Options.ofSparkConf(conf);
     return TaskContext.get() == null ? LongformRuntime.portable(options) : options;
-  }
-
-  /** A session is its user's: it may not change what the application's owner decided. */
-  private static void requireFixed(Map<String, String> application, Map<String, String> session) {
-    for (Option<?> option : AllOptions.ALL) {
-      String key = option.confKey();
-      if (option.applicable() == Option.Applicable.APPLICATION
-          && !Objects.equals(application.get(key), session.get(key))) {
-        throw new LongformException(
-            ErrorClass.INVALID_OPTION,
-            "Cannot use '%s' of this session: it is fixed when the application starts. RESET %s."
-                .formatted(key, key));
-      }
-    }
   }
 }

@@ -16,7 +16,9 @@ class AllowedModelsSuite extends AnyFunSuite {
     } catch {
       case e: LongformException =>
         assert(e.errorClass() == ErrorClass.INVALID_OPTION)
-        assert(e.getMessage.startsWith(s"Cannot use model '$name': this application allows only its own model"))
+        assert(
+          e.getMessage.startsWith(s"Cannot use model '$name': this application allows only its own model")
+        )
         false
     }
 

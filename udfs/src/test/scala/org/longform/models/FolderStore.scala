@@ -20,7 +20,8 @@ class FolderStore(pauseMillis: Long = 0) extends ModelStore {
   override def list(model: String): java.util.List[StoredFile] = {
     listed.incrementAndGet()
     val path = Path.of(model.stripPrefix("shelf:"))
-    val files = if (Files.isDirectory(path)) path.toFile.listFiles.toSeq.sortBy(_.getName) else Seq(path.toFile)
+    val files =
+      if (Files.isDirectory(path)) path.toFile.listFiles.toSeq.sortBy(_.getName) else Seq(path.toFile)
     files
       .filter(_.isFile)
       .map(f => new StoredFile(f.getName, f.getPath, f.length + claimedBytes, f.lastModified.toString))

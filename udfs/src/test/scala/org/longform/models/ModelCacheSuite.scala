@@ -38,8 +38,15 @@ class ModelCacheSuite extends AnyFunSuite {
   private def process(source: Path, cache: Path, pauseMillis: Long): Process = {
     val java = Path.of(System.getProperty("java.home"), "bin", "java").toString
     val main = "org.longform.models.FetchModel"
-    new ProcessBuilder(java, "-cp", System.getProperty("java.class.path"), main, name(source), cache.toString,
-      pauseMillis.toString).redirectErrorStream(true).start()
+    new ProcessBuilder(
+      java,
+      "-cp",
+      System.getProperty("java.class.path"),
+      main,
+      name(source),
+      cache.toString,
+      pauseMillis.toString
+    ).redirectErrorStream(true).start()
   }
 
   private def lines(process: Process): BufferedReader =
@@ -140,12 +147,18 @@ class ModelCacheSuite extends AnyFunSuite {
       val store = new FolderStore
       store.cut = true
       val message = refused(new ModelCache(cache).fetch(name(source), store))
-      assert(message.startsWith(s"Cannot copy model '${name(source)}' to this machine: IOException (file config.json ended after 319 of 639 bytes) (directory $cache"))
+      assert(
+        message.startsWith(
+          s"Cannot copy model '${name(source)}' to this machine: IOException (file config.json ended after 319 of 639 bytes) (directory $cache"
+        )
+      )
       assert(message.endsWith("or set spark.longform.modelCache to another."))
       store.cut = false
       Files.writeString(source.resolve("SHA256SUMS"), "0" * 64 + "  ./model.safetensors\n")
-      assert(refused(new ModelCache(cache).fetch(name(source), store)).contains(
-        "(file model.safetensors: its checksum is not the one in SHA256SUMS: sha256 "))
+      assert(
+        refused(new ModelCache(cache).fetch(name(source), store))
+          .contains("(file model.safetensors: its checksum is not the one in SHA256SUMS: sha256 ")
+      )
       val left = Files.walk(cache)
       try assert(left.iterator.asScala.filter(Files.isRegularFile(_)).forall(_.endsWith("lock")))
       finally left.close()
@@ -163,7 +176,8 @@ class ModelCacheSuite extends AnyFunSuite {
       store.claimedBytes = 0
       val file = Files.writeString(source.resolve("plain"), "")
       assert(
-        refused(new ModelCache(file.resolve("cache")).fetch(name(source), store)).contains("Check the directory's permissions")
+        refused(new ModelCache(file.resolve("cache")).fetch(name(source), store))
+          .contains("Check the directory's permissions")
       )
       Files.delete(source.resolve("config.json"))
       assert(

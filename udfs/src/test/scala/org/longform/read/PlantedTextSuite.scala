@@ -28,7 +28,9 @@ class PlantedTextSuite extends AnyFunSuite with BeforeAndAfterAll {
   private def ask(text: String): Answer =
     LongformRuntime
       .reader(Map("max_new_tokens" -> "8").asJava)
-      .read(new ReadRequest(text, Task.ASK, List("What doubles the leaf area?").asJava, "k", ReadListener.NONE))
+      .read(
+        new ReadRequest(text, Task.ASK, List("What doubles the leaf area?").asJava, "k", ReadListener.NONE)
+      )
       .get(0)
 
   test("every planted text is read as as many tokens as the text has, between the same prefix and suffix") {

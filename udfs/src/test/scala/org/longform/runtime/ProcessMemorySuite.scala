@@ -65,6 +65,10 @@ class ProcessMemorySuite extends AnyFunSuite {
     )
     assert(container(4 * gib, 4 * gib).check(gib, false, 0).isPresent, "a default never refuses")
     val unlimited = container(4 * gib, gib).check(Long.MaxValue, true, 0).get
-    assert(unlimited.endsWith("its container ends it at 4,294,967,296 bytes. Set spark.longform.kvMemory to a size."))
+    assert(
+      unlimited.endsWith(
+        "its container ends it at 4,294,967,296 bytes. Set spark.longform.kvMemory to a size."
+      )
+    )
   }
 }

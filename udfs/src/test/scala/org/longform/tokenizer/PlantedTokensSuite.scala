@@ -11,7 +11,15 @@ import org.scalatest.funsuite.AnyFunSuite
 class PlantedTokensSuite extends AnyFunSuite {
   private val json = new ObjectMapper
   private val marks =
-    Seq("<|im_start|>", "<|im_end|>", "[INST]", "[/INST]", "<|eot_id|>", "<|start_header_id|>", "<end_of_turn>")
+    Seq(
+      "<|im_start|>",
+      "<|im_end|>",
+      "[INST]",
+      "[/INST]",
+      "<|eot_id|>",
+      "<|start_header_id|>",
+      "<end_of_turn>"
+    )
 
   private def tree(path: Path): ObjectNode =
     json.readTree(Files.readAllBytes(path.resolve("tokenizer.json"))).asInstanceOf[ObjectNode]
@@ -32,10 +40,12 @@ class PlantedTokensSuite extends AnyFunSuite {
   private def words(model: String, unknown: String): String =
     s"""{"version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
        | "decoder": null, "pre_tokenizer": {"type": "WhitespaceSplit"}, "model": $model, "added_tokens": [
-       | ${(Seq(unknown, "</s>") ++ marks).zipWithIndex.map { case (mark, id) =>
-        s"""{"id": $id, "content": "$mark", "single_word": false, "lstrip": false, "rstrip": false,
+       | ${(Seq(unknown, "</s>") ++ marks).zipWithIndex
+        .map { case (mark, id) =>
+          s"""{"id": $id, "content": "$mark", "single_word": false, "lstrip": false, "rstrip": false,
          "normalized": false, "special": true}"""
-      }.mkString(",")}]}""".stripMargin
+        }
+        .mkString(",")}]}""".stripMargin
 
   private def letters = ('a' to 'z') ++ "<>|[]/_INST."
 
@@ -131,7 +141,9 @@ class PlantedTokensSuite extends AnyFunSuite {
   }
 
   test("GGUF files: control tokens of both kinds are ordinary text in documents") {
-    for (metadata <- Seq(GgufFixtures.bytePairs(Some("gpt-2"), "a" -> "b"), GgufFixtures.pieces("a" -> -1.0))) {
+    for (
+      metadata <- Seq(GgufFixtures.bytePairs(Some("gpt-2"), "a" -> "b"), GgufFixtures.pieces("a" -> -1.0))
+    ) {
       val file = GgufFixtures.file(metadata)
       val tokenizer = Tokenizer.load(file)
       try

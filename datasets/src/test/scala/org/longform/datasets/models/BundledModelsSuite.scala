@@ -92,7 +92,9 @@ class BundledModelsSuite extends AnyFunSuite {
     val java = new File(System.getProperty("java.home"), "bin/java").getPath
     val classes =
       Seq(classOf[PrintDirectory], classOf[BundledModels], classOf[ObjectMapper], classOf[Option[_]]) ++
-        Seq("core.JsonParser", "annotation.JsonProperty").map(n => Class.forName("com.fasterxml.jackson." + n))
+        Seq("core.JsonParser", "annotation.JsonProperty").map(n =>
+          Class.forName("com.fasterxml.jackson." + n)
+        )
     val classpath =
       classes.map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI).getPath)
     val command = Seq(

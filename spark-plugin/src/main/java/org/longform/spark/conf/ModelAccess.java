@@ -28,7 +28,8 @@ public final class ModelAccess {
     String key = ModelOptions.ALLOWED_MODEL_PATHS.confKey();
     boolean serves =
         SERVERS.stream()
-            .anyMatch(name -> command.contains(name) || conf.get("spark.plugins", "").contains(name));
+            .anyMatch(
+                name -> command.contains(name) || conf.get("spark.plugins", "").contains(name));
     if (!conf.contains(key) && !serves) {
       return;
     }

@@ -122,8 +122,7 @@ final class DryRun {
             options.get(ContextOptions.CONTEXT),
             ContextOptions.parametersOf(options),
             model.decoder().limits());
-    long kept =
-        length == 0 ? 0 : strategy.retain(Rows.range(0, length), length).maxCount();
+    long kept = length == 0 ? 0 : strategy.retain(Rows.range(0, length), length).maxCount();
     long block = strategy.nextChunk(length, length);
     return Math.min(length, kept + block) * shape.bytesPerToken();
   }
@@ -151,7 +150,8 @@ final class DryRun {
         corpus
             .documentsOf(files)
             .javaRDD()
-            .filter(row -> !row.isNullAt(TEXT) && wanted.value().contains(row.getString(CONTENT_HASH)))
+            .filter(
+                row -> !row.isNullAt(TEXT) && wanted.value().contains(row.getString(CONTENT_HASH)))
             .mapToPair(
                 row ->
                     new Tuple2<>(

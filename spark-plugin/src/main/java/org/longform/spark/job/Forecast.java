@@ -71,7 +71,9 @@ record Forecast(
     for (SpeedProbe probe : probes) {
       time(text, probe);
     }
-    text.append("Times are estimates from a short probe on this machine. Nothing was written.%n".formatted());
+    text.append(
+        "Times are estimates from a short probe on this machine. Nothing was written.%n"
+            .formatted());
     return text.toString();
   }
 
@@ -120,9 +122,7 @@ record Forecast(
         from = to, to *= BORDER_FACTOR) {
       long low = from;
       long high = to;
-      most =
-          Math.max(
-              most, (int) Arrays.stream(lengths).filter(n -> n >= low && n < high).count());
+      most = Math.max(most, (int) Arrays.stream(lengths).filter(n -> n >= low && n < high).count());
     }
     return most;
   }
@@ -207,6 +207,7 @@ record Forecast(
   }
 
   private static void line(StringBuilder text, String name, String format, Object... values) {
-    text.append(String.format(Locale.ROOT, "%-14s%s%n", name, String.format(Locale.ROOT, format, values)));
+    text.append(
+        String.format(Locale.ROOT, "%-14s%s%n", name, String.format(Locale.ROOT, format, values)));
   }
 }

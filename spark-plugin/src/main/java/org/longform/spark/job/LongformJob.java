@@ -15,8 +15,8 @@ import picocli.CommandLine.ParseResult;
 
 /**
  * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
- * {@code generate}, {@code perplexity}, {@code plan}, {@code inspect}, {@code tokenize}, {@code convert}, {@code
- * articles} and {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+ * {@code generate}, {@code perplexity}, {@code plan}, {@code inspect}, {@code tokenize}, {@code
+ * convert}, {@code articles} and {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
  */
 public final class LongformJob {
   static final int DONE = 0;
@@ -97,11 +97,7 @@ public final class LongformJob {
         "summarize",
         "Write a summary of each document.",
         new ReadCommand(context, Task.SUMMARIZE, purpose));
-    add(
-        parent,
-        "ask",
-        "Answer questions about each document.",
-        new AskCommand(context, purpose));
+    add(parent, "ask", "Answer questions about each document.", new AskCommand(context, purpose));
     add(
         parent,
         "generate",

@@ -18,8 +18,10 @@ import picocli.CommandLine.ParseResult;
 final class OptionFlags {
   private OptionFlags() {}
 
-  /** The options that a command line can set: all but those that concern SQL alone
-   * or belong to the application. */
+  /**
+   * The options that a command line can set: all but those that concern SQL alone or belong to the
+   * application.
+   */
   static List<Option<?>> all() {
     List<Option<?>> options = new ArrayList<>(AllOptions.ALL);
     options.remove(RuntimeOptions.SQL_PREFIX);

@@ -56,8 +56,7 @@ record SpeedProbe(String device, int threads, long tokens, Speed reading, Speed 
                     model.decoder().limits()),
                 sessionOptions)) {
       session.expectPromptTokens((long) PIECE * PIECES);
-      int[] ids =
-          new Random(1).ints(PIECE, 0, model.decoder().spec().vocabulary()).toArray();
+      int[] ids = new Random(1).ints(PIECE, 0, model.decoder().spec().vocabulary()).toArray();
       warmUp(session, ids);
       for (int piece = 0; piece < PIECES; piece++) {
         double depth = session.length() + PIECE / 2.0;

@@ -19,8 +19,7 @@ final class Secrets {
   /** The text without the values of settings that Spark's pages and logs do not show. */
   static String hidden(String text, Configuration conf) {
     SparkEnv env = SparkEnv.get();
-    Pattern secret =
-        Pattern.compile(env == null ? USUAL : env.conf().get(REDACTION, USUAL));
+    Pattern secret = Pattern.compile(env == null ? USUAL : env.conf().get(REDACTION, USUAL));
     String shown = text;
     for (Map.Entry<String, String> entry : conf) {
       String value = entry.getValue();

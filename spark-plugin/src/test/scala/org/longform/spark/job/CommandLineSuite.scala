@@ -173,10 +173,14 @@ class CommandLineSuite extends JobFixture {
     assert(planned.out.contains("documents     3 to read, 0 rows are in the table already\n"))
     assert(planned.out.contains("tokens        12,000; shortest 0, median 2,000, longest 10,000\n"))
     assert(planned.out.contains("model         longform-tiny, weights "))
-    assert(planned.out.contains("KV memory     reattention as f16, 1,024 bytes a token: 9.8 MiB for the largest"))
+    assert(
+      planned.out.contains("KV memory     reattention as f16, 1,024 bytes a token: 9.8 MiB for the largest")
+    )
     assert(planned.out.contains("tasks         3 in 1 batches, for 1 executors with 2 slots each\n"))
     assert("device (cpu|nd4j) +about ".r.findAllIn(planned.out).size >= 1, planned.out)
-    assert(planned.out.contains("Times are estimates from a short probe on this machine. Nothing was written."))
+    assert(
+      planned.out.contains("Times are estimates from a short probe on this machine. Nothing was written.")
+    )
     assert(!planned.out.contains("device reference"))
 
     assert(command(asked ++ Seq("--max-new-tokens", "5", "--limit", "1"): _*).code == 0)
@@ -189,8 +193,16 @@ class CommandLineSuite extends JobFixture {
 
   test("plan without a command and with wrong arguments is one sentence") {
     assert(refused(2, "plan").startsWith("Cannot run 'longform plan': Missing required subcommand"))
-    assert(refused(2, "plan", "ask", "--input", "i").contains("Cannot run 'longform plan ask': Missing required option"))
-    assert(command("plan", "ask", "--help").out.startsWith("Usage: longform plan ask --input=<path> --output=<path> [options]"))
+    assert(
+      refused(2, "plan", "ask", "--input", "i").contains(
+        "Cannot run 'longform plan ask': Missing required option"
+      )
+    )
+    assert(
+      command("plan", "ask", "--help").out.startsWith(
+        "Usage: longform plan ask --input=<path> --output=<path> [options]"
+      )
+    )
   }
 
   test("inspect shows the bundled model, its memory needs and the defaults of each context") {

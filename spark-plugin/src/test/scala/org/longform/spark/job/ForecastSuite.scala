@@ -27,17 +27,23 @@ class ForecastSuite extends AnyFunSuite {
     assert(text.head == "documents     5 to read, 3 rows are in the table already")
     assert(text.contains("tokens        78,200; shortest 900, median 1,200, longest 70,000"))
     val ranges = text.filter(_.contains(" to ")).filter(_.contains("#"))
-    assert(ranges.map(_.replaceAll(" +", " ").replaceAll("#+", "#")) == Seq(
-      " 0 to 1,023 # 1 with 900 tokens",
-      " 1,024 to 4,095 # 2 with 2,300 tokens",
-      " 4,096 to 16,383 # 1 with 5,000 tokens",
-      " 65,536 to 262,143 # 1 with 70,000 tokens"
-    ))
+    assert(
+      ranges.map(_.replaceAll(" +", " ").replaceAll("#+", "#")) == Seq(
+        " 0 to 1,023 # 1 with 900 tokens",
+        " 1,024 to 4,095 # 2 with 2,300 tokens",
+        " 4,096 to 16,383 # 1 with 5,000 tokens",
+        " 65,536 to 262,143 # 1 with 70,000 tokens"
+      )
+    )
   }
 
   test("memory is that of the largest documents at once, and what goes to disk is told") {
     val text = forecast(documents, 50 * mib, 2).mkString("\n")
-    assert(text.contains("reattention as f16, 1,024 bytes a token: 68.4 MiB for the largest document, 73.2 MiB for the 2 largest at once"))
+    assert(
+      text.contains(
+        "reattention as f16, 1,024 bytes a token: 68.4 MiB for the largest document, 73.2 MiB for the 2 largest at once"
+      )
+    )
     assert(text.contains("an executor keeps up to 50.0 MiB in memory; 23.2 MiB go to its local disk"))
     assert(forecast(documents, Long.MaxValue, 2).exists(_.endsWith("an executor keeps everything in memory")))
     assert(forecast(documents, 100 * mib, 2).exists(_.endsWith("keeps up to 100.0 MiB in memory")))
@@ -48,7 +54,11 @@ class ForecastSuite extends AnyFunSuite {
     val flat = new SpeedProbe("cpu", cores, 2048, new Speed(0.001, 0), new Speed(0.01, 0))
     val text = forecast(documents, Long.MaxValue, 4, flat).mkString("\n")
     assert(text.contains("device cpu    about 1 min 23 s: 1 min 18 s reading, at most 5 s writing"))
-    assert(text.contains("measured: reads 1,000 tokens/s at the beginning, 1,000 after 2,048; writes 100.0 tokens/s there"))
+    assert(
+      text.contains(
+        "measured: reads 1,000 tokens/s at the beginning, 1,000 after 2,048; writes 100.0 tokens/s there"
+      )
+    )
     val single = new SpeedProbe("nd4j", 1, 2048, new Speed(0.001, 0), new Speed(0.01, 0))
     val long = Seq(new Document(70000, 0, 0), new Document(10, 0, 0))
     assert(forecast(long, Long.MaxValue, 1024, single).exists(_.contains("about 1 min 10 s: ")))

@@ -43,7 +43,7 @@ class HadoopModelSuite extends SparkSuite {
     val before = ShelfFileSystem.opened.get
     assert(count(s"shelf://books$model").startsWith("revision "))
     assert(ShelfFileSystem.opened.get == before + 5)
-    assert(count(s"shelf://books$model", "concat('Blue light ', rand())").startsWith("revision "))
+    assert(count(s"shelf://books$model", "'Red light does not change it.'").startsWith("revision "))
     assert(ShelfFileSystem.opened.get == before + 5)
     assert(Files.list(cache).count() == 1)
   }
@@ -61,20 +61,26 @@ class HadoopModelSuite extends SparkSuite {
     val lost = count("lost://bucket/model")
     assert(lost.contains("': its file system refuses (RuntimeException: ") && lost.contains("no.such.Files"))
     val password = count("s3a://AKIA99:open/sesame@bucket/model")
-    assert(password.startsWith("INVALID_OPTION Cannot use model 's3a://AKIA99:***@bucket/model': its address has"))
+    assert(
+      password.startsWith("INVALID_OPTION Cannot use model 's3a://AKIA99:***@bucket/model': its address has")
+    )
   }
 
   test("no session and no call changes what the application fixed") {
+    val model = copyOf("fixed")
     val session = LocalSession.of(sparkConf).newSession()
-    session.conf.set("spark.longform.modelCache", "/elsewhere")
-    val refused = intercept[Exception](session.sql("SELECT ai_count_tokens('x')").collect())
-    assert(refused.getMessage.contains("Cannot use 'spark.longform.modelCache' of this session: it is fixed"))
+    session.conf.set("spark.longform.modelCache", emptyFolder().resolve("elsewhere").toString)
+    val copies = cache.toFile.list().length
+    session.sql(s"SELECT ai_summarize('Blue light.', 5, map('model', 'shelf://books$model'))").collect()
+    assert(cache.toFile.list().length == copies + 1, "the copy lies where the application wants it")
     val call = LocalSession
       .of(sparkConf)
       .sql("SELECT ai_summarize_detail('text', 5, map('allowed_model_paths', '/')).error.message")
       .head()
       .getString(0)
-    assert(call.startsWith("Cannot use option 'allowed_model_paths': it is fixed when the application starts."))
+    assert(
+      call.startsWith("Cannot use option 'allowed_model_paths': it is fixed when the application starts.")
+    )
   }
 
   test("with a list of paths queries name models under them, the application's own and bundled ones") {
@@ -97,6 +103,7 @@ class HadoopModelSuite extends SparkSuite {
     }
     val sneaky = session.newSession()
     sneaky.conf.set("spark.longform.model", other.toString)
+    sneaky.conf.set("spark.longform.allowedModelPaths", "/")
     val refused = sneaky.sql("SELECT ai_summarize_detail('Blue light.', 5).error.message").head().getString(0)
     assert(refused.contains("this application allows only its own model"))
     LocalSession.stop()
