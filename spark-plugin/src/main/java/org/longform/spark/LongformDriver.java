@@ -12,6 +12,7 @@ import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
 import org.longform.runtime.LongformRuntime;
+import org.longform.spark.conf.ModelAccess;
 import org.longform.spark.conf.SparkSettings;
 import org.longform.spark.metrics.ApplicationTotals;
 import org.longform.spark.metrics.ProgressLog;
@@ -28,10 +29,12 @@ final class LongformDriver implements DriverPlugin {
   public Map<String, String> init(SparkContext sparkContext, PluginContext context) {
     JavaVersion.check(Runtime.version().feature());
     SparkConf conf = context.conf();
-    LongformRuntime.validate(Options.ofSparkConf(SparkSettings.of(conf)));
+    SparkSettings.of(conf); // refuses keys and values before they are used
     makeModelAbsolute(conf);
-    addExtensions(conf);
+    ModelAccess.settle(conf);
     Map<String, String> settings = SparkSettings.of(conf);
+    LongformRuntime.validate(Options.ofSparkConf(settings));
+    addExtensions(conf);
     LongformRuntime.configure(settings);
     ApplicationTotals.use(totals);
     sparkContext.addSparkListener(totals);

@@ -21,6 +21,7 @@ final class LongformExecutor implements ExecutorPlugin {
   public void init(PluginContext context, Map<String, String> settings) {
     JavaVersion.check(Runtime.version().feature());
     LongformRuntime.configure(settings);
+    LongformRuntime.checkMemory(settings).ifPresent(LOG::warn);
     RuntimeMetrics.register(context.metricRegistry(), LongformRuntime::stats);
     totals = Optional.of(new TotalsReporter(context, LongformRuntime::stats));
   }

@@ -1,9 +1,11 @@
 package org.longform.spark;
 
 import java.util.Map;
+import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
+import org.longform.spark.conf.ModelAccess;
 import org.longform.spark.conf.SparkSettings;
 import org.longform.spark.metrics.MetricsTable;
 import org.longform.spark.plan.AggregateCall;
@@ -20,6 +22,9 @@ import scala.runtime.BoxedUnit;
 public final class LongformExtensions extends AbstractFunction1<SparkSessionExtensions, BoxedUnit> {
   @Override
   public BoxedUnit apply(SparkSessionExtensions extensions) {
+    if (SparkEnv.get() != null) {
+      ModelAccess.settle(SparkEnv.get().conf());
+    }
     Map<String, String> settings = SparkSettings.ofThisProcess();
     LongformRuntime.validate(Options.ofSparkConf(settings));
     LongformRuntime.configure(settings);

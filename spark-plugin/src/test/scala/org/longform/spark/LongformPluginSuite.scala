@@ -75,6 +75,12 @@ class LongformPluginSuite extends SparkSuite {
     assert(startFails(Map("spark.longform.topP" -> "2")).contains("must be above 0 and at most 1 (2.0)"))
   }
 
+  test("memory for keys and values that no machine has fails at start and names the setting") {
+    val message = startFails(Map("spark.longform.kvMemory" -> "100t"))
+    assert(message.startsWith("Cannot give keys and values 109,951,162,777,600 bytes: "))
+    assert(message.contains("Lower spark.executor.memory or spark.longform.kvMemory by "))
+  }
+
   test("a model that is not there fails at start") {
     assert(startFails(Map("spark.longform.model" -> "/nowhere/model")).contains("/nowhere/model"))
   }
@@ -118,7 +124,8 @@ class LongformPluginSuite extends SparkSuite {
         "kvBytes",
         "peakKvBytes",
         "kvDiskBytes",
-        "peakKvDiskBytes"
+        "peakKvDiskBytes",
+        "nativeBytes"
       )
     )
     def value(name: String): Long = registry.getGauges.get(name).asInstanceOf[Gauge[Long]].getValue

@@ -1,9 +1,12 @@
 package org.longform.models;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.longform.datasets.models.BundledModels;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -46,6 +49,18 @@ public record ModelLocation(String name, Path path) {
     return new ModelLocation(name, path);
   }
 
+  /** Bytes of the files that are mapped to read with the model. */
+  public long bytes() {
+    try (Stream<Path> files = Files.isDirectory(path) ? Files.list(path) : Stream.of(path)) {
+      return files
+          .filter(file -> file.toString().matches(".*\\.(safetensors|gguf)"))
+          .mapToLong(file -> file.toFile().length())
+          .sum();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   /**
    * The name as another process on any node may use it: a relative path made absolute, since an
    * executor has a working directory of its own. What is no local model is left as it is.
@@ -58,6 +73,16 @@ public record ModelLocation(String name, Path path) {
     return Files.isDirectory(path) || (GgufWeights.isGguf(path) && Files.exists(path))
         ? path.toAbsolutePath().normalize().toString()
         : name;
+  }
+
+  /** The local path of a name; links count as what they point to. */
+  static Path real(String name) {
+    Path path = path(name);
+    try {
+      return path.toRealPath();
+    } catch (IOException e) {
+      return path.toAbsolutePath().normalize();
+    }
   }
 
   private static Path path(String name) {

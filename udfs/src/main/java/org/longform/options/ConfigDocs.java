@@ -16,7 +16,9 @@ public final class ConfigDocs {
             "Each option can be given in the map of a SQL function (`SQL key`), as a Spark ML"
                 + " parameter (the last part of its name), as a flag of the command line, or in the"
                 + " Spark configuration (`Name`). The call wins over the Spark configuration, that"
-                + " over the model's `generation_config.json`, and that over the default.\n");
+                + " over the model's `generation_config.json`, and that over the default. What is"
+                + " applicable at `application` is read from the configuration of the Spark"
+                + " application alone.\n");
     for (OptionGroup group : AllOptions.GROUPS) {
       page.append("\n## ").append(group.title()).append("\n\n").append(group.doc()).append("\n\n");
       page.append("| Name | Description | Default | SQL key | CLI flag | Applicable at |\n");

@@ -10,8 +10,9 @@ public final class ModelOptions {
   public static final Option<String> MODEL =
       Option.text("model")
           .doc(
-              "The model: a Hugging Face directory or a `.gguf` file of the Llama family, or the name"
-                  + " of a bundled model.")
+              "The model: a Hugging Face directory or a `.gguf` file of the Llama family, at a local"
+                  + " path or at any address that Hadoop reads (`hdfs://`, `s3a://`), or the name of"
+                  + " a bundled model.")
           .alias("model_path", "endpoint")
           .check(text -> !text.isBlank(), "must not be empty")
           .defaultValue(BUNDLED_MODEL);
@@ -32,9 +33,32 @@ public final class ModelOptions {
           .check(value -> value >= 0 && value <= 4096, "must be from 0 to 4096")
           .defaultValue(0);
 
+  public static final Option<String> MODEL_CACHE =
+      Option.text("model-cache")
+          .doc(
+              "Directory on a local disk of each node for copies of models that lie elsewhere. All"
+                  + " processes of the node share a copy.")
+          .applicable(Option.Applicable.APPLICATION)
+          .check(text -> !text.isBlank(), "must not be empty")
+          .defaultText("longform/models in the user's cache directory, else in the temporary one")
+          .optional();
+
+  public static final Option<List<String>> ALLOWED_MODEL_PATHS =
+      Option.texts("allowed-model-paths")
+          .doc(
+              "Directories, files and addresses under which queries may name models, beside the"
+                  + " application's own model and bundled ones; `[]` for none. Without it any model"
+                  + " that the application's user can read will do, except in a server for other"
+                  + " users (Thrift, Spark Connect), where it is `[]`.")
+          .applicable(Option.Applicable.APPLICATION)
+          .defaultText("any; [] in a Thrift or Connect server")
+          .optional();
+
   static final OptionGroup GROUP =
       new OptionGroup(
-          "Model", "Which model reads, and where it runs.", List.of(MODEL, DEVICE, THREADS));
+          "Model",
+          "Which model reads, and where it runs.",
+          List.of(MODEL, DEVICE, THREADS, MODEL_CACHE, ALLOWED_MODEL_PATHS));
 
   private ModelOptions() {}
 }

@@ -26,6 +26,8 @@ public final class Option<T> {
 
   /** When a change of the option takes effect. */
   public enum Applicable {
+    /** Set by who starts the Spark application; no session and no call can change it. */
+    APPLICATION("application"),
     /** Read when the Spark application starts. */
     STARTUP("startup"),
     /** Read for every query. */

@@ -1,6 +1,5 @@
 package org.longform.read;
 
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAccumulator;
 import java.util.concurrent.atomic.LongAdder;
 
@@ -14,9 +13,7 @@ public final class ReadCounters {
   private final LongAdder answersReused = new LongAdder();
   private final LongAdder prefillNanos = new LongAdder();
   private final LongAdder decodeNanos = new LongAdder();
-  private final AtomicLong kvBytes = new AtomicLong();
   private final LongAccumulator peakKvBytes = new LongAccumulator(Math::max, 0);
-  private final AtomicLong kvDiskBytes = new AtomicLong();
   private final LongAccumulator peakKvDiskBytes = new LongAccumulator(Math::max, 0);
 
   public void documentRead() {
@@ -57,12 +54,6 @@ public final class ReadCounters {
     tokensGenerated.add(tokens);
   }
 
-  /** Keys and values came (positive) or went (negative). */
-  public void kvBytesChanged(long inMemory, long onDisk) {
-    kvBytes.addAndGet(inMemory);
-    kvDiskBytes.addAndGet(onDisk);
-  }
-
   /** Documents read to the end, failed questions included. */
   public long documents() {
     return documents.sum();
@@ -101,18 +92,8 @@ public final class ReadCounters {
     return decodeNanos.sum();
   }
 
-  /** Bytes of keys and values in memory right now. */
-  public long kvBytes() {
-    return kvBytes.get();
-  }
-
   public long peakKvBytes() {
     return peakKvBytes.get();
-  }
-
-  /** Bytes of keys and values on disk right now. */
-  public long kvDiskBytes() {
-    return kvDiskBytes.get();
   }
 
   public long peakKvDiskBytes() {

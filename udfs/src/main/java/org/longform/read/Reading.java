@@ -52,8 +52,6 @@ final class Reading implements AutoCloseable {
   private boolean truncated;
   // tokens of the document that the session has taken, in this process or another
   private long taken;
-  private long kvBytesReported;
-  private long kvDiskBytesReported;
   private long attendedInDocument;
   private long attendedInAnswers;
   // until when the time of writing was told
@@ -227,7 +225,6 @@ final class Reading implements AutoCloseable {
 
   private void trackDocument() {
     SessionStats now = session.stats();
-    reportKvBytes(now.kvBytes(), now.kvDiskBytes());
     attendedInDocument = track(now, attendedInDocument);
   }
 
@@ -405,15 +402,8 @@ final class Reading implements AutoCloseable {
     return ends;
   }
 
-  private void reportKvBytes(long inMemory, long onDisk) {
-    counters.kvBytesChanged(inMemory - kvBytesReported, onDisk - kvDiskBytesReported);
-    kvBytesReported = inMemory;
-    kvDiskBytesReported = onDisk;
-  }
-
   @Override
   public void close() {
-    reportKvBytes(0, 0);
     session.close();
   }
 }

@@ -1,7 +1,5 @@
 package org.longform.runtime;
 
-import com.sun.management.OperatingSystemMXBean;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -18,13 +16,19 @@ final class KvMemories {
 
   private final Map<Key, KvMemory> memories = new ConcurrentHashMap<>();
   private volatile Map<String, String> sparkConf = Map.of();
+  private volatile ProcessMemory process = ProcessMemory.of(Map.of());
 
   void configure(Map<String, String> conf) {
     sparkConf = conf;
+    process = ProcessMemory.of(conf);
+  }
+
+  long budgetBytes(Options options) {
+    return options.find(CacheOptions.KV_MEMORY).orElseGet(() -> process.kvBytes());
   }
 
   KvMemory of(Options options) {
-    long bytes = options.find(CacheOptions.KV_MEMORY).orElseGet(KvMemories::besideTheHeap);
+    long bytes = budgetBytes(options);
     Path directory =
         options
             .find(CacheOptions.KV_DIRECTORY)
@@ -34,16 +38,13 @@ final class KvMemories {
         new Key(bytes, directory), key -> new KvMemory(key.bytes(), key.directory()));
   }
 
-  /** Half of what the machine, or the container, has beside the Java heap. */
-  private static long besideTheHeap() {
-    long machine =
-        ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class).getTotalMemorySize();
-    return defaultBytes(machine, Runtime.getRuntime().maxMemory());
+  /** Bytes of keys and values in memory now, whatever budget they count against. */
+  long memoryBytes() {
+    return memories.values().stream().mapToLong(KvMemory::memoryBytes).sum();
   }
 
-  static long defaultBytes(long machine, long heap) {
-    // a heap as large as the machine is never filled: else nothing would run here
-    return Math.max(machine / 8, (machine - heap) / 2);
+  long diskBytes() {
+    return memories.values().stream().mapToLong(KvMemory::diskBytes).sum();
   }
 
   /** Where Spark's executors keep their own temporary files, by Spark's own rules. */

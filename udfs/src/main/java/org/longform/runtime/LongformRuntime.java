@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
@@ -22,11 +23,14 @@ import org.longform.kernels.model.StoredModel;
 import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
+import org.longform.models.ModelLocations;
 import org.longform.models.ModelRevision;
+import org.longform.options.AllOptions;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Option;
+import org.longform.options.OptionSource;
 import org.longform.options.Options;
 import org.longform.options.RecoveryOptions;
 import org.longform.read.Answer;
@@ -61,6 +65,7 @@ public final class LongformRuntime {
       };
 
   private static final KvMemories KV_MEMORIES = new KvMemories();
+  private static final ModelLocations LOCATIONS = new ModelLocations();
 
   private static volatile Options processOptions = Options.defaults();
   private static volatile ProcessCores cores = ProcessCores.of(Map.of());
@@ -77,6 +82,35 @@ public final class LongformRuntime {
     processOptions = Options.ofSparkConf(sparkConf);
     cores = ProcessCores.of(sparkConf);
     KV_MEMORIES.configure(sparkConf);
+  }
+
+  /**
+   * Whether this process has the memory for what it is told to do. To be called when it starts,
+   * before Spark sends it work.
+   *
+   * @param settings as given to {@link #configure}
+   * @return what will go wrong, if anything
+   * @throws LongformException INVALID_OPTION if the process would be killed
+   */
+  public static Optional<String> checkMemory(Map<String, String> settings) {
+    Options all = processOptions;
+    return ProcessMemory.of(settings)
+        .check(
+            KV_MEMORIES.budgetBytes(all), all.isSet(CacheOptions.KV_MEMORY), modelBytesHere(all));
+  }
+
+  private static long modelBytesHere(Options all) {
+    try {
+      // what lies elsewhere is copied when the first row arrives
+      return ModelLocations.isRemote(all.get(ModelOptions.MODEL)) ? 0 : locate(all).bytes();
+    } catch (LongformException e) {
+      return 0; // the rows will say what is wrong with the model
+    }
+  }
+
+  /** Bytes that the keys and values of all documents may take in the memory of a process. */
+  public static long kvBudgetBytes(Options options) {
+    return KV_MEMORIES.budgetBytes(processOptions.and(options));
   }
 
   /** A reader for options as one call gives them, by SQL key. */
@@ -154,11 +188,28 @@ public final class LongformRuntime {
   private static LoadedModel model(Options options, BooleanSupplier cancelled) {
     Options all = processOptions.and(options);
     DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
-    return MODELS.get(
-        ModelLocation.resolve(all.get(ModelOptions.MODEL)),
-        device,
-        threads(all, device),
-        cancelled);
+    return MODELS.get(locate(all), device, threads(all, device), cancelled);
+  }
+
+  private static ModelLocation locate(Options all) {
+    requireFixed(all);
+    return LOCATIONS.locate(
+        all.get(ModelOptions.MODEL),
+        all.find(ModelOptions.MODEL_CACHE),
+        all.find(ModelOptions.ALLOWED_MODEL_PATHS));
+  }
+
+  /** What the application fixed stays as it is, whoever calls. */
+  private static void requireFixed(Options all) {
+    for (Option<?> option : AllOptions.ALL) {
+      if (option.applicable() == Option.Applicable.APPLICATION
+          && all.sourceOf(option) == OptionSource.CALL) {
+        throw new LongformException(
+            ErrorClass.INVALID_OPTION,
+            "Cannot use option '%s': it is fixed when the application starts. Set %s in the Spark configuration before."
+                .formatted(option.sqlKey(), option.confKey()));
+      }
+    }
   }
 
   /**
@@ -174,7 +225,7 @@ public final class LongformRuntime {
   /** As {@link #validate(Map)}, for options that know who set them. */
   public static void validate(Options options) {
     Options all = processOptions.and(options);
-    ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
+    ModelLocation location = locate(all);
     DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
     ContextStrategies.create(
@@ -209,12 +260,14 @@ public final class LongformRuntime {
                 "threads",
                 "kv_memory",
                 "kv_directory",
+                "model_cache",
+                "allowed_model_paths",
                 "fail_on_error",
                 "row_timeout",
                 "progress_interval",
                 "sql_prefix"));
     RecoveryOptions.all().stream().map(Option::sqlKey).forEach(relevant::remove);
-    ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
+    ModelLocation location = locate(all);
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
     relevant.put("model_revision", ModelRevision.of(location.path()));
@@ -224,7 +277,7 @@ public final class LongformRuntime {
   /** The version of the model these options name, as its files are now. */
   public static String modelRevision(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
-    return ModelRevision.current(ModelLocation.resolve(all.get(ModelOptions.MODEL)).path());
+    return ModelRevision.current(locate(all).path());
   }
 
   /**
@@ -253,7 +306,7 @@ public final class LongformRuntime {
   public static String explain(Options options) {
     Options all = processOptions.and(options);
     try {
-      ModelLocation location = ModelLocation.resolve(all.get(ModelOptions.MODEL));
+      ModelLocation location = locate(all);
       DecoderSpec spec = StoredModel.spec(location.path());
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
@@ -310,7 +363,7 @@ public final class LongformRuntime {
   }
 
   public static RuntimeStats stats() {
-    return RuntimeStats.of(MODEL_LOADS.sum(), MODEL_LOAD_NANOS.sum(), COUNTERS);
+    return RuntimeStats.of(MODEL_LOADS.sum(), MODEL_LOAD_NANOS.sum(), COUNTERS, KV_MEMORIES);
   }
 
   /** Frees all models. Documents being read end first; later calls load again. */

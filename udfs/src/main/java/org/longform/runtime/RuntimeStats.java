@@ -1,5 +1,6 @@
 package org.longform.runtime;
 
+import org.longform.kernels.tensor.Memory;
 import org.longform.read.ReadCounters;
 
 /**
@@ -19,6 +20,8 @@ import org.longform.read.ReadCounters;
  * @param peakKvBytes the most bytes of keys and values one document had in memory
  * @param kvDiskBytes bytes of keys and values on disk right now
  * @param peakKvDiskBytes the most bytes of keys and values one document had on disk
+ * @param nativeBytes bytes outside the Java heap right now: keys and values, scratch and what a
+ *     device made of weights; files that are mapped do not count
  */
 public record RuntimeStats(
     long modelLoads,
@@ -34,9 +37,11 @@ public record RuntimeStats(
     long kvBytes,
     long peakKvBytes,
     long kvDiskBytes,
-    long peakKvDiskBytes) {
+    long peakKvDiskBytes,
+    long nativeBytes) {
 
-  static RuntimeStats of(long modelLoads, long modelLoadNanos, ReadCounters counters) {
+  static RuntimeStats of(
+      long modelLoads, long modelLoadNanos, ReadCounters counters, KvMemories memories) {
     return new RuntimeStats(
         modelLoads,
         modelLoadNanos,
@@ -48,9 +53,10 @@ public record RuntimeStats(
         counters.tokensAttended(),
         counters.prefillNanos(),
         counters.decodeNanos(),
-        counters.kvBytes(),
+        memories.memoryBytes(),
         counters.peakKvBytes(),
-        counters.kvDiskBytes(),
-        counters.peakKvDiskBytes());
+        memories.diskBytes(),
+        counters.peakKvDiskBytes(),
+        Memory.allocatedBytes());
   }
 }

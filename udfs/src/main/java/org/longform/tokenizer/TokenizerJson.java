@@ -4,13 +4,19 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.regex.Pattern;
 
 /** The checked content of {@code tokenizer.json}: vocabulary and added tokens. */
 final class TokenizerJson {
+  private static final Pattern TURN =
+      Pattern.compile("<\\|.*\\|>|</?s>|\\[/?[A-Z_]+]|<</?SYS>>|<(start|end)_of_turn>");
+
   private record AddedToken(int id, String content, Kind kind) {}
 
   private enum Kind {
@@ -96,9 +102,10 @@ final class TokenizerJson {
   String forDocuments(String neverInText) {
     ObjectNode copy = plain();
     copy.putNull("post_processor");
+    hideInVocabulary((ObjectNode) copy.path("model"), neverInText);
     ArrayNode kept = copy.putArray("added_tokens");
     for (JsonNode token : json.path("added_tokens")) {
-      if (!token.path("special").booleanValue()) {
+      if (!isControl(token)) {
         kept.add(token);
       } else if (!inVocabulary(token.path("content").textValue())) {
         // ids of added tokens follow from their order, so a hidden one must keep its place
@@ -106,6 +113,59 @@ final class TokenizerJson {
       }
     }
     return copy.toString();
+  }
+
+  // some models with a chat template do not mark the tokens of its turns as special
+  private static boolean isControl(JsonNode token) {
+    return token.path("special").booleanValue()
+        || TURN.matcher(token.path("content").asText()).matches();
+  }
+
+  /**
+   * Takes the texts of control tokens out of the vocabulary, too: a model that looks whole words or
+   * pieces up there (Unigram, WordLevel, BPE that ignores merges) would find them. The ids stay.
+   */
+  private void hideInVocabulary(ObjectNode model, String neverInText) {
+    Set<String> hidden = new HashSet<>();
+    for (JsonNode token : json.path("added_tokens")) {
+      if (isControl(token)) {
+        hidden.add(token.path("content").asText());
+      }
+    }
+    // what stands for unknown text must have its name
+    hidden.remove(model.path("unk_token").asText());
+    hidden.removeAll(merged(model.path("merges")));
+    if (model.path("vocab").isArray()) {
+      ArrayNode pieces = model.putArray("vocab");
+      vocabulary.forEach(
+          piece ->
+              pieces.add(
+                  hidden.contains(piece.path(0).asText())
+                      ? json.arrayNode().add(neverInText + pieces.size()).add(piece.path(1))
+                      : piece));
+    } else if (hidden.stream().anyMatch(vocabulary::has)) {
+      ObjectNode words = model.putObject("vocab");
+      vocabulary
+          .fields()
+          .forEachRemaining(
+              word ->
+                  words.set(
+                      hidden.contains(word.getKey())
+                          ? neverInText + word.getValue()
+                          : word.getKey(),
+                      word.getValue()));
+    }
+  }
+
+  private static Set<String> merged(JsonNode merges) {
+    Set<String> merged = new HashSet<>();
+    for (JsonNode merge : merges) {
+      merged.add(
+          merge.isTextual()
+              ? merge.asText().replaceFirst(" ", "")
+              : merge.path(0).asText() + merge.path(1).asText());
+    }
+    return merged;
   }
 
   // documents are cut by us, never by the tokenizer; dropout would make ids random

@@ -81,7 +81,7 @@ class GroupReadingSuite extends AnyFunSuite with BeforeAndAfterAll {
       val group = new Group(texts)
       val byRows = read(group, asks: _*)
       val joined = readText(texts.mkString("\n\n"), asks: _*)
-      assert(joined.flatten.forall(_.error() == null))
+      assert(joined.flatten.flatMap(a => Option(a.error())).isEmpty)
       assert(byRows.map(_.map(told)) == joined.map(_.map(told)))
       assert(byRows.flatten.forall(_.rows() == new RowTally(3, 0, List.empty[RowTally.RowError].asJava)))
     }

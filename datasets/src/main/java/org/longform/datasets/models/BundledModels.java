@@ -17,7 +17,7 @@ public final class BundledModels {
 
   // guarded by the class lock: unpacking is rare and short, and must happen once
   private static final Map<String, Path> UNPACKED = new HashMap<>();
-  private static Path home;
+  private static ProcessDirectory home;
 
   private BundledModels() {}
 
@@ -29,7 +29,7 @@ public final class BundledModels {
   /**
    * A directory with config.json, model.safetensors, tokenizer.json and the smaller files of a
    * model. It is unpacked and verified once per process, private to its user, and deleted when the
-   * process ends.
+   * process ends, or when the next one starts if it was killed.
    *
    * @throws IllegalArgumentException if no such model is bundled
    * @throws UncheckedIOException if the disk is full or the jar is damaged
@@ -61,24 +61,25 @@ public final class BundledModels {
   }
 
   private static Path home() throws IOException {
-    if (home == null || Files.notExists(home)) {
-      home = Files.createTempDirectory("longform-models-"); // readable by this user only
-      Path doomed = home;
+    if (home == null || Files.notExists(home.path())) {
+      Path parent = Path.of(System.getProperty("java.io.tmpdir"));
+      home = ProcessDirectory.create(parent, "longform-models-");
+      ProcessDirectory doomed = home;
       Runtime.getRuntime()
           .addShutdownHook(new Thread(() -> deleteAtExit(doomed), "longform-models-cleanup"));
     }
-    return home;
+    return home.path();
   }
 
-  private static void deleteAtExit(Path directory) {
+  private static void deleteAtExit(ProcessDirectory directory) {
     try {
-      Trees.delete(directory);
+      directory.delete();
     } catch (IOException e) {
       System.err.println( // loggers may be shut down already
           "Cannot delete the unpacked models: "
               + e.getMessage()
               + " ("
-              + directory
+              + directory.path()
               + "). Delete the directory.");
     }
   }

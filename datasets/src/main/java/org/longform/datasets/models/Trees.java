@@ -8,10 +8,11 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** Directories as a whole. */
-final class Trees {
+public final class Trees {
   private Trees() {}
 
-  static void delete(Path root) throws IOException {
+  /** Deletes a directory with all that is in it; links in it are not followed. */
+  public static void delete(Path root) throws IOException {
     if (Files.notExists(root)) {
       return;
     }

@@ -1,6 +1,6 @@
 package org.longform.datasets.models
 
-import java.io.{ByteArrayInputStream, File, InputStream, IOException}
+import java.io.{BufferedReader, ByteArrayInputStream, File, InputStream, InputStreamReader, IOException}
 import java.nio.file.{Files, Path}
 import java.nio.file.attribute.PosixFilePermissions
 
@@ -88,22 +88,65 @@ class BundledModelsSuite extends AnyFunSuite {
     assert(Files.readString(intact.right.get.resolve("file.bin")) == "abc")
   }
 
-  test("the directory is deleted when its process ends") {
+  private def unpackingProcess(temporary: Path, arguments: String*): Process = {
     val java = new File(System.getProperty("java.home"), "bin/java").getPath
+    val classes =
+      Seq(classOf[PrintDirectory], classOf[BundledModels], classOf[ObjectMapper], classOf[Option[_]]) ++
+        Seq("core.JsonParser", "annotation.JsonProperty").map(n =>
+          Class.forName("com.fasterxml.jackson." + n)
+        )
     val classpath =
-      Seq(classOf[PrintDirectory], classOf[BundledModels], classOf[ObjectMapper], classOf[Option[_]])
-        .map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI).getPath)
-    val jackson = Seq("core.JsonParser", "annotation.JsonProperty")
-      .map(name => Class.forName("com.fasterxml.jackson." + name))
-      .map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI).getPath)
-    val child = new ProcessBuilder(
+      classes.map(c => new File(c.getProtectionDomain.getCodeSource.getLocation.toURI).getPath)
+    val command = Seq(
       java,
+      s"-Djava.io.tmpdir=$temporary",
       "-cp",
-      (classpath ++ jackson).mkString(File.pathSeparator),
+      classpath.mkString(File.pathSeparator),
       classOf[PrintDirectory].getName
-    ).redirectErrorStream(true).start()
-    val output = scala.io.Source.fromInputStream(child.getInputStream).mkString.trim
-    assert(child.waitFor() == 0, output)
-    assert(output.endsWith("longform-tiny") && Files.notExists(Path.of(output).getParent), output)
+    ) ++ arguments
+    new ProcessBuilder(command: _*).redirectErrorStream(true).start()
+  }
+
+  /** The model's directory; the process may go on. */
+  private def printed(process: Process): Path = {
+    val line = new BufferedReader(new InputStreamReader(process.getInputStream)).readLine()
+    assert(line != null && line.endsWith("longform-tiny"), line)
+    Path.of(line)
+  }
+
+  test("the directory is deleted when its process ends") {
+    val temporary = Files.createTempDirectory("ends-")
+    val child = unpackingProcess(temporary)
+    printed(child)
+    assert(child.waitFor() == 0 && temporary.toFile.list().isEmpty)
+  }
+
+  test("the directory of a killed process is deleted when the next one starts, that of a live one is not") {
+    val temporary = Files.createTempDirectory("killed-")
+    val killed = unpackingProcess(temporary, "wait")
+    val live = unpackingProcess(temporary, "wait")
+    try {
+      val left = printed(killed)
+      val kept = printed(live)
+      killed.destroyForcibly().waitFor()
+      assert(Files.exists(left.resolve("config.json")), "nothing can clean up behind kill -9")
+      val next = unpackingProcess(temporary)
+      printed(next)
+      assert(next.waitFor() == 0)
+      assert(Files.notExists(left.getParent))
+      assert(Files.exists(kept.resolve("config.json")))
+      val names = temporary.toFile.list().sorted.toSeq
+      assert(names == Seq(kept.getParent.getFileName.toString, kept.getParent.getFileName.toString + ".lock"))
+    } finally Seq(killed, live).foreach(_.destroyForcibly())
+  }
+
+  test("a process does not remove what it holds itself, through whichever class loader") {
+    val directory = BundledModels.localDirectory("longform-tiny")
+    val parent = directory.getParent.getParent
+    ProcessDirectory.removeDead(parent, "longform-models-")
+    val child = unpackingProcess(parent)
+    printed(child)
+    assert(child.waitFor() == 0)
+    assert(Files.exists(directory.resolve("config.json")), "the lock was lost")
   }
 }

@@ -3,6 +3,7 @@ package org.longform.kernels.cache;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.util.function.BooleanSupplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Tensor;
@@ -29,6 +30,8 @@ public final class KvCache implements AutoCloseable {
   private boolean closed;
   // pages before this one are on disk, or not here, or shall stay in memory
   private long coldest = FIRST_PAGES;
+  // bytes that were promised for the next block
+  private long claimed;
 
   /** Is told of a stretch of addresses. */
   public interface Advice {
@@ -88,6 +91,35 @@ public final class KvCache implements AutoCloseable {
   }
 
   /**
+   * Waits until there is memory for the next {@code tokens} rows. Who reads without it takes what
+   * it needs even beyond the budget. To be called while the thread reads no document: others may
+   * have to end their block first.
+   *
+   * @param cancelled polled while waiting
+   * @throws LongformException CANCELLED, or OUT_OF_MEMORY as {@link #reserve}
+   */
+  public void admit(int tokens, BooleanSupplier cancelled) {
+    giveClaimBack();
+    long pages = pagesOf(tokens);
+    makeRoom(pages);
+    long bytes = pages * Page.bytes(shape);
+    store.claim(bytes, cancelled);
+    claimed = bytes;
+  }
+
+  private void giveClaimBack() {
+    if (claimed > 0) {
+      store.settle(claimed);
+      claimed = 0;
+    }
+  }
+
+  /** Pages that the next rows lie in; the first may be here, but on disk or shared. */
+  private long pagesOf(int tokens) {
+    return pagesUpTo(length + tokens) - length / Page.ROWS;
+  }
+
+  /**
    * Opens {@code tokens} rows behind the last one; they are visible in views at once. If memory is
    * short, older pages move to disk first.
    *
@@ -102,7 +134,9 @@ public final class KvCache implements AutoCloseable {
     }
     long first = length / Page.ROWS;
     long last = (length + tokens - 1) / Page.ROWS;
-    makeRoom(last - first + 1);
+    if (claimed == 0) {
+      makeRoom(pagesOf(tokens));
+    }
     reading = true;
     store.beginReading();
     for (long number = first; number <= last; number++) {
@@ -117,6 +151,7 @@ public final class KvCache implements AutoCloseable {
         present.dropSketches();
       }
     }
+    giveClaimBack();
     reserved = tokens;
     visible = held.append(length, length + tokens);
   }
@@ -184,6 +219,7 @@ public final class KvCache implements AutoCloseable {
 
   /** Gives the reserved rows up, after a failure or a cancellation. */
   public void rollback() {
+    giveClaimBack();
     endReading();
     reserved = 0;
     visible = held;
@@ -307,6 +343,7 @@ public final class KvCache implements AutoCloseable {
       return;
     }
     closed = true;
+    giveClaimBack();
     endReading();
     reserved = 0;
     pages.drop(0, Long.MAX_VALUE);

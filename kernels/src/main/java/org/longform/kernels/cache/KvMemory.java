@@ -5,10 +5,15 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
 
 /**
  * How much memory the keys and values of a process may take, and where the rest goes: pages beyond
@@ -16,9 +21,16 @@ import java.util.concurrent.atomic.AtomicLong;
  * ends.
  *
  * <p>The documents that are open share the budget evenly. A document over its share moves its
- * oldest pages to disk before it reads its next block; one that is not is left alone, so a document
- * that comes late gets its share as soon as the others read on. What a document cannot do without
- * (its first and newest pages, the block it reads) stays in memory even if the budget is smaller.
+ * oldest pages to disk before it reads its next block. If there is still no room for the block, the
+ * pages of documents that are not reading right now go to disk, and the block waits for those that
+ * are ({@link #claim}). So memory stays within the budget unless a single block needs more: then
+ * that block is alone in memory.
+ *
+ * <p>This is not a consumer of Spark's memory manager. That one accounts memory to a task and frees
+ * it when the task ends, and asks a consumer to spill on the thread of another task; pages here
+ * belong to documents whose forks and batches are read by several threads, may not move while a
+ * device holds their addresses, and are not on Spark's heap or its pool of off-heap memory, which
+ * is empty unless a user sets its size.
  */
 public final class KvMemory {
   /** Everything stays in memory. */
@@ -29,12 +41,23 @@ public final class KvMemory {
     FileChannel open(Path directory) throws IOException;
   }
 
+  // how often a block that waits looks whether it was cancelled
+  private static final long POLL_MILLIS = 50;
+
   private final long budgetBytes;
   private final Path directory;
   private final FileOpener opener;
-  private final AtomicLong memoryBytes = new AtomicLong();
-  private final AtomicLong diskBytes = new AtomicLong();
-  private final AtomicInteger documents = new AtomicInteger();
+  // what follows is guarded by this; stores call in while they hold their own lock, so no store is
+  // called from inside
+  private final List<PageStore> documents = new ArrayList<>();
+  private final Deque<Object> waiting = new ArrayDeque<>();
+  private long memoryBytes;
+  private long peakMemoryBytes;
+  private long diskBytes;
+  // promised to blocks that did not take it yet
+  private long grantedBytes;
+  // asked for by blocks that wait
+  private long wantedBytes;
 
   /**
    * @param budgetBytes of memory for all sessions together that are given this object
@@ -64,39 +87,163 @@ public final class KvMemory {
     return Optional.ofNullable(directory);
   }
 
-  /** Bytes of pages in memory now. */
-  public long memoryBytes() {
-    return memoryBytes.get();
+  /** Bytes of pages in memory now, and of what is derived from them to search them. */
+  public synchronized long memoryBytes() {
+    return memoryBytes;
+  }
+
+  /** Largest value of {@link #memoryBytes} so far. */
+  public synchronized long peakMemoryBytes() {
+    return peakMemoryBytes;
   }
 
   /** Bytes of pages on disk now. */
-  public long diskBytes() {
-    return diskBytes.get();
+  public synchronized long diskBytes() {
+    return diskBytes;
   }
 
-  boolean crowded(long ownBytes, long moreBytes) {
-    return memoryBytes.get() > budgetBytes - moreBytes
-        && ownBytes > budgetBytes / Math.max(1, documents.get()) - moreBytes;
+  synchronized boolean crowded(long ownBytes, long moreBytes) {
+    return memoryBytes + grantedBytes + wantedBytes > budgetBytes - moreBytes
+        && ownBytes > share() - moreBytes;
+  }
+
+  private long share() {
+    return budgetBytes / Math.max(1, documents.size());
+  }
+
+  /**
+   * Promises memory to a document that is about to read a block, when there is room: first come,
+   * first served. To be called while the caller's thread reads no document.
+   *
+   * @param cancelled polled while waiting
+   * @throws LongformException CANCELLED, or OUT_OF_MEMORY if what must go does not fit on the disk
+   */
+  void claim(PageStore asking, long bytes, BooleanSupplier cancelled) {
+    Object ticket = new Object();
+    synchronized (this) {
+      if (waiting.isEmpty() && grant(bytes)) {
+        return;
+      }
+      waiting.add(ticket);
+      wantedBytes += bytes;
+    }
+    try {
+      while (!claimed(ticket, asking, bytes)) {
+        if (cancelled.getAsBoolean()) {
+          throw cancelled("");
+        }
+        pause();
+      }
+    } finally {
+      synchronized (this) {
+        wantedBytes -= bytes;
+        waiting.remove(ticket);
+        notifyAll();
+      }
+    }
+  }
+
+  private boolean claimed(Object ticket, PageStore asking, long bytes) {
+    long share;
+    List<PageStore> others;
+    synchronized (this) {
+      if (waiting.peek() != ticket) {
+        return false;
+      }
+      if (grant(bytes)) {
+        return true;
+      }
+      share = share();
+      others = documents.stream().filter(store -> store != asking).toList();
+    }
+    boolean allIdle = true;
+    for (PageStore other : others) {
+      allIdle &= other.giveUp(share, () -> fits(bytes));
+    }
+    for (PageStore other : allIdle ? others : List.<PageStore>of()) {
+      allIdle &= other.giveUp(0, () -> fits(bytes));
+    }
+    synchronized (this) {
+      if (allIdle && !fits(bytes)) {
+        // nothing is left that could go: this block does not do with less
+        grantedBytes += bytes;
+        return true;
+      }
+      return grant(bytes);
+    }
+  }
+
+  private synchronized boolean fits(long bytes) {
+    return memoryBytes + grantedBytes <= budgetBytes - bytes;
+  }
+
+  private synchronized boolean grant(long bytes) {
+    if (!fits(bytes)) {
+      return false;
+    }
+    grantedBytes += bytes;
+    return true;
+  }
+
+  private synchronized void pause() {
+    try {
+      wait(POLL_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw cancelled(" (interrupted)");
+    }
+  }
+
+  private LongformException cancelled(String how) {
+    return new LongformException(
+        ErrorClass.CANCELLED,
+        "Cannot read on: the row was cancelled while it waited for memory%s (%,d of %,d bytes are taken). Run it again."
+            .formatted(how, memoryBytes(), budgetBytes));
+  }
+
+  /** Gives back what {@link #claim} promised. */
+  synchronized void settle(long bytes) {
+    grantedBytes -= bytes;
+    notifyAll();
+  }
+
+  /** Takes memory that nobody is promised, if there is as much. */
+  synchronized boolean takeFree(long bytes) {
+    boolean free = fits(bytes);
+    if (free) {
+      memoryChanged(bytes);
+    }
+    return free;
   }
 
   FileChannel openFile() throws IOException {
     return opener.open(directory);
   }
 
-  void memoryChanged(long bytes) {
-    memoryBytes.addAndGet(bytes);
+  synchronized void memoryChanged(long bytes) {
+    memoryBytes += bytes;
+    peakMemoryBytes = Math.max(peakMemoryBytes, memoryBytes);
+    if (bytes < 0) {
+      notifyAll();
+    }
   }
 
-  void diskChanged(long bytes) {
-    diskBytes.addAndGet(bytes);
+  synchronized void diskChanged(long bytes) {
+    diskBytes += bytes;
   }
 
-  void documentOpened() {
-    documents.incrementAndGet();
+  /** A document stopped reading, so its pages may move. */
+  synchronized void documentIdle() {
+    notifyAll();
   }
 
-  void documentClosed() {
-    documents.decrementAndGet();
+  synchronized void documentOpened(PageStore store) {
+    documents.add(store);
+  }
+
+  synchronized void documentClosed(PageStore store) {
+    documents.remove(store);
+    notifyAll();
   }
 
   private static FileChannel unlinked(Path directory) throws IOException {

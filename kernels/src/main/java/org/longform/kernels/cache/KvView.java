@@ -84,8 +84,8 @@ public final class KvView {
   }
 
   /**
-   * The sketches of the page that begins at {@code row}, or null if it can still change. Good until
-   * the cache changes.
+   * The sketches of the page that begins at {@code row}, or null if it can still change or memory
+   * is short. Good until the cache changes.
    *
    * @param layerBytes size of one layer's sketch; always the same for a cache
    */

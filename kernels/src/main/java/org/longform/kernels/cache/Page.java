@@ -60,14 +60,15 @@ final class Page {
     return 2 * valueStride();
   }
 
-  /** Sketches of this page, whose rows must all be written. */
+  /** Sketches of this page, whose rows must all be written; null if there is no memory for them. */
   PageSketches sketches(long layerBytes) {
     PageSketches present = sketches;
     return present != null ? present : newSketches(layerBytes);
   }
 
   private synchronized PageSketches newSketches(long layerBytes) {
-    if (sketches == null) {
+    if (sketches == null
+        && store.takeForSketches(this, PageSketches.bytes(store.shape().layers(), layerBytes))) {
       sketches = new PageSketches(store.shape().layers(), layerBytes);
     }
     return sketches;
@@ -79,11 +80,13 @@ final class Page {
     return present == null ? 0 : present.bytes();
   }
 
-  /** Forgets the sketches: the page, which nobody shares, is about to be written. */
+  /** Forgets the sketches: nobody may be reading the page. */
   void dropSketches() {
     if (sketches != null) {
+      long bytes = sketches.bytes();
       sketches.close();
       sketches = null;
+      store.sketchesDropped(this, bytes);
     }
   }
 
@@ -126,11 +129,16 @@ final class Page {
   /** Gives one hold back; after the last one memory or disk is free for others. */
   void release() {
     if (holders.decrementAndGet() == 0) {
-      store.freed(slot);
-      if (memory != null) {
-        memory.close();
-      }
-      dropSketches();
+      store.freed(this);
+    }
+  }
+
+  /** Gives the memory or the slot back. */
+  void free() {
+    if (slot != null) {
+      slot.extent().free(slot);
+    } else {
+      memory.close();
     }
   }
 }

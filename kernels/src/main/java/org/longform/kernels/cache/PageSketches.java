@@ -21,8 +21,12 @@ public final class PageSketches {
 
   PageSketches(int layers, long layerBytes) {
     this.layerBytes = layerBytes;
-    this.memory = Memory.allocate(layers * layerBytes + ALIGN);
+    this.memory = Memory.allocate(bytes(layers, layerBytes));
     this.states = new AtomicIntegerArray(layers);
+  }
+
+  static long bytes(int layers, long layerBytes) {
+    return layers * layerBytes + ALIGN;
   }
 
   /** Machine address of the sketch of a layer. */

@@ -2,7 +2,10 @@ package org.longform.kernels.cache;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
@@ -14,7 +17,13 @@ final class PageStore {
   private final KvShape shape;
   private final KvMemory budget;
   private final List<Extent> extents = new ArrayList<>();
-  private long pagesInMemory;
+  // oldest first
+  private final Set<Page> inMemory = new LinkedHashSet<>();
+  private long sketchBytes;
+  // of one page; 0 until a device made the first
+  private long sketchBytesPerPage;
+  private final Set<Page> sketched = new LinkedHashSet<>();
+  private long pages;
   private int caches;
   // caches that are between reserving rows and committing them
   private int reading;
@@ -31,13 +40,13 @@ final class PageStore {
   /** One more cache uses this store. */
   synchronized void join() {
     if (caches++ == 0) {
-      budget.documentOpened();
+      budget.documentOpened(this);
     }
   }
 
   synchronized void part() {
     if (--caches == 0) {
-      budget.documentClosed();
+      budget.documentClosed(this);
     }
   }
 
@@ -48,11 +57,16 @@ final class PageStore {
 
   synchronized void endReading() {
     reading--;
+    if (reading == 0) {
+      budget.documentIdle();
+    }
   }
 
-  Page allocate() {
+  synchronized Page allocate() {
     Page page = new Page(this);
-    count(1);
+    pages++;
+    inMemory.add(page);
+    budget.memoryChanged(Page.bytes(shape));
     return page;
   }
 
@@ -63,14 +77,68 @@ final class PageStore {
     return page;
   }
 
-  private synchronized void count(int pages) {
-    pagesInMemory += pages;
-    budget.memoryChanged(pages * Page.bytes(shape));
+  /** Whether this document should move pages to disk before it takes so many more. */
+  synchronized boolean crowded(long more) {
+    // a sketch is small and spares reading its page from the disk, so it comes before pages
+    long sketches = (pages + more - sketched.size()) * sketchBytesPerPage;
+    return budget.crowded(memoryBytes(), more * Page.bytes(shape) + sketches);
   }
 
-  /** Whether this document should move pages to disk before it takes so many more. */
-  synchronized boolean crowded(long pages) {
-    return budget.crowded(pagesInMemory * Page.bytes(shape), pages * Page.bytes(shape));
+  private long memoryBytes() {
+    return inMemory.size() * Page.bytes(shape) + sketchBytes;
+  }
+
+  /** See {@link KvMemory#claim}. */
+  void claim(long bytes, BooleanSupplier cancelled) {
+    budget.claim(this, bytes, cancelled);
+  }
+
+  void settle(long bytes) {
+    budget.settle(bytes);
+  }
+
+  /** Whether there is memory for the sketches of one page; they are counted then. */
+  synchronized boolean takeForSketches(Page page, long bytes) {
+    sketchBytesPerPage = bytes;
+    if (!budget.takeFree(bytes)) {
+      return false;
+    }
+    sketchBytes += bytes;
+    sketched.add(page);
+    return true;
+  }
+
+  synchronized void sketchesDropped(Page page, long bytes) {
+    sketchBytes -= bytes;
+    sketched.remove(page);
+    budget.memoryChanged(-bytes);
+  }
+
+  /**
+   * Moves pages to disk for another document, oldest first.
+   *
+   * @param keptBytes what may stay
+   * @param enough whether no more has to go
+   * @return false if nothing may move because this document is being read right now
+   */
+  synchronized boolean giveUp(long keptBytes, BooleanSupplier enough) {
+    if (reading > 0) {
+      return false;
+    }
+    for (Page page : List.copyOf(inMemory)) {
+      if (memoryBytes() <= keptBytes || enough.getAsBoolean()) {
+        break;
+      }
+      moveToDisk(page);
+    }
+    // they can be made again when the document is read on
+    for (Page page : List.copyOf(sketched)) {
+      if (memoryBytes() <= keptBytes || enough.getAsBoolean()) {
+        break;
+      }
+      page.dropSketches();
+    }
+    return true;
   }
 
   synchronized boolean anyOnDisk() {
@@ -104,8 +172,9 @@ final class PageStore {
           e);
     }
     page.moveTo(slot);
+    inMemory.remove(page);
     budget.diskChanged(Page.bytes(shape));
-    count(-1);
+    budget.memoryChanged(-Page.bytes(shape));
     return true;
   }
 
@@ -121,13 +190,15 @@ final class PageStore {
   }
 
   /** A page that nobody holds any more gives its place back. */
-  synchronized void freed(Extent.Slot slot) {
-    if (slot == null) {
-      count(-1);
-      return;
+  synchronized void freed(Page page) {
+    pages--;
+    page.dropSketches();
+    if (inMemory.remove(page)) {
+      budget.memoryChanged(-Page.bytes(shape));
+    } else {
+      budget.diskChanged(-Page.bytes(shape));
     }
-    slot.extent().free(slot);
-    budget.diskChanged(-Page.bytes(shape));
+    page.free();
     closeEmptyExtents();
   }
 

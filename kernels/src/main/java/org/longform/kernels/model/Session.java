@@ -376,6 +376,7 @@ public final class Session implements AutoCloseable {
             decoder.spec().rope().encoding(length() + count),
             options.cancelled());
     block.pollCancelled();
+    cache.admit(count, options.cancelled());
     try {
       cache.reserve(count);
     } catch (Throwable e) {

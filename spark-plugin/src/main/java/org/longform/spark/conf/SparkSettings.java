@@ -1,5 +1,6 @@
 package org.longform.spark.conf;
 
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.spark.SparkConf;
@@ -12,13 +13,14 @@ import scala.Tuple2;
 public final class SparkSettings {
   private static final String PREFIX = "spark.longform.";
   private static final String TASK_CPUS = "spark.task.cpus";
-  private static final String LOCAL_DIR = "spark.local.dir";
+  private static final List<String> FORWARDED =
+      List.of("spark.local.dir", "spark.master", "spark.executor.cores");
 
   private SparkSettings() {}
 
   /**
-   * Our keys with their values, checked, and what else the runtime asks for: the cores of a task
-   * and the local directories, if they are set.
+   * Our keys with their values, checked, and what else the runtime asks for: cores, local
+   * directories and the memory of an executor, if they are set.
    *
    * @throws org.longform.kernels.error.LongformException INVALID_OPTION for an unknown key, naming
    *     the nearest known ones, or for a value that does not fit
@@ -30,9 +32,12 @@ public final class SparkSettings {
     }
     Options.ofSparkConf(ours);
     ours.put(TASK_CPUS, conf.get(TASK_CPUS, "1"));
-    if (conf.contains(LOCAL_DIR)) {
-      ours.put(LOCAL_DIR, conf.get(LOCAL_DIR));
+    for (String key : FORWARDED) {
+      if (conf.contains(key)) {
+        ours.put(key, conf.get(key));
+      }
     }
+    ours.putAll(ExecutorContainer.settings(conf));
     return ours;
   }
 

@@ -10,8 +10,8 @@ import picocli.CommandLine.Mixin;
 final class AskCommand extends ReadCommand {
   @Mixin private QuestionArguments asked;
 
-  AskCommand(CommandContext context) {
-    super(context, Task.ASK);
+  AskCommand(CommandContext context, Purpose purpose) {
+    super(context, Task.ASK, purpose);
   }
 
   @Override

@@ -61,14 +61,18 @@ final class BatchReading {
     this.answers = answers;
   }
 
+  /** How a batch is shared out. */
+  static List<List<PendingDocument>> tasks(List<PendingDocument> batch, int parallelism) {
+    return Packing.pack(batch, TASKS_PER_SLOT * parallelism);
+  }
+
   /**
    * Starts to read and returns at once.
    *
    * @param finished takes the rows of each task as it ends
    */
   FutureAction<BoxedUnit> start(List<PendingDocument> batch, BlockingQueue<TaskRows> finished) {
-    List<List<PendingDocument>> tasks =
-        Packing.pack(batch, TASKS_PER_SLOT * context.defaultParallelism());
+    List<List<PendingDocument>> tasks = tasks(batch, context.defaultParallelism());
     JavaPairRDD<Placement, Arrived> placed =
         texts(tasks).repartitionAndSortWithinPartitions(new Placement.Tasks(tasks.size()));
     return context

@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.prompt.Task;
+import org.longform.spark.job.ReadCommand.Purpose;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -14,8 +15,8 @@ import picocli.CommandLine.ParseResult;
 
 /**
  * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
- * {@code generate}, {@code perplexity}, {@code inspect}, {@code tokenize}, {@code convert}, {@code
- * articles} and {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+ * {@code generate}, {@code perplexity}, {@code plan}, {@code inspect}, {@code tokenize}, {@code
+ * convert}, {@code articles} and {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
  */
 public final class LongformJob {
   static final int DONE = 0;
@@ -50,18 +51,14 @@ public final class LongformJob {
             "Reads documents of any length with a language model and writes a table of answers.")
         .footer("%n'longform <command> --help' shows the options of a command.");
     root.addOption(help());
-    add(
-        root,
-        "summarize",
-        "Write a summary of each document.",
-        new ReadCommand(context, Task.SUMMARIZE));
-    add(root, "ask", "Answer questions about each document.", new AskCommand(context));
-    add(root, "generate", "Continue each text.", new ReadCommand(context, Task.GENERATE));
-    add(
-        root,
-        "perplexity",
-        "Measure how well the model predicts each document.",
-        new ReadCommand(context, Task.PERPLEXITY));
+    addReading(root, context, Purpose.READ);
+    CommandSpec plan = CommandSpec.create().name("plan");
+    root.addSubcommand("plan", plan);
+    plan.usageMessage()
+        .description("Say what a reading command would take, without reading.")
+        .footer("%n'longform plan <command>' takes the arguments of that command.");
+    plan.addOption(help()).addOption(verbose());
+    addReading(plan, context, Purpose.PLAN);
     add(
         root,
         "inspect",
@@ -94,6 +91,25 @@ public final class LongformJob {
             (failure, command, parsed) -> failed(failure, parsed, context));
   }
 
+  private static void addReading(CommandSpec parent, CommandContext context, Purpose purpose) {
+    add(
+        parent,
+        "summarize",
+        "Write a summary of each document.",
+        new ReadCommand(context, Task.SUMMARIZE, purpose));
+    add(parent, "ask", "Answer questions about each document.", new AskCommand(context, purpose));
+    add(
+        parent,
+        "generate",
+        "Continue each text.",
+        new ReadCommand(context, Task.GENERATE, purpose));
+    add(
+        parent,
+        "perplexity",
+        "Measure how well the model predicts each document.",
+        new ReadCommand(context, Task.PERPLEXITY, purpose));
+  }
+
   /** Adds a command that reads with a model and so takes its options. */
   private static void add(CommandSpec root, String name, String description, Object command) {
     OptionFlags.addTo(addPlain(root, name, description, command), 1);
@@ -105,7 +121,7 @@ public final class LongformJob {
     line.getCommandSpec().name(name);
     line.getCommandSpec()
         .usageMessage()
-        .customSynopsis(synopsis(line.getCommandSpec()))
+        .customSynopsis(synopsis(root.qualifiedName(" "), line.getCommandSpec()))
         .description(description)
         .sortOptions(false);
     line.getCommandSpec().addOption(help()).addOption(verbose());
@@ -114,8 +130,8 @@ public final class LongformJob {
   }
 
   // one line: the options of all strategies would fill half a page
-  private static String synopsis(CommandSpec command) {
-    StringBuilder line = new StringBuilder("longform " + command.name());
+  private static String synopsis(String parent, CommandSpec command) {
+    StringBuilder line = new StringBuilder(parent + " " + command.name());
     command.options().stream()
         .filter(OptionSpec::required)
         .forEach(

@@ -18,11 +18,15 @@ import picocli.CommandLine.ParseResult;
 final class OptionFlags {
   private OptionFlags() {}
 
-  /** The options that a command line can set: all but those that concern SQL or the log alone. */
+  /**
+   * The options that a command line can set: all but those that concern SQL or the log alone or
+   * belong to the application.
+   */
   static List<Option<?>> all() {
     List<Option<?>> options = new ArrayList<>(AllOptions.ALL);
     options.remove(RuntimeOptions.SQL_PREFIX);
     options.remove(RuntimeOptions.PROGRESS_INTERVAL);
+    options.removeIf(option -> option.applicable() == Option.Applicable.APPLICATION);
     return options;
   }
 

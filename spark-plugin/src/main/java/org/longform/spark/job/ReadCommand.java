@@ -10,6 +10,7 @@ import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
 import org.longform.datasets.models.BundledModels;
 import org.longform.models.ModelLocation;
+import org.longform.models.ModelLocations;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
@@ -27,15 +28,24 @@ import picocli.CommandLine.Spec;
 class ReadCommand implements Callable<Integer> {
   private final CommandContext context;
   private final Task task;
+  private final Purpose purpose;
 
   @Spec private CommandSpec command;
   @Mixin private InputArguments input;
   @Mixin private OutputArguments output;
   @Mixin private SessionArguments session;
 
-  ReadCommand(CommandContext context, Task task) {
+  /** What is done with the arguments. */
+  enum Purpose {
+    READ,
+    /** Say what reading would take. */
+    PLAN
+  }
+
+  ReadCommand(CommandContext context, Task task, Purpose purpose) {
     this.context = context;
     this.task = task;
+    this.purpose = purpose;
   }
 
   /** Asked of every document. */
@@ -54,6 +64,10 @@ class ReadCommand implements Callable<Integer> {
     JobRequest request = request(options);
     try (JobSession open = JobSession.open(session.master())) {
       SparkSession spark = open.spark();
+      if (purpose == Purpose.PLAN) {
+        context.out().print(new DryRun(spark, context.readers()).forecast(request).text());
+        return 0;
+      }
       request = request.withRecovery(Recovery.of(LongformRuntime.complete(options)));
       JobSummary summary =
           new ReadingJob(spark, context.readers(), context.progressLine()).run(request);
@@ -87,7 +101,7 @@ class ReadCommand implements Callable<Integer> {
     texts.computeIfPresent(
         ModelOptions.MODEL.sqlKey(),
         (key, name) ->
-            BundledModels.names().contains(name)
+            BundledModels.names().contains(name) || ModelLocations.isRemote(name)
                 ? name
                 : ModelLocation.resolve(name).path().toAbsolutePath().normalize().toString());
     return texts;

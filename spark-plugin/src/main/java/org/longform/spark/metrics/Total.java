@@ -84,7 +84,13 @@ enum Total {
       "bytes",
       Across.PEAK,
       "The most keys and values that one document had on disk.",
-      RuntimeStats::peakKvDiskBytes);
+      RuntimeStats::peakKvDiskBytes),
+  NATIVE_BYTES(
+      "nativeBytes",
+      "bytes",
+      Across.NOW,
+      "Memory outside the Java heap right now; files that are mapped do not count.",
+      RuntimeStats::nativeBytes);
 
   /** How the numbers of executors become one. */
   enum Across {

@@ -119,6 +119,19 @@ public final class AnswerTable {
     return "%s: %s".formatted(first.getClass().getSimpleName(), message.replaceAll("\\.$", ""));
   }
 
+  /**
+   * The rows of a table at a path, none where there is no table; nothing is created.
+   *
+   * @throws LongformException INVALID_INPUT if something else is there
+   */
+  public static Dataset<Row> rowsAt(SparkSession spark, String path) {
+    String full = qualified(spark, path);
+    if (!DeltaTable.isDeltaTable(spark, full)) {
+      return spark.createDataFrame(List.of(), AnswerColumns.TABLE);
+    }
+    return open(spark, path).rows();
+  }
+
   /** The full path, with the scheme of its file system. */
   public String path() {
     return path;

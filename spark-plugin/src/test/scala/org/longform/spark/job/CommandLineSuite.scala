@@ -4,6 +4,7 @@ import org.longform.kernels.context.ContextStrategies
 
 import java.io.{ByteArrayOutputStream, PrintStream}
 import java.nio.charset.StandardCharsets.UTF_8
+import java.nio.file.Files
 import scala.collection.JavaConverters._
 
 class CommandLineSuite extends JobFixture {
@@ -60,7 +61,7 @@ class CommandLineSuite extends JobFixture {
   test("the first page lists the commands") {
     val help = command("--help")
     assert(help.code == 0)
-    (readingCommands ++ Seq("inspect", "tokenize", "convert")).foreach(name =>
+    (readingCommands ++ Seq("plan", "inspect", "tokenize", "convert")).foreach(name =>
       assert(help.out.contains(s"  $name "))
     )
   }
@@ -157,6 +158,51 @@ class CommandLineSuite extends JobFixture {
     assert(ended.out.linesIterator.toSeq.head.trim.matches("1,000 tokens +4,000 characters .*b.txt"))
     assert(ended.out.contains("2 documents, 1,100 tokens; shortest 100, median 1,000, longest 1,000"))
     assert(ended.out.contains("1 documents have no text or cannot be read"))
+  }
+
+  test("plan takes the arguments of a command and says what it would take, without writing anything") {
+    val in = emptyFolder()
+    write(in, "a.txt", "x" * 8000)
+    write(in, "b.txt", "y" * 40000)
+    write(in, "c.txt", "")
+    val out = emptyFolder().resolve("answers")
+    val asked = Seq("ask", "--input", in.toString, "--output", out.toString, "--question", "who?")
+    val planned = command(("plan" +: asked) ++ Seq("--max-new-tokens", "5"): _*)
+    assert(planned.code == 0, planned)
+    assert(Files.notExists(out), "a plan writes nothing")
+    assert(planned.out.contains("documents     3 to read, 0 rows are in the table already\n"))
+    assert(planned.out.contains("tokens        12,000; shortest 0, median 2,000, longest 10,000\n"))
+    assert(planned.out.contains("model         longform-tiny, weights "))
+    assert(
+      planned.out.contains("KV memory     reattention as f16, 1,024 bytes a token: 9.8 MiB for the largest")
+    )
+    assert(planned.out.contains("tasks         3 in 1 batches, for 1 executors with 2 slots each\n"))
+    assert("device (cpu|nd4j) +about ".r.findAllIn(planned.out).size >= 1, planned.out)
+    assert(
+      planned.out.contains("Times are estimates from a short probe on this machine. Nothing was written.")
+    )
+    assert(!planned.out.contains("device reference"))
+
+    assert(command(asked ++ Seq("--max-new-tokens", "5", "--limit", "1"): _*).code == 0)
+    val resumed = command(("plan" +: asked) ++ Seq("--max-new-tokens", "5"): _*)
+    assert(resumed.out.contains("documents     2 to read, 1 rows are in the table already\n"), resumed)
+    val bounded = command(("plan" +: asked) ++ Seq("--context", "streaming"): _*)
+    assert(bounded.out.contains("streaming as f16, 1,024 bytes a token: 0.6 MiB for the largest"), bounded)
+    assert(bounded.out.contains("documents     3 to read, 0 rows"))
+  }
+
+  test("plan without a command and with wrong arguments is one sentence") {
+    assert(refused(2, "plan").startsWith("Cannot run 'longform plan': Missing required subcommand"))
+    assert(
+      refused(2, "plan", "ask", "--input", "i").contains(
+        "Cannot run 'longform plan ask': Missing required option"
+      )
+    )
+    assert(
+      command("plan", "ask", "--help").out.startsWith(
+        "Usage: longform plan ask --input=<path> --output=<path> [options]"
+      )
+    )
   }
 
   test("inspect shows the bundled model, its memory needs and the defaults of each context") {

@@ -1,0 +1,192 @@
+package org.longform.spark.job;
+
+import static org.apache.spark.sql.functions.col;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.broadcast.Broadcast;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.SparkSession;
+import org.longform.kernels.cache.KvShape;
+import org.longform.kernels.cache.Rows;
+import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.ContextStrategy;
+import org.longform.kernels.device.DeviceProvider;
+import org.longform.kernels.device.Devices;
+import org.longform.kernels.device.reference.ReferenceDevice;
+import org.longform.models.LoadedModel;
+import org.longform.options.CacheOptions;
+import org.longform.options.ContextOptions;
+import org.longform.options.GenerationOptions;
+import org.longform.options.ModelOptions;
+import org.longform.options.Options;
+import org.longform.options.PromptOptions;
+import org.longform.prompt.Task;
+import org.longform.runtime.LongformRuntime;
+import org.longform.spark.job.input.Corpora;
+import org.longform.spark.job.input.Corpus;
+import org.longform.spark.sink.AnswerTable;
+import scala.Tuple2;
+
+/**
+ * Finds out what a job would take: looks at the input and the table, counts tokens, and measures
+ * how fast this machine is. Nothing is read by the model but the probe, and nothing is written.
+ */
+final class DryRun {
+  private static final int CONTENT_HASH = Corpus.DOCUMENT.fieldIndex("content_hash");
+  private static final int TEXT = Corpus.DOCUMENT.fieldIndex("text");
+  // a device that nobody chose must not fill the memory with a second form of the weights
+  private static final long MOST_BYTES_TO_TRY = 1L << 30;
+
+  private final SparkSession spark;
+  private final ReaderSource readers;
+
+  DryRun(SparkSession spark, ReaderSource readers) {
+    this.spark = spark;
+    this.readers = readers;
+  }
+
+  Forecast forecast(JobRequest request) {
+    readers.validate(request.options());
+    Options options = Options.ofCall(request.options());
+    Corpus corpus = Corpora.open(spark, request.input());
+    String configHash = ReadingJob.sha256(readers.describe(request.options()));
+    Dataset<Row> existing =
+        AnswerTable.rowsAt(spark, request.output())
+            .filter(
+                col("config_hash")
+                    .equalTo(configHash)
+                    .and(col("task").equalTo(request.task().word())));
+    long rowsBefore = existing.count();
+    List<List<PendingDocument>> batches = new ArrayList<>();
+    try (WorkIndex index = WorkIndex.of(request, corpus, existing)) {
+      Iterator<List<PendingDocument>> each = index.batches(request.batching().documents());
+      while (each.hasNext()) {
+        batches.add(each.next());
+      }
+    }
+    LoadedModel model = LongformRuntime.model(options);
+    Options complete = model.generationConfig().defaults().and(options);
+    return new Forecast(
+        documents(corpus, batches, request, complete, model),
+        rowsBefore,
+        tasks(batches),
+        batches.size(),
+        new Forecast.Memory(
+            model.location().name(),
+            model.decoder().mappedBytes() + model.decoder().ownedBytes(),
+            complete.get(ContextOptions.CONTEXT),
+            complete.get(CacheOptions.KV_DTYPE),
+            model.decoder().kvBytesPerToken(CacheOptions.dtypeOf(complete)),
+            LongformRuntime.kvBudgetBytes(options)),
+        new Forecast.Cluster(executors(), Math.max(1, slots() / executors())),
+        probes(options, model));
+  }
+
+  private List<Forecast.Document> documents(
+      Corpus corpus,
+      List<List<PendingDocument>> batches,
+      JobRequest request,
+      Options options,
+      LoadedModel model) {
+    Map<String, Long> tokens = tokens(corpus, batches, request.options());
+    long most = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
+    long written =
+        request.task() == Task.PERPLEXITY ? 0 : options.get(GenerationOptions.MAX_NEW_TOKENS);
+    List<Forecast.Document> documents = new ArrayList<>();
+    for (List<PendingDocument> batch : batches) {
+      for (PendingDocument pending : batch) {
+        // a document without a text has no tokens: it gets a row that says so
+        long length = Math.min(most, tokens.getOrDefault(pending.contentHash(), 0L));
+        long answers = pending.questions().size();
+        documents.add(
+            new Forecast.Document(
+                length, written * answers, keptBytes(length + written, options, model)));
+      }
+    }
+    return documents;
+  }
+
+  /** Most bytes of keys and values that a document has at once. */
+  private static long keptBytes(long length, Options options, LoadedModel model) {
+    KvShape shape = model.decoder().spec().kvShape(CacheOptions.dtypeOf(options));
+    ContextStrategy strategy =
+        ContextStrategies.create(
+            options.get(ContextOptions.CONTEXT),
+            ContextOptions.parametersOf(options),
+            model.decoder().limits());
+    long kept = length == 0 ? 0 : strategy.retain(Rows.range(0, length), length).maxCount();
+    long block = strategy.nextChunk(length, length);
+    return Math.min(length, kept + block) * shape.bytesPerToken();
+  }
+
+  /** Tokens of the texts that are still to be read, by their hash. */
+  private Map<String, Long> tokens(
+      Corpus corpus, List<List<PendingDocument>> batches, Map<String, String> options) {
+    HashSet<String> hashes = new HashSet<>();
+    Set<String> files = new HashSet<>();
+    batches.forEach(
+        batch ->
+            batch.forEach(
+                document -> {
+                  hashes.add(document.contentHash());
+                  files.add(document.sourcePath());
+                }));
+    if (hashes.isEmpty()) {
+      return Map.of();
+    }
+    Broadcast<HashSet<String>> wanted =
+        JavaSparkContext.fromSparkContext(spark.sparkContext()).broadcast(hashes);
+    ReaderSource source = readers;
+    Map<String, String> serializable = new HashMap<>(options);
+    return new HashMap<>(
+        corpus
+            .documentsOf(files)
+            .javaRDD()
+            .filter(
+                row -> !row.isNullAt(TEXT) && wanted.value().contains(row.getString(CONTENT_HASH)))
+            .mapToPair(
+                row ->
+                    new Tuple2<>(
+                        row.getString(CONTENT_HASH),
+                        source.reader(serializable).countTokens(row.getString(TEXT))))
+            .reduceByKey((one, other) -> one)
+            .collectAsMap());
+  }
+
+  private int tasks(List<List<PendingDocument>> batches) {
+    return batches.stream().mapToInt(batch -> BatchReading.tasks(batch, slots()).size()).sum();
+  }
+
+  private int slots() {
+    return spark.sparkContext().defaultParallelism();
+  }
+
+  /** Executor processes; in local mode the driver is the one. */
+  private int executors() {
+    return Math.max(1, spark.sparkContext().statusTracker().getExecutorInfos().length - 1);
+  }
+
+  private static List<SpeedProbe> probes(Options options, LoadedModel model) {
+    List<SpeedProbe> probes = new ArrayList<>();
+    for (DeviceProvider device : Devices.ALL) {
+      boolean chosen = device.name().equals(model.device());
+      boolean tried =
+          !options.isSet(ModelOptions.DEVICE)
+              && !(device instanceof ReferenceDevice) // slow by intent: others are compared with it
+              && device.whyUnavailable().isEmpty()
+              && model.decoder().mappedBytes() <= MOST_BYTES_TO_TRY;
+      if (chosen || tried) {
+        probes.add(SpeedProbe.of(device, options));
+      }
+    }
+    return probes;
+  }
+}
