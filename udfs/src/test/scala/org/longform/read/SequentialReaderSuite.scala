@@ -153,7 +153,9 @@ class SequentialReaderSuite extends AnyFunSuite with BeforeAndAfterAll {
     }
     val answers = ask(reader(), needles(512, 1).head, listener)
     assert(answers.forall(_.error().errorClass() == ErrorClass.CANCELLED))
-    assert(written.get == 3 && LongformRuntime.stats().kvBytes() == 0)
+    // answers that are written together each choose the token of this step
+    assert(written.get >= 3 && written.get < 3 + answers.size)
+    assert(LongformRuntime.stats().kvBytes() == 0)
   }
 
   private def pausing(millis: Long)(when: => Boolean): ReadListener = new ReadListener {
@@ -188,19 +190,23 @@ class SequentialReaderSuite extends AnyFunSuite with BeforeAndAfterAll {
     assert(LongformRuntime.stats().failedRows() == failed + answers.size)
   }
 
-  test("answers given in time stay when a later question takes too long") {
+  test("answers given in time stay when another one takes too long") {
     val needle = needles(1024, 1).maxBy(_.questions().size())
     assert(needle.questions().size() >= 2)
     val whole = ask(reader(), needle)
-    val first = whole.head.outputTokens()
+    // they are written together, a token of each at a time
+    val shortest = whole.map(_.outputTokens()).min
     val start = LongformRuntime.stats().tokensGenerated()
     val answers = ask(
       reader("row_timeout" -> "4s"),
       needle,
-      pausing(4100)(LongformRuntime.stats().tokensGenerated() > start + first)
+      pausing(4100)(LongformRuntime.stats().tokensGenerated() > start + shortest * whole.size)
     )
-    assert(answers.head.value() == whole.head.value() && answers.head.error() == null)
-    assert(answers.tail.forall(_.error().errorClass() == ErrorClass.ROW_TIMEOUT))
+    val (inTime, late) = answers.zip(whole).partition(_._2.outputTokens() <= shortest)
+    assert(inTime.nonEmpty && late.exists(_._2.outputTokens() > shortest + 1))
+    for ((answer, same) <- inTime) assert(answer.value() == same.value() && answer.error() == null)
+    for ((answer, other) <- late if other.outputTokens() > shortest + 1)
+      assert(answer.error().errorClass() == ErrorClass.ROW_TIMEOUT)
   }
 
   test("all readings of a row share its time, waiting for the model does not count") {
