@@ -98,9 +98,7 @@ public final class SequentialReader implements DocumentReader {
       long started) {
     try (Reading reading = new Reading(loaded, document, asks, kvMemory, counters)) {
       reading.readDocument();
-      reading
-          .rowKey()
-          .ifPresent(key -> headers.replaceAll(header -> header.withRowKey(key)));
+      reading.rowKey().ifPresent(key -> headers.replaceAll(header -> header.withRowKey(key)));
       for (int i = 0; i < asks.size(); i++) {
         for (String question : asks.get(i).questions()) {
           answers.get(i).add(answerOne(reading, asks.get(i), headers.get(i), question, started));

@@ -73,8 +73,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
     }
     StructType detail =
         function instanceof SqlAggregate ? AnswerSchema.GROUP_DETAIL : AnswerSchema.DETAIL;
-    boolean several =
-        arguments.length > 0 && arguments[arguments.length - 1] instanceof ArrayType;
+    boolean several = arguments.length > 0 && arguments[arguments.length - 1] instanceof ArrayType;
     return several ? DataTypes.createArrayType(detail) : detail;
   }
 

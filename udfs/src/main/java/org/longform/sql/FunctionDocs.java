@@ -79,7 +79,8 @@ public final class FunctionDocs {
         | function | returns |
         |---|---|
         """);
-    SqlFunctions.AGGREGATES.forEach(function -> addRow(page, function, "the struct of a group, below"));
+    SqlFunctions.AGGREGATES.forEach(
+        function -> addRow(page, function, "the struct of a group, below"));
     page.append(
             """
 

@@ -65,7 +65,8 @@ public final class GroupCalls implements Serializable {
 
   private void answer(
       List<Asking> askings, GroupRows rows, TaskListener listener, Object[] results) {
-    List<Asking> asking = askings.stream().filter(each -> !each.ask().questions().isEmpty()).toList();
+    List<Asking> asking =
+        askings.stream().filter(each -> !each.ask().questions().isEmpty()).toList();
     List<List<Answer>> given =
         LongformRuntime.readTogether(rows, asking.stream().map(Asking::ask).toList(), listener);
     // what Spark could not deliver is not the group's fault

@@ -139,8 +139,7 @@ public final class SqlFunctions {
         arguments.toList());
   }
 
-  static LongformException wrongArguments(
-      String name, SqlFunction function, List<DataType> given) {
+  static LongformException wrongArguments(String name, SqlFunction function, List<DataType> given) {
     return new LongformException(
         ErrorClass.INVALID_INPUT,
         "Cannot call %s with %d arguments (%s): it takes (%s)."

@@ -64,7 +64,8 @@ class GroupRowsSuite extends AnyFunSuite with BeforeAndAfterAll {
       assert(first.map(_.text()) == texts.filter(_ != null))
       assert(all.parts().asScala.toVector == first && all.parts().asScala.toSeq == first)
       all.finish()
-      val again = all.rows().asScala.map(row => (row.getLong(0), Option(row.getUTF8String(1)).map(_.toString))).toVector
+      val again =
+        all.rows().asScala.map(row => (row.getLong(0), Option(row.getUTF8String(1)).map(_.toString))).toVector
       assert(again.map(_._1) == texts.indices)
       assert(again.map(_._2) == texts.map(Option(_)))
       assert(temporaryFiles.isEmpty)

@@ -12,8 +12,8 @@ import org.longform.sql.{AggregateSignature, SqlFunctions}
 
 import scala.collection.JavaConverters._
 
-/** A call of an aggregate function. It has no buffer that could be merged: [[ExtractAggregates]] moves it into
-  * an operator that reads the rows of a group in order.
+/** A call of an aggregate function. It has no buffer that could be merged: [[ExtractAggregates]] moves it
+  * into an operator that reads the rows of a group in order.
   */
 case class AggregateCall(signature: AggregateSignature, children: Seq[Expression])
     extends AggregateFunction

@@ -79,7 +79,8 @@ object ExtractAggregates extends Rule[LogicalPlan] {
     Found(call, aggregate.filter, result)
   }
 
-  /** An expression as a column. Equal floating-point numbers get equal bits: groups are told apart by them. */
+  /** An expression as a column. Equal floating-point numbers get equal bits: groups are told apart by them.
+    */
   private def named(expression: Expression): NamedExpression = expression.dataType match {
     case FloatType | DoubleType =>
       Alias(KnownFloatingPointNormalized(NormalizeNaNAndZero(expression)), expression.sql)()

@@ -24,7 +24,7 @@ object ExtractCalls extends Rule[LogicalPlan] {
     case expand: Expand                              => extractFrom(expand)
   } match {
     case same if same.fastEquals(plan) && !plan.exists(_.isInstanceOf[ReadGroups]) => plan
-    case changed                       => readOnceBelowSorts(changed)
+    case changed => readOnceBelowSorts(changed)
   }
 
   private def hasCall(expression: Expression): Boolean = expression.exists(isCall)
@@ -146,10 +146,10 @@ object ExtractCalls extends Rule[LogicalPlan] {
   }
 
   private def readsInStage(plan: LogicalPlan): Boolean = plan match {
-    case _: ReadDocuments | _: ReadGroups                           => true
+    case _: ReadDocuments | _: ReadGroups => true
     // it stands over rows that are grouped already, without a shuffle between
     case aggregate: Aggregate if aggregate.child.isInstanceOf[ReadGroups] => true
-    case _: RepartitionOperation | _: Aggregate | _: Join | _: Sort => false
-    case other                                                      => other.children.exists(readsInStage)
+    case _: RepartitionOperation | _: Aggregate | _: Join | _: Sort       => false
+    case other => other.children.exists(readsInStage)
   }
 }

@@ -20,7 +20,7 @@ class ReadGroupsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
   private val NAME = "'What was the code name of the Kelmos cohort?'"
 
   private def age(k: Int): String = s"The median age of the Kelmos cohort was ${20 + k}.5 years."
-  private def size(k: Int): String = s"The sample size of the Veldra cohort was ${1000 + k}."
+  private def size(k: Int): String = s"The sample size of the Veldra cohort was ${3000 + k}."
   private def name(k: Int): String = s"The code name of the Kelmos cohort was amber falcon."
 
   /** Groups 0, 1, … of three rows each; the rows lie in `partitions`, in no order. */
@@ -253,7 +253,9 @@ class ReadGroupsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
       withConf("spark.sql.adaptive.enabled" -> adaptive) {
         val view = groups(3)
         val (sorted, read) = reads(
-          rows(s"SELECT k, ai_ask_agg(text, $SIZE, part) AS answer FROM $view GROUP BY k ORDER BY answer DESC")
+          rows(
+            s"SELECT k, ai_ask_agg(text, $SIZE, part) AS answer FROM $view GROUP BY k ORDER BY answer DESC"
+          )
         )
         assert(sorted.map(_.getInt(0)) == Seq(2, 1, 0) && read == 3)
         val table = s"delta.`${emptyFolder().resolve("answers")}`"
