@@ -20,7 +20,7 @@ class ReadGroupsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
   private val NAME = "'What was the code name of the Kelmos cohort?'"
 
   private def age(k: Int): String = s"The median age of the Kelmos cohort was ${20 + k}.5 years."
-  private def size(k: Int): String = s"The sample size of the Veldra cohort was ${1000 + k}."
+  private def size(k: Int): String = s"The sample size of the Veldra cohort was ${3000 + k}."
   private def name(k: Int): String = s"The code name of the Kelmos cohort was amber falcon."
 
   /** Groups 0, 1, … of three rows each; the rows lie in `partitions`, in no order. */
