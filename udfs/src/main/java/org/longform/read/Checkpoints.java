@@ -13,9 +13,8 @@ import java.util.TreeMap;
 import java.util.function.LongSupplier;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.Session;
-import org.longform.options.CacheOptions;
+import org.longform.options.AllOptions;
 import org.longform.options.ModelOptions;
-import org.longform.options.Option;
 import org.longform.options.Options;
 import org.longform.options.RecoveryOptions;
 import org.slf4j.Logger;
@@ -70,11 +69,8 @@ final class Checkpoints {
   static String method(Ask first, int[] prefix) {
     ReadingKey key = ReadingKey.of(first);
     Map<String, String> options = new TreeMap<>(key.options());
-    RecoveryOptions.all().stream().map(Option::sqlKey).forEach(options::remove);
+    options.keySet().removeAll(AllOptions.OF_THE_RUN);
     options.remove(ModelOptions.MODEL.sqlKey()); // its revision tells it from others
-    options.remove(ModelOptions.THREADS.sqlKey());
-    options.remove(CacheOptions.KV_MEMORY.sqlKey());
-    options.remove(CacheOptions.KV_DIRECTORY.sqlKey());
     String all = options + " " + key.scoring() + " " + Arrays.toString(prefix);
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
@@ -32,7 +31,6 @@ import org.longform.options.ModelOptions;
 import org.longform.options.Option;
 import org.longform.options.OptionSource;
 import org.longform.options.Options;
-import org.longform.options.RecoveryOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
 import org.longform.read.DocumentReader;
@@ -252,21 +250,7 @@ public final class LongformRuntime {
   public static String describe(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
     Map<String, String> relevant = new TreeMap<>(all.toMap());
-    relevant
-        .keySet()
-        .removeAll(
-            Set.of(
-                "device",
-                "threads",
-                "kv_memory",
-                "kv_directory",
-                "model_cache",
-                "allowed_model_paths",
-                "fail_on_error",
-                "row_timeout",
-                "progress_interval",
-                "sql_prefix"));
-    RecoveryOptions.all().stream().map(Option::sqlKey).forEach(relevant::remove);
+    relevant.keySet().removeAll(AllOptions.OF_THE_RUN);
     ModelLocation location = locate(all);
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
