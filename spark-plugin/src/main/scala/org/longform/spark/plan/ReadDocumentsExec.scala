@@ -9,6 +9,7 @@ import org.apache.spark.sql.catalyst.expressions.{
   BindReferences,
   GenericInternalRow,
   JoinedRow,
+  Nondeterministic,
   UnsafeProjection
 }
 import org.apache.spark.sql.catalyst.plans.physical.Partitioning
@@ -38,8 +39,13 @@ case class ReadDocumentsExec(calls: Seq[FunctionExpression], results: Seq[Attrib
     val input = child.output
     val columns = output
     val watched = metrics
-    child.execute().mapPartitions { rows =>
+    child.execute().mapPartitionsWithIndex { (partition, rows) =>
       val bound = arguments.map(_.map(BindReferences.bindReference(_, input))).map(_.toArray).toArray
+      // such as rand(): each partition has numbers of its own
+      bound.flatten.foreach(_.foreach {
+        case random: Nondeterministic => random.initialize(partition)
+        case _                        =>
+      })
       val listener = new MetricsListener(TaskContext.get(), watched)
       val toUnsafe = UnsafeProjection.create(columns, columns)
       val joined = new JoinedRow

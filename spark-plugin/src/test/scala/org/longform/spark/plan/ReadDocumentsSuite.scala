@@ -46,6 +46,13 @@ class ReadDocumentsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
   private def operators(frame: DataFrame): Seq[ReadDocumentsExec] =
     collect(frame.queryExecution.executedPlan: SparkPlan) { case reading: ReadDocumentsExec => reading }
 
+  test("an argument may be random") {
+    val view = documents(2)
+    val drawn = s"CASE WHEN rand() < 2 THEN $SIZE ELSE $AGE END"
+    val rows = spark.sql(s"SELECT id, ai_ask(text, $drawn) FROM $view").collect().sortBy(_.getInt(0))
+    assert(rows.map(_.getString(1)).toSeq == (0 until 2).map(size))
+  }
+
   test("all calls of a row that name one document share one reading") {
     val view = documents(3)
     val frame = spark.sql(
