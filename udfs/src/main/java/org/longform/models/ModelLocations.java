@@ -54,14 +54,12 @@ public final class ModelLocations {
     Key key = new Key(name, cache, allowed);
     Found known = found.get(key);
     long now = nanoTime.getAsLong();
-    if (known != null && now - known.atNanos() < GOOD_NANOS) {
+    boolean there = known != null && Files.exists(known.location().path());
+    if (there && now - known.atNanos() < GOOD_NANOS) {
       return known.location();
     }
     AllowedModels.require(name, allowed);
-    ModelLocation location =
-        known != null && isRemote(name) && Files.exists(known.location().path())
-            ? known.location()
-            : search(name, cache);
+    ModelLocation location = there && isRemote(name) ? known.location() : search(name, cache);
     found.put(key, new Found(location, now));
     return location;
   }
