@@ -171,12 +171,6 @@ inline int64_t keys_in_sight(const AttendJob &job) {
   return keys;
 }
 
-// States of shares and sums, which all threads of a call write: the caller's.
-inline Arena &shared_scratch() {
-  static thread_local Arena arena;
-  return arena;
-}
-
 inline void attend(Pool &pool, const kernels_attention &call) {
   if (call.tokens == 0) return;
   AttendJob job;
@@ -198,7 +192,7 @@ inline void attend(Pool &pool, const kernels_attention &call) {
   job.states = nullptr;
   job.sums = nullptr;
   if (state_floats + sum_floats > 0) {
-    float *memory = static_cast<float *>(shared_scratch().reserve((state_floats + sum_floats) * 4));
+    float *memory = static_cast<float *>(Pool::call_scratch().reserve((state_floats + sum_floats) * 4));
     job.states = memory;
     if (sum_floats > 0) job.sums = memory + state_floats;
   }

@@ -32,11 +32,6 @@ Arena &caller_scratch() {
 
 }  // namespace
 
-Arena &shared_scratch() {
-  static thread_local Arena arena;
-  return arena;
-}
-
 Arena::~Arena() { std::free(block_); }
 
 void *Arena::reserve(int64_t bytes) {

@@ -23,10 +23,6 @@ class Arena {
   int64_t size_ = 0;
 };
 
-// Scratch of the calling thread for what the pieces of one operation share. Not the one its own
-// pieces get, so that they leave it whole.
-Arena &shared_scratch();
-
 // One piece of a job: `piece` of `pieces`, with scratch of the thread that runs it.
 using PieceFunction = void (*)(const void *job, int64_t piece, Arena &scratch);
 

@@ -66,7 +66,7 @@ inline void top_keys(Pool &pool, const kernels_top_keys_request &request) {
   for (int round = 0; round < 2; round++) {
     job.heaps = carver.take<Best>((job.chunks + 1) * job.answers * request.k);
     job.shared = carver.take<Shared>(job.answers);
-    if (round == 0) carver = {static_cast<char *>(shared_scratch().reserve(carver.used)), 0};
+    if (round == 0) carver = {static_cast<char *>(Pool::call_scratch().reserve(carver.used)), 0};
   }
   for (int64_t i = 0; i < job.answers; i++) job.shared[i] = {0, -INFINITY};
   for (int64_t i = 0; i < job.answers * request.k; i++) job.heap(job.chunks, 0)[i] = kNothing;

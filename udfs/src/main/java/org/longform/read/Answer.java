@@ -42,38 +42,6 @@ public record Answer(
     evidence = List.copyOf(evidence);
   }
 
-  /** An answer to a document that is no group. */
-  public Answer(
-      String value,
-      AnswerError error,
-      String finishReason,
-      long inputTokens,
-      long outputTokens,
-      long attendedTokens,
-      boolean truncated,
-      String method,
-      String model,
-      String modelRevision,
-      long seed,
-      long latencyMs,
-      List<Evidence> evidence) {
-    this(
-        value,
-        error,
-        finishReason,
-        inputTokens,
-        outputTokens,
-        attendedTokens,
-        truncated,
-        method,
-        model,
-        modelRevision,
-        seed,
-        latencyMs,
-        evidence,
-        RowTally.NONE);
-  }
-
   public Optional<AnswerError> failure() {
     return Optional.ofNullable(error);
   }

@@ -64,6 +64,7 @@ record AnswerHeader(
         modelRevision,
         seed(question),
         (System.nanoTime() - startedNanos) / 1_000_000,
-        List.of());
+        List.of(),
+        RowTally.NONE);
   }
 }

@@ -8,7 +8,6 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionStats;
 import org.longform.options.GenerationOptions;
-import org.longform.options.OutputOptions;
 import org.longform.prompt.Prompt;
 
 /** A question while it is answered from a fork of a reading. */
@@ -52,7 +51,7 @@ final class Answering implements AutoCloseable {
       fork.ask(suffix);
       reading.prefilled(suffix.length, System.nanoTime() - begin);
       attendedTokens = reading.track(fork.stats(), 0);
-      if (question.ask().options().get(OutputOptions.EVIDENCE_COUNT) > 0) {
+      if (Reading.wantsEvidence(question.ask())) {
         fork.watch(evidence);
       }
       draft =

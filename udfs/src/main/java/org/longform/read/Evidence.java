@@ -11,9 +11,4 @@ package org.longform.read;
  * @param score share of the sharp attention on the document that fell on this span, 0 to 1; see
  *     {@link EvidenceCollector}
  */
-public record Evidence(String doc, long row, long start, long end, String text, double score) {
-  /** A span of a document that is no group. */
-  public Evidence(String doc, long start, long end, String text, double score) {
-    this(doc, 0, start, end, text, score);
-  }
-}
+public record Evidence(String doc, long row, long start, long end, String text, double score) {}

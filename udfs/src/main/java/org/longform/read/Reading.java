@@ -141,7 +141,7 @@ final class Reading implements AutoCloseable {
   }
 
   /** Evidence is taken from the text when the answer is known: the text is then needed again. */
-  private static boolean wantsEvidence(Ask ask) {
+  static boolean wantsEvidence(Ask ask) {
     return ask.task() != Task.PERPLEXITY && ask.options().get(OutputOptions.EVIDENCE_COUNT) > 0;
   }
 

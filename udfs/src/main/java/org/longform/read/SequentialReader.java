@@ -58,12 +58,6 @@ public final class SequentialReader implements DocumentReader {
    * @return for each the answers to its questions; failures are data
    */
   public List<List<Answer>> read(
-      String text, String rowKey, List<Ask> asks, ReadListener listener, RowClock clock) {
-    return read(DocumentSource.of(text, rowKey), asks, listener, clock);
-  }
-
-  /** As for one text, wherever the document comes from. */
-  public List<List<Answer>> read(
       DocumentSource source, List<Ask> asks, ReadListener listener, RowClock clock) {
     return read(new Document(source, listener, CheckpointPlace.NONE, clock), asks);
   }

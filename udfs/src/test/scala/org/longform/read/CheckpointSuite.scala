@@ -77,7 +77,8 @@ class CheckpointSuite extends AnyFunSuite with BeforeAndAfterAll {
           a.modelRevision,
           a.seed,
           0,
-          a.evidence
+          a.evidence,
+          a.rows
         )
       }
     Outcome(answers, tokens.get)

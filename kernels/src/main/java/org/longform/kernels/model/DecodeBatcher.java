@@ -73,12 +73,9 @@ public final class DecodeBatcher {
    * when all are read. Whatever fails is thrown by {@link DecodeStep#logits} of its step alone.
    */
   public void read(List<DecodeStep> steps) {
-    List<DecodeStep> begun = new ArrayList<>();
-    for (DecodeStep step : steps) {
-      if (step.begin()) {
-        begun.add(step);
-      }
-    }
+    // all wait for memory before any reads: a document that is read keeps others waiting
+    List<DecodeStep> prepared = steps.stream().filter(DecodeStep::prepare).toList();
+    List<DecodeStep> begun = prepared.stream().filter(DecodeStep::begin).toList();
     if (limit > 1) {
       together(begun);
     } else {

@@ -40,14 +40,19 @@ public final class DecodeStep {
     return logits;
   }
 
-  /**
-   * Makes room in the session's cache.
-   *
-   * @return whether the step can be read
-   */
+  /** Waits for memory; answers whether the step can begin. */
+  boolean prepare() {
+    return succeeds(() -> session.prepare(token));
+  }
+
+  /** Makes room in the session's cache; answers whether the step can be read. */
   boolean begin() {
+    return succeeds(() -> block = session.begin());
+  }
+
+  private boolean succeeds(Runnable part) {
     try {
-      block = session.begin(new int[] {token});
+      part.run();
       return true;
     } catch (Throwable e) {
       fail(e);

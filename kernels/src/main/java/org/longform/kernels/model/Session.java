@@ -55,6 +55,8 @@ public final class Session implements AutoCloseable {
   private long peakDiskBytes;
   // reserved, and perhaps being read by the thread that leads a pass
   private PassBlock inPass;
+  // whether a token waits for its pass
+  private boolean prepared;
   private boolean closed;
 
   private Session(
@@ -351,17 +353,28 @@ public final class Session implements AutoCloseable {
   }
 
   private void readBlock(int count) {
+    cache.admit(count, options.cancelled());
     PassBlock block = begin(count);
     forward.run(List.of(block));
     end(block);
   }
 
-  /** Takes a generated token for a pass, to be followed by {@link #end} once it was read. */
-  PassBlock begin(int[] token) {
-    take(Phase.GENERATED, token, 0, 1);
+  /**
+   * Takes a generated token for a pass and waits until there is memory for it. To be called while
+   * the thread reads nothing, in other sessions either: those it waits for may wait for them.
+   */
+  void prepare(int token) {
+    take(Phase.GENERATED, new int[] {token}, 0, 1);
     while (pending.size() > 1) {
       readBlock(1);
     }
+    cache.admit(1, options.cancelled());
+    prepared = true;
+  }
+
+  /** Begins the pass of a prepared token, to be followed by {@link #end} once it was read. */
+  PassBlock begin() {
+    prepared = false;
     return begin(1);
   }
 
@@ -375,11 +388,11 @@ public final class Session implements AutoCloseable {
             cache,
             decoder.spec().rope().encoding(length() + count),
             options.cancelled());
-    block.pollCancelled();
-    cache.admit(count, options.cancelled());
     try {
+      block.pollCancelled();
       cache.reserve(count);
     } catch (Throwable e) {
+      // gives back what was admitted, too
       cache.rollback();
       throw e;
     }
@@ -449,7 +462,7 @@ public final class Session implements AutoCloseable {
       throw new LongformException(
           ErrorClass.INTERNAL, "Cannot use the session: it is closed. Open another.");
     }
-    if (inPass != null) {
+    if (prepared || inPass != null) {
       throw new LongformException(
           ErrorClass.INTERNAL,
           "Cannot use the session: a token of it is being read. Wait for that.");

@@ -98,6 +98,42 @@ class DecodeBatcherSuite extends AnyFunSuite {
     error.getMessage
   }
 
+  test("threads that bring several sessions wait for memory before they read, so none waits for another") {
+    val provider = Devices.ALL.asScala.find(_.whyUnavailable().isEmpty).get
+    withDecoder(provider) { decoder =>
+      TempDirectory.use { directory =>
+        // two documents of four pages; each of four forks needs a page of its own
+        val budget = new KvMemory(10L * 64 * decoder.kvBytesPerToken(KvDType.F32), directory)
+        val stories =
+          Seq(31, 32).map(seed => Story("full", tokens(250, Vocabulary, seed.toLong), Array(7, 9)))
+        val bothHere = new CyclicBarrier(2)
+        val threads = stories.map { story =>
+          val polls = new AtomicLong
+          val armed = new AtomicBoolean
+          val options = new SessionOptions(() => {
+            // a thread goes on with its second session when the other one has come as far
+            if (armed.get && polls.incrementAndGet() == 2) bothHere.await(60, TimeUnit.SECONDS)
+            false
+          }).withKvDType(KvDType.F32).withKvMemory(budget)
+          val session = open(decoder, story, options = options)
+          val forks = Seq(session.fork(), session.fork())
+          val steps = forks.map(new DecodeStep(_, story.written.head))
+          (story, session, forks, steps, armed)
+        }
+        val running = threads.map { case (_, _, _, steps, armed) =>
+          run {
+            armed.set(true)
+            decoder.batcher().read(steps.asJava)
+          }
+        }
+        running.foreach(get(_))
+        for ((story, _, _, steps, _) <- threads; step <- steps)
+          assert(step.logits().toSeq == alone(decoder, story).head)
+        threads.foreach { case (_, session, forks, _, _) => (forks :+ session).foreach(_.close()) }
+      }
+    }
+  }
+
   private val devices = Devices.ALL.asScala.toSeq ++ cpu.variants().asScala
 
   for (provider <- devices if !provider.whyUnavailable().isPresent)

@@ -17,6 +17,7 @@ import org.longform.read.Answer;
 import org.longform.read.AnswerError;
 import org.longform.read.DocumentReader;
 import org.longform.read.ReadRequest;
+import org.longform.read.RowTally;
 import org.longform.spark.job.PendingDocument.PendingQuestion;
 import org.longform.spark.job.recovery.Attempts;
 import org.longform.spark.job.recovery.WorkDirectory;
@@ -162,7 +163,8 @@ record DocumentAnswers(
 
   private static List<Answer> refused(List<String> questions, AnswerError error) {
     Answer none =
-        new Answer(null, error, "error", 0, 0, 0, false, null, null, null, 0, 0, List.of());
+        new Answer(
+            null, error, "error", 0, 0, 0, false, null, null, null, 0, 0, List.of(), RowTally.NONE);
     return Collections.nCopies(questions.size(), none);
   }
 

@@ -49,7 +49,7 @@ class FakeReader(options: JMap[String, String]) extends DocumentReader {
         } else null
       val value =
         if (error == null) s"${request.task.word}|$question|${text.length}|${text.take(8)}" else null
-      val span = new Evidence("", 0, 4, text.take(4), 0.5)
+      val span = new Evidence("", 0, 0, 4, text.take(4), 0.5)
       new Answer(
         value,
         error,
@@ -63,7 +63,8 @@ class FakeReader(options: JMap[String, String]) extends DocumentReader {
         "r1",
         42,
         1,
-        java.util.Collections.singletonList(span)
+        java.util.Collections.singletonList(span),
+        RowTally.NONE
       )
     }.asJava
   }

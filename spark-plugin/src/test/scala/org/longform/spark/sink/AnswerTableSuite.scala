@@ -7,7 +7,7 @@ import org.apache.spark.sql.functions.lit
 import org.apache.spark.sql.types.StructType
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.prompt.Task
-import org.longform.read.{Answer, AnswerError}
+import org.longform.read.{Answer, AnswerError, RowTally}
 import org.longform.spark.{ReadOnlyFileSystem, SparkSuite}
 
 import java.nio.file.Files
@@ -25,7 +25,7 @@ class AnswerTableSuite extends SparkSuite {
     new AnswerRow(
       new AnswerRow.Key(content, "config", Task.ASK, "what?"),
       "doc " + content,
-      new Answer(value, error, "stop", 1, 2, 3, false, "full", "m", "r", 4, 5, JList.of()),
+      new Answer(value, error, "stop", 1, 2, 3, false, "full", "m", "r", 4, 5, JList.of(), RowTally.NONE),
       attempt,
       "run",
       Instant.EPOCH,
