@@ -31,6 +31,7 @@ import org.longform.options.ModelOptions;
 import org.longform.options.Option;
 import org.longform.options.OptionSource;
 import org.longform.options.Options;
+import org.longform.options.ReadingOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
 import org.longform.read.DocumentReader;
@@ -230,6 +231,7 @@ public final class LongformRuntime {
         all.get(ContextOptions.CONTEXT),
         ContextOptions.parametersOf(all),
         new ModelLimits(spec.trainedWindow(), spec.layers()));
+    ReadingOptions.valuesOf(all, new ModelLimits(spec.trainedWindow(), spec.layers()));
   }
 
   /**
@@ -299,14 +301,17 @@ public final class LongformRuntime {
               context, parameters, new ModelLimits(spec.trainedWindow(), spec.layers()));
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
-      return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s"
+      ReadingOptions.valuesOf(all, new ModelLimits(spec.trainedWindow(), spec.layers()));
+      boolean oneReading = !ReadingOptions.strategy(all).readsForQuestion();
+      return "%s, model %s, device %s, KV %,d bytes a token, %s%s"
           .formatted(
-              context,
-              parameters.isEmpty() ? "" : parameters,
+              oneReading
+                  ? "context %s%s".formatted(context, parameters.isEmpty() ? "" : parameters)
+                  : "reading %s once for each question".formatted(ReadingOptions.method(all)),
               location.name(),
               device.name(),
               bytes,
-              kvNeed(strategy, bytes),
+              oneReading ? kvNeed(strategy, bytes) : "of parts of a document",
               refusals(device));
     } catch (LongformException e) {
       return "fails: " + e.getMessage();

@@ -238,9 +238,24 @@ public final class KvCache implements AutoCloseable {
     return new KvView(this, layer, length + reserved, visible);
   }
 
+  /** Runs what reads views of this cache, during which no page moves. */
+  public void whilePinned(Runnable part) {
+    store.beginReading();
+    try {
+      part.run();
+    } finally {
+      store.endReading();
+    }
+  }
+
   /** Writes the held rows as they are stored, one after the other. */
   public void writeRows(DataOutput out) throws IOException {
-    new StoredRows(this, held).write(out);
+    store.beginReading();
+    try {
+      new StoredRows(this, held).write(out);
+    } finally {
+      store.endReading();
+    }
   }
 
   /**

@@ -5,7 +5,9 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.longform.kernels.attention.ColumnMass;
+import org.longform.kernels.attention.ProbabilityTap;
 import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.context.ContextStrategy;
@@ -45,6 +47,7 @@ public final class Session implements AutoCloseable {
   private final Tensor last;
   private Phase phase = Phase.DOCUMENT;
   private AttendTaps taps = AttendTaps.NONE;
+  private Optional<ProbabilityTap> probabilities = Optional.empty();
   private TokenScores scores = (row, token, surprise) -> {};
   private boolean scoring;
   private long promptTokens = -1;
@@ -80,6 +83,25 @@ public final class Session implements AutoCloseable {
     Objects.requireNonNull(options, "options");
     KvCache cache = new KvCache(decoder.spec().kvShape(options.kvDType()), options.kvMemory());
     return opened(decoder, strategy, options, cache, new PendingTokens());
+  }
+
+  /**
+   * A session behind tokens that were read otherwise. The cache belongs to it, also if it cannot be
+   * made.
+   *
+   * @param last (M), the last token's residual stream before the final norm
+   */
+  static Session behind(
+      Decoder decoder,
+      ContextStrategy strategy,
+      SessionOptions options,
+      KvCache cache,
+      float[] last) {
+    Session session = opened(decoder, strategy, options, cache, new PendingTokens());
+    session.last.write(0, last);
+    session.prefilled = cache.length();
+    session.notePeaks();
+    return session;
   }
 
   /** The cache belongs to the new session, also if it cannot be made. */
@@ -228,6 +250,15 @@ public final class Session implements AutoCloseable {
 
   public void unwatch() {
     taps = AttendTaps.NONE;
+  }
+
+  /** From now on a tap is told how the queries it asks for spread their attention. */
+  public void watchProbabilities(ProbabilityTap target) {
+    probabilities = Optional.of(target);
+  }
+
+  public void unwatchProbabilities() {
+    probabilities = Optional.empty();
   }
 
   /**
@@ -386,8 +417,9 @@ public final class Session implements AutoCloseable {
             taps,
             strategy,
             cache,
-            decoder.spec().rope().encoding(length() + count),
-            options.cancelled());
+                decoder.spec().rope().encoding(length() + count),
+                options.cancelled())
+            .watched(probabilities);
     try {
       block.pollCancelled();
       cache.reserve(count);

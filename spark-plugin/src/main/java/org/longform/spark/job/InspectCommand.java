@@ -1,7 +1,10 @@
 package org.longform.spark.job;
 
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.longform.feed.ReadingStrategies;
+import org.longform.feed.ReadingStrategy;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
@@ -19,7 +22,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** Loads a model and shows what it is, what it needs and how each context would read with it. */
+/** Loads a model and shows what it is, what it needs and how each strategy would read with it. */
 @Command
 final class InspectCommand implements Callable<Integer> {
   private static final int BITS_PER_BYTE = 8;
@@ -40,8 +43,12 @@ final class InspectCommand implements Callable<Integer> {
       LoadedModel model = LongformRuntime.model(options);
       show(model, CacheOptions.dtypeOf(options));
       devices(model, options);
-      for (ContextFactory strategy : ContextStrategies.ALL) {
-        show(strategy, model.decoder().limits());
+      ModelLimits limits = model.decoder().limits();
+      for (ContextFactory each : ContextStrategies.ALL) {
+        show("context " + each.name(), each.description(), each.parameters(), limits);
+      }
+      for (ReadingStrategy each : ReadingStrategies.ALL) {
+        show("reading " + each.name(), each.description(), each.parameters(), limits);
       }
     } finally {
       LongformRuntime.shutdown();
@@ -101,9 +108,10 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
-  private void show(ContextFactory strategy, ModelLimits limits) {
-    context.out().printf("%ncontext %s%n  %s%n", strategy.name(), strategy.description());
-    for (Parameter parameter : strategy.parameters()) {
+  private void show(
+      String strategy, String description, List<Parameter> parameters, ModelLimits limits) {
+    context.out().printf("%n%s%n  %s%n", strategy, description);
+    for (Parameter parameter : parameters) {
       context
           .out()
           .printf("  --%-20s %s%n", parameter.name(), parameter.defaultValue().apply(limits));

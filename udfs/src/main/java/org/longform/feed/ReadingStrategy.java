@@ -1,0 +1,59 @@
+package org.longform.feed;
+
+import java.util.List;
+import org.longform.kernels.context.ModelLimits;
+import org.longform.kernels.context.Parameter;
+import org.longform.kernels.context.ParameterValues;
+
+/** A way to bring a document and what is asked of it into a session, as users choose it. */
+public interface ReadingStrategy {
+  /** The word users write, for example {@code homer}. */
+  String name();
+
+  /** What it does, in three sentences. */
+  String description();
+
+  /** When to use it, and when another one. */
+  String whenToUse();
+
+  /** Cost in time and in memory, and what each grows with. */
+  String cost();
+
+  /** Paper or specification. */
+  String source();
+
+  /** What of the published code was not copied, and why. */
+  String notCopied();
+
+  List<Parameter> parameters();
+
+  /** Whether what comes in depends on the question: then each question has its own reading. */
+  boolean readsForQuestion();
+
+  /** Whether the number of the document's tokens must be known before the first of them comes. */
+  default boolean needsLength() {
+    return false;
+  }
+
+  /** Whether the pieces of the document must come with their text. */
+  default boolean needsText() {
+    return false;
+  }
+
+  /** Whether its sessions attend as the context strategy that users choose says. */
+  boolean usesContext();
+
+  /**
+   * Checks parameters that are fine one by one and wrong together, or for this model.
+   *
+   * @throws org.longform.kernels.error.LongformException INVALID_OPTION
+   */
+  default void check(ParameterValues values, ModelLimits limits) {}
+
+  /**
+   * Begins to read a document.
+   *
+   * @param values checked
+   */
+  Feed open(ParameterValues values, FeedRequest request);
+}
