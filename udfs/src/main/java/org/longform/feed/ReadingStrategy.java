@@ -4,27 +4,11 @@ import java.util.List;
 import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.context.ParameterValues;
+import org.longform.kernels.method.Method;
 
 /** A way to bring a document and what is asked of it into a session, as users choose it. */
-public interface ReadingStrategy {
-  /** The word users write, for example {@code homer}. */
-  String name();
-
-  /** What it does, in three sentences. */
-  String description();
-
-  /** When to use it, and when another one. */
-  String whenToUse();
-
-  /** Cost in time and in memory, and what each grows with. */
-  String cost();
-
-  /** Paper or specification. */
-  String source();
-
-  /** What of the published code was not copied, and why. */
-  String notCopied();
-
+public interface ReadingStrategy extends Method {
+  @Override
   List<Parameter> parameters();
 
   /** Whether what comes in depends on the question: then each question has its own reading. */

@@ -259,15 +259,4 @@ class FeedsSuite extends AnyFunSuite {
       assert(value(name, parameter, tiny) == small, parameter)
     }
   }
-
-  test("every strategy tells what it is, in sentences") {
-    for (strategy <- ReadingStrategies.ALL.asScala) {
-      assert(strategy.name().matches("[a-z][a-z0-9-]*"))
-      assert(strategy.description().split("\\. ").length == 3, strategy.name())
-      for (text <- Seq(strategy.description(), strategy.whenToUse(), strategy.cost(), strategy.notCopied()))
-        assert(text.endsWith(".") && text.length > 20, text)
-      assert(strategy.source().nonEmpty)
-    }
-    assert(ReadingStrategies.ALL.asScala.map(_.name()).distinct.size == ReadingStrategies.ALL.size())
-  }
 }

@@ -93,6 +93,10 @@ final class QueryRows {
     request
         .queries()
         .read(((queryRow - request.firstRow()) * request.heads() + head) * headDim, query);
+    double gain = request.plan().gain().at(queryRow);
+    for (int d = 0; d < headDim; d++) {
+      query[d] = (float) (query[d] * gain);
+    }
     if (request.encoding() instanceof PositionEncoding.Rope rope) {
       rope.rotate(query, 0, position);
     }

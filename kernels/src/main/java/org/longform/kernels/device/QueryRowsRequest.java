@@ -13,7 +13,7 @@ import org.longform.kernels.tensor.Tensor;
  * @param queries (T, H*D) before rotation
  * @param cache keys, the block's own included
  * @param plan what the queries may see
- * @param encoding how positions act
+ * @param encoding how positions act where the plan does not say otherwise
  * @param scale factor on q·k, usually 1/sqrt(D)
  * @param asking which rows of the block are meant, by document index
  */
@@ -25,9 +25,10 @@ public record QueryRowsRequest(
     double scale,
     QueryRange asking) {
 
-  /** T. */
-  public int tokens() {
-    return Math.toIntExact(queries.rows());
+  /** How positions act: as the plan says, or else the model. */
+  @Override
+  public PositionEncoding encoding() {
+    return plan.encoding().orElse(encoding);
   }
 
   /** H. */

@@ -384,7 +384,7 @@ public final class Session implements AutoCloseable {
   }
 
   private void readBlock(int count) {
-    cache.admit(count, options.cancelled());
+    cache.admit(count + strategy.mostProbeTokens(), options.cancelled());
     PassBlock block = begin(count);
     forward.run(List.of(block));
     end(block);
@@ -399,7 +399,7 @@ public final class Session implements AutoCloseable {
     while (pending.size() > 1) {
       readBlock(1);
     }
-    cache.admit(1, options.cancelled());
+    cache.admit(1 + strategy.mostProbeTokens(), options.cancelled());
     prepared = true;
   }
 
@@ -410,16 +410,21 @@ public final class Session implements AutoCloseable {
   }
 
   private PassBlock begin(int count) {
+    int needed = scoring || strategy.wantsScores() ? count : 1;
+    return begin(pending.first(count), needed, taps).watched(probabilities);
+  }
+
+  private PassBlock begin(int[] ids, int needed, AttendTaps taps) {
+    int count = ids.length;
     PassBlock block =
         new PassBlock(
-            pending.first(count),
-            scoring ? count : 1,
+            ids,
+            needed,
             taps,
             strategy,
             cache,
-                decoder.spec().rope().encoding(length() + count),
-                options.cancelled())
-            .watched(probabilities);
+            decoder.spec().rope().encoding(length() + count),
+            options.cancelled());
     try {
       block.pollCancelled();
       cache.reserve(count);
@@ -443,7 +448,7 @@ public final class Session implements AutoCloseable {
     double[] surprises = new double[0];
     try {
       block.requireRead();
-      if (scoring) {
+      if (scoring || strategy.wantsScores()) {
         surprises = head.surprises(first == 0 ? null : last, block.hidden(), ids);
       }
       notePeaks();
@@ -460,13 +465,35 @@ public final class Session implements AutoCloseable {
     } else {
       prefilled += count;
     }
+    int unpredicted = count - surprises.length;
+    if (strategy.wantsScores()) {
+      strategy.scored(first + unpredicted, surprises);
+    }
+    probe();
     Rows kept = strategy.retain(cache.held(), cache.length());
     if (!kept.equals(cache.held())) {
       cache.retain(kept);
     }
-    int unpredicted = count - surprises.length;
     for (int i = 0; scoring && i < surprises.length; i++) {
       scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
+    }
+  }
+
+  /** Reads what the strategy wants to be read behind the block, and forgets it. */
+  private void probe() {
+    int[] ids = strategy.probe(length());
+    if (ids.length == 0) {
+      return;
+    }
+    PassBlock block = begin(ids, 1, AttendTaps.NONE);
+    try {
+      forward.run(List.of(block));
+      block.requireRead();
+      notePeaks();
+      attended += block.attended();
+    } finally {
+      inPass = null;
+      cache.rollback();
     }
   }
 

@@ -1,5 +1,6 @@
 package org.longform.spark.job
 
+import org.longform.feed.ReadingStrategies
 import org.longform.kernels.context.ContextStrategies
 
 import java.io.{ByteArrayOutputStream, PrintStream}

@@ -1,0 +1,21 @@
+package org.longform.methods;
+
+import java.util.List;
+import org.longform.feed.ReadingStrategies;
+import org.longform.kernels.context.ContextStrategies;
+
+/** The lists of methods. To add a list: one line here. */
+public final class MethodSections {
+  public static final List<MethodSection> ALL =
+      List.of(
+          new MethodSection(
+              "Context strategies",
+              "How a document longer than the model's window is attended to. Chosen with `--context` and, in SQL, `map('context', …)`.",
+              ContextStrategies.ALL),
+          new MethodSection(
+              "Reading strategies",
+              "How a document and what is asked of it are fed to the model. Chosen with `--reading` and, in SQL, `map('reading', …)`.",
+              ReadingStrategies.ALL));
+
+  private MethodSections() {}
+}
