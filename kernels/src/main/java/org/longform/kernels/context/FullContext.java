@@ -83,7 +83,7 @@ final class FullContext implements ContextStrategy {
 
     @Override
     public Set<Promise> promises() {
-      return Set.of(Promise.CHUNK_INVARIANT, Promise.PREFIX_STABLE);
+      return Set.of(Promise.FULL_WHEN_SHORT, Promise.CHUNK_INVARIANT, Promise.PREFIX_STABLE);
     }
 
     @Override

@@ -50,7 +50,12 @@ final class LmInfiniteFactory implements ContextFactory {
 
   @Override
   public Set<Promise> promises() {
-    return Set.of(Promise.CHUNK_INVARIANT, Promise.PREFIX_STABLE, Promise.BOUNDED_MEMORY);
+    return Set.of(
+        Promise.FULL_WHEN_SHORT,
+        Promise.WITHIN_WINDOW,
+        Promise.CHUNK_INVARIANT,
+        Promise.PREFIX_STABLE,
+        Promise.BOUNDED_MEMORY);
   }
 
   @Override

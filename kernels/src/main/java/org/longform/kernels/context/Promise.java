@@ -5,12 +5,17 @@ package org.longform.kernels.context;
  * made; who relies on one (reuse of a common prefix, memory budgets) asks for it here.
  */
 public enum Promise {
+  /** Equal to full attention on everything up to half the trained window. */
+  FULL_WHEN_SHORT("Equal to full attention on everything up to half the trained window."),
+
+  /** No distance between a query and a key it sees is larger than the trained window. */
+  WITHIN_WINDOW("No distance is larger than the trained window."),
+
   /**
    * The length of the blocks changes nothing: each token sees the same others at the same
    * distances, read one by one or all at once. Decoding therefore equals prefill.
    */
-  CHUNK_INVARIANT(
-      "The length of the blocks changes nothing, so decoding equals prefill."),
+  CHUNK_INVARIANT("The length of the blocks changes nothing, so decoding equals prefill."),
 
   /**
    * What a block sees does not depend on anything behind it, nor on the length of the prompt, so

@@ -61,7 +61,7 @@ final class ReAttentionFactory implements ContextFactory {
 
   @Override
   public Set<Promise> promises() {
-    return Set.of(Promise.PREFIX_STABLE);
+    return Set.of(Promise.FULL_WHEN_SHORT, Promise.WITHIN_WINDOW, Promise.PREFIX_STABLE);
   }
 
   @Override
