@@ -1,16 +1,15 @@
 package org.longform.spark.compare;
 
 import java.io.Serializable;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
-import org.longform.kernels.context.Parameter;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.ContextOptions;
@@ -55,7 +54,7 @@ public record Contender(String label, Map<String, String> options) implements Se
   private static Contender of(String label, Options common) {
     String[] parts = label.split(":", -1);
     ContextFactory strategy = ContextStrategies.byName(parts[0]);
-    Options options = Options.ofCall(withoutForeignParameters(common.toMap(), strategy));
+    Options options = Options.ofCall(own(common, strategy));
     for (int i = 1; i < parts.length; i++) {
       int equals = parts[i].indexOf('=');
       if (equals <= 0) {
@@ -71,21 +70,32 @@ public record Contender(String label, Map<String, String> options) implements Se
     return new Contender(label, options.toMap());
   }
 
-  private static Map<String, String> withoutForeignParameters(
-      Map<String, String> options, ContextFactory strategy) {
-    Set<String> foreign = new HashSet<>();
-    ContextStrategies.ALL.forEach(each -> foreign.addAll(keys(each)));
-    foreign.removeAll(keys(strategy));
-    Map<String, String> own = new HashMap<>(options);
-    own.keySet().removeAll(foreign);
-    return own;
+  /** Options by SQL key without those that only some strategies have. */
+  public static Map<String, String> withoutParameters(Options common) {
+    return without(common, allKeys());
   }
 
-  private static List<String> keys(ContextFactory strategy) {
-    List<String> keys = new ArrayList<>();
-    for (Parameter parameter : strategy.parameters()) {
-      keys.add(parameter.name().replace('-', '_'));
-    }
+  private static Map<String, String> own(Options common, ContextFactory strategy) {
+    Set<String> foreign = allKeys();
+    foreign.removeAll(keys(strategy));
+    return without(common, foreign);
+  }
+
+  private static Map<String, String> without(Options options, Set<String> keys) {
+    Map<String, String> rest = new TreeMap<>(options.toMap());
+    rest.keySet().removeAll(keys);
+    return rest;
+  }
+
+  private static Set<String> allKeys() {
+    Set<String> keys = new HashSet<>();
+    ContextStrategies.ALL.forEach(strategy -> keys.addAll(keys(strategy)));
     return keys;
+  }
+
+  private static Set<String> keys(ContextFactory strategy) {
+    return strategy.parameters().stream()
+        .map(parameter -> parameter.name().replace('-', '_'))
+        .collect(Collectors.toSet());
   }
 }

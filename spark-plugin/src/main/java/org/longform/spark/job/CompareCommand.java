@@ -1,16 +1,14 @@
 package org.longform.spark.job;
 
 import java.util.EnumSet;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.ContextOptions;
@@ -193,24 +191,32 @@ final class CompareCommand implements Callable<Integer> {
     Set<Measure> chosen = EnumSet.noneOf(Measure.class);
     measures.forEach(word -> chosen.add(Measure.ofWord(word)));
     Match judge = Match.ofWord(match);
-    Map<String, String> options = contenders.get(0).options();
+    Map<String, String> options = Contender.withoutParameters(common);
     ComparisonRequest request =
         new ComparisonRequest(
             contenders,
             chosen,
+            options,
             retryFailed ? JobRequest.FailedRows.RETRY : JobRequest.FailedRows.KEEP);
     try (JobSession open = JobSession.open(session.master());
         OutputFolder folder =
             OutputFolder.open(open.spark().sparkContext().hadoopConfiguration(), output)) {
       SparkSession spark = open.spark();
-      requireModel(common);
+      // a model that cannot be used is told once, not in every cell
+      context.readers().validate(options);
       Dataset<Row> documents = documents(spark, folder, options);
       KeyedTable table = KeyedTable.open(spark, folder.path(RESULTS), Cell.LAYOUT);
       ComparingJob.Outcome outcome =
           new ComparingJob(spark, context.readers(), context.progressLine())
               .run(request, documents, table);
       requireCells(outcome.cells());
-      report(outcome, contenders, judge, folder, spark, options);
+      Comparison.Setup setup =
+          new Comparison.Setup(
+              modelOf(outcome.cells()),
+              context.readers().trainedWindow(options),
+              spark.sparkContext().defaultParallelism());
+      List<String> labels = contenders.stream().map(Contender::label).toList();
+      show(new Comparison(setup, labels, judge, outcome.cells()), outcome.read(), folder);
     }
     return LongformJob.DONE;
   }
@@ -233,17 +239,6 @@ final class CompareCommand implements Callable<Integer> {
     return common.isSet(OutputOptions.EVIDENCE_COUNT)
         ? common
         : common.with(OutputOptions.EVIDENCE_COUNT.sqlKey(), "0");
-  }
-
-  /** A model that cannot be used is told once, not in every cell. */
-  private void requireModel(Options common) {
-    Set<String> parameters = new HashSet<>();
-    ContextStrategies.ALL.forEach(
-        strategy ->
-            strategy.parameters().forEach(each -> parameters.add(each.name().replace('-', '_'))));
-    Map<String, String> options = new TreeMap<>(common.toMap());
-    options.keySet().removeAll(parameters);
-    context.readers().validate(options);
   }
 
   private Dataset<Row> documents(
@@ -286,26 +281,15 @@ final class CompareCommand implements Callable<Integer> {
     }
   }
 
-  private void report(
-      ComparingJob.Outcome outcome,
-      List<Contender> contenders,
-      Match judge,
-      OutputFolder folder,
-      SparkSession spark,
-      Map<String, String> options) {
-    Comparison comparison =
-        new Comparison(
-            new Comparison.Setup(
-                outcome.cells().stream()
-                    .map(cell -> cell.origin().model())
-                    .filter(model -> model != null)
-                    .findFirst()
-                    .orElse("unknown"),
-                context.readers().trainedWindow(options),
-                spark.sparkContext().defaultParallelism()),
-            contenders.stream().map(Contender::label).toList(),
-            judge,
-            outcome.cells());
+  private static String modelOf(List<Cell> cells) {
+    return cells.stream()
+        .map(cell -> cell.origin().model())
+        .filter(Objects::nonNull)
+        .findFirst()
+        .orElse("unknown");
+  }
+
+  private void show(Comparison comparison, int read, OutputFolder folder) {
     ComparisonReport report = new ComparisonReport(comparison);
     folder.write(report.files());
     context.out().print(report.text());
@@ -313,9 +297,7 @@ final class CompareCommand implements Callable<Integer> {
         .out()
         .printf(
             "%d readings, %d of them new, %d with an error.%n",
-            outcome.cells().size(),
-            outcome.read(),
-            comparison.failed().size());
+            comparison.cells().size(), read, comparison.failed().size());
     context.out().printf("The page is at %s%n", folder.path(ComparisonReport.PAGE));
     context.out().printf("The Delta table is at %s%n", folder.path(RESULTS));
   }

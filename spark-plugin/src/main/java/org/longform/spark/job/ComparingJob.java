@@ -114,7 +114,7 @@ final class ComparingJob {
 
   /** Each document once, the shortest first. */
   private List<Known> known(Dataset<Row> documents, ComparisonRequest request) {
-    Map<String, String> options = new HashMap<>(request.contenders().get(0).options());
+    Map<String, String> options = request.modelOptions();
     ReaderSource source = readers;
     Map<String, Known> byHash = new LinkedHashMap<>();
     documents

@@ -10,7 +10,7 @@ import scala.collection.JavaConverters._
 /** How users name those that take part. */
 class ContenderSuite extends AnyFunSuite {
   private def parse(common: Map[String, String], texts: String*): Seq[Contender] =
-    Contender.parse(texts.asJava, Options.ofCall(common.asJava)).asScala
+    Contender.parse(texts.asJava, Options.ofCall(common.asJava)).asScala.toSeq
 
   private def refusal(texts: String*): String = {
     val error = intercept[LongformException](parse(Map.empty, texts: _*))
@@ -19,7 +19,7 @@ class ContenderSuite extends AnyFunSuite {
   }
 
   test("all stands for every strategy of the list, and each contender takes part once") {
-    val all = ContextStrategies.ALL.asScala.map(_.name())
+    val all = ContextStrategies.ALL.asScala.map(_.name()).toSeq
     assert(parse(Map.empty, "all").map(_.label()) == all)
     assert(parse(Map.empty, "all", "full").map(_.label()) == all)
   }

@@ -9,7 +9,7 @@ class PositionScoresSuite extends AnyFunSuite {
     val scores = new PositionScores
     val positions = Seq(1L, 63L, 64L, 127L, 128L, 511L, 65536L)
     positions.foreach(position => scores.add(position, position.toDouble))
-    val buckets = scores.buckets().asScala
+    val buckets = scores.buckets().asScala.toSeq
     assert(
       buckets.map(b => (b.from(), b.to(), b.tokens(), b.nats())) == Seq(
         (0L, 64L, 2L, 64.0),

@@ -248,7 +248,7 @@ class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
     )
     val answer = LongformRuntime
       .reader(contender.asJava)
-      .read(new ReadRequest(document, Task.PERPLEXITY, java.util.List.of(""), "key", ReadListener.NONE))
+      .read(new ReadRequest(document, Task.PERPLEXITY, Seq("").asJava, "key", ReadListener.NONE))
     val perplexity =
       math.exp(buckets.map(_.getAs[Double]("nats")).sum / buckets.map(_.getAs[Long]("tokens")).sum)
     assert(math.abs(perplexity / answer.get(0).value().toDouble - 1) < 1e-9)
