@@ -232,7 +232,9 @@ public final class LongformRuntime {
         new ModelLimits(spec.trainedWindow(), spec.layers()));
   }
 
-  /** Tokens that the model of these options was trained to read at once; the model is not loaded. */
+  /**
+   * Tokens that the model of these options was trained to read at once; the model is not loaded.
+   */
   public static long trainedWindow(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
     return StoredModel.spec(locate(all).path()).trainedWindow();

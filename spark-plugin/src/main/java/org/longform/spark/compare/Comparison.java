@@ -122,9 +122,7 @@ public record Comparison(Setup setup, List<String> strategies, Match match, List
   /** Perplexity over all tokens of documents of a length. */
   public OptionalDouble perplexity(String strategy, long length) {
     return perplexity(
-        of(strategy, length, Measure.PERPLEXITY)
-            .flatMap(cell -> cell.scores().stream())
-            .toList());
+        of(strategy, length, Measure.PERPLEXITY).flatMap(cell -> cell.scores().stream()).toList());
   }
 
   private static OptionalDouble perplexity(List<Bucket> buckets) {
@@ -144,8 +142,7 @@ public record Comparison(Setup setup, List<String> strategies, Match match, List
   }
 
   /** Over documents that were read, for the answers; for the perplexity where nothing was asked. */
-  private OptionalDouble mean(
-      String strategy, long length, ToDoubleFunction<Cell.Usage> value) {
+  private OptionalDouble mean(String strategy, long length, ToDoubleFunction<Cell.Usage> value) {
     Measure counted = has(Measure.ANSWERS) ? Measure.ANSWERS : Measure.PERPLEXITY;
     return of(strategy, length, counted)
         .filter(cell -> cell.error() == null)

@@ -50,10 +50,7 @@ final class ComparisonCharts {
                         comparison.lengths().stream()
                             .map(
                                 length ->
-                                    shade(
-                                        strategy,
-                                        length,
-                                        comparison.share(strategy, length)))
+                                    shade(strategy, length, comparison.share(strategy, length)))
                             .toList()))
             .toList());
   }
@@ -115,10 +112,7 @@ final class ComparisonCharts {
 
   LineChart timeByLength() {
     return byLength(
-        "Time for a document and its questions",
-        "seconds",
-        Figures::number,
-        comparison::seconds);
+        "Time for a document and its questions", "seconds", Figures::number, comparison::seconds);
   }
 
   LineChart attendedByLength() {
@@ -131,10 +125,7 @@ final class ComparisonCharts {
 
   LineChart memoryByLength() {
     return byLength(
-        "Most memory for keys and values",
-        "bytes",
-        Figures::bytes,
-        comparison::peakKvBytes);
+        "Most memory for keys and values", "bytes", Figures::bytes, comparison::peakKvBytes);
   }
 
   /** A figure of a strategy for documents of a length. */

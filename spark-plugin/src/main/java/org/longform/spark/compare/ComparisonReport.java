@@ -205,7 +205,8 @@ public final class ComparisonReport {
             .toList();
     String caption =
         failed.size() > MOST_ERRORS
-            ? "The first %d of %d; the table of results has all".formatted(MOST_ERRORS, failed.size())
+            ? "The first %d of %d; the table of results has all"
+                .formatted(MOST_ERRORS, failed.size())
             : "Readings without a result; the others are not affected";
     out.open("div", "class", "wide").open("table").leaf("caption", caption);
     head(out, List.of("strategy", "document", "measure", "why"));

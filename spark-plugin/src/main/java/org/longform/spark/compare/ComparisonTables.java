@@ -57,13 +57,11 @@ final class ComparisonTables {
   }
 
   Table attendedByLength() {
-    return byLength(
-        "Cached tokens attended to, mean of the documents", this::attended);
+    return byLength("Cached tokens attended to, mean of the documents", this::attended);
   }
 
   Table memoryByLength() {
-    return byLength(
-        "Most memory for keys and values of a document", this::peak);
+    return byLength("Most memory for keys and values of a document", this::peak);
   }
 
   Table answersByDepth() {
@@ -86,16 +84,14 @@ final class ComparisonTables {
     return table(
         "Perplexity of the tokens up to a position",
         comparison.positions().stream().toList(),
-        (strategy, end) ->
-            Figures.text(comparison.perplexityAt(strategy, end), Figures::number));
+        (strategy, end) -> Figures.text(comparison.perplexityAt(strategy, end), Figures::number));
   }
 
   private Table byLength(String caption, BiFunction<String, Long, String> cell) {
     return table(caption, comparison.lengths().stream().toList(), cell);
   }
 
-  private Table table(
-      String caption, List<Long> columns, BiFunction<String, Long, String> cell) {
+  private Table table(String caption, List<Long> columns, BiFunction<String, Long, String> cell) {
     List<String> head = new ArrayList<>(List.of("strategy"));
     columns.forEach(column -> head.add(column.toString()));
     List<List<String>> rows = new ArrayList<>();

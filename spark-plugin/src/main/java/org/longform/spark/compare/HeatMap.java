@@ -33,8 +33,8 @@ record HeatMap(String title, String columnsAre, List<String> columns, List<Line>
   @Override
   public double width() {
     // a title is bolder than labels
-    double title = title.length() * CHARACTER * 1.15;
-    return MARGIN + Math.max(left() + columns.size() * CELL_WIDTH, title) + MARGIN;
+    double heading = title.length() * CHARACTER * 1.15;
+    return MARGIN + Math.max(left() + columns.size() * CELL_WIDTH, heading) + MARGIN;
   }
 
   @Override
@@ -43,8 +43,7 @@ record HeatMap(String title, String columnsAre, List<String> columns, List<Line>
   }
 
   private double left() {
-    int longest =
-        lines.stream().mapToInt(line -> shortened(line.label()).length()).max().orElse(0);
+    int longest = lines.stream().mapToInt(line -> shortened(line.label()).length()).max().orElse(0);
     return MARGIN + Math.max(longest, columnsAre.length()) * CHARACTER;
   }
 
@@ -58,7 +57,8 @@ record HeatMap(String title, String columnsAre, List<String> columns, List<Line>
   @Override
   public void draw(Markup out) {
     out.leaf("text", title, "class", "title", "x", MARGIN, "y", 18.0);
-    out.leaf("text", columnsAre, "class", "soft small", "x", left(), "y", 38.0, "text-anchor", "end");
+    out.leaf(
+        "text", columnsAre, "class", "soft small", "x", left(), "y", 38.0, "text-anchor", "end");
     for (int column = 0; column < columns.size(); column++) {
       out.leaf(
           "text",
@@ -75,15 +75,7 @@ record HeatMap(String title, String columnsAre, List<String> columns, List<Line>
     for (int row = 0; row < lines.size(); row++) {
       Line line = lines.get(row);
       double y = TOP + row * CELL_HEIGHT;
-      out.leaf(
-          "text",
-          shortened(line.label()),
-          "x",
-          left(),
-          "y",
-          y + 16,
-          "text-anchor",
-          "end");
+      out.leaf("text", shortened(line.label()), "x", left(), "y", y + 16, "text-anchor", "end");
       for (int column = 0; column < line.shades().size(); column++) {
         draw(out, line.shades().get(column), x(column), y);
       }

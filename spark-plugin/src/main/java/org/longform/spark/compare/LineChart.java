@@ -78,8 +78,7 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
       out.leaf("text", "nothing was measured", "class", "soft", "x", LEFT, "y", TOP + 24);
       return;
     }
-    Span across =
-        Span.of(points.stream().mapToDouble(Point::x).toArray(), LEFT, LEFT + PLOT_WIDTH);
+    Span across = Span.of(points.stream().mapToDouble(Point::x).toArray(), LEFT, LEFT + PLOT_WIDTH);
     Span up = Span.of(points.stream().mapToDouble(Point::y).toArray(), TOP + PLOT_HEIGHT, TOP);
     drawAxes(out, points, across, up);
     for (int i = 0; i < series.size(); i++) {
@@ -161,8 +160,7 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
     for (Point point : line.points()) {
       path.append(path.isEmpty() ? "M" : " L");
       path.append(
-          String.format(
-              Locale.ROOT, "%.1f %.1f", across.place(point.x()), up.place(point.y())));
+          String.format(Locale.ROOT, "%.1f %.1f", across.place(point.x()), up.place(point.y())));
     }
     if (path.isEmpty()) {
       return;

@@ -114,8 +114,7 @@ record CellReading(
   }
 
   /** Questions of a reading that failed keep their places, so that it can be told what failed. */
-  private static List<Answered> answered(
-      List<Row> asked, List<Answer> answers, AnswerError error) {
+  private static List<Answered> answered(List<Row> asked, List<Answer> answers, AnswerError error) {
     List<Answered> all = new ArrayList<>();
     for (int i = 0; i < asked.size(); i++) {
       Row question = asked.get(i);

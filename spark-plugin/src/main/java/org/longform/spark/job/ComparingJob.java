@@ -219,8 +219,7 @@ final class ComparingJob {
     List<PendingCell> batch = new ArrayList<>();
     long characters = 0;
     for (PendingCell cell : pending) {
-      boolean full =
-          batch.size() == MOST_CELLS || characters + cell.characters() > MOST_CHARACTERS;
+      boolean full = batch.size() == MOST_CELLS || characters + cell.characters() > MOST_CHARACTERS;
       if (full && !batch.isEmpty()) {
         batches.add(batch);
         batch = new ArrayList<>();
@@ -243,9 +242,7 @@ final class ComparingJob {
       WorkIndex.Amount total) {
     HashMap<String, ArrayList<Integer>> places = new HashMap<>();
     for (int i = 0; i < batch.size(); i++) {
-      places
-          .computeIfAbsent(batch.get(i).key().documentHash(), hash -> new ArrayList<>())
-          .add(i);
+      places.computeIfAbsent(batch.get(i).key().documentHash(), hash -> new ArrayList<>()).add(i);
     }
     JavaSparkContext context = JavaSparkContext.fromSparkContext(spark.sparkContext());
     Broadcast<HashMap<String, ArrayList<Integer>>> wanted = context.broadcast(places);

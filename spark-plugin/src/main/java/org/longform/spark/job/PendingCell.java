@@ -12,10 +12,5 @@ import org.longform.spark.compare.Contender;
  * @param attempt how often it will have been tried, from 1
  */
 record PendingCell(
-    Cell.Key key,
-    Contender contender,
-    String docId,
-    long length,
-    long characters,
-    int attempt)
+    Cell.Key key, Contender contender, String docId, long length, long characters, int attempt)
     implements Serializable {}

@@ -114,7 +114,12 @@ public final class KeyedTable {
     StructType found = table.toDF().schema();
     List<String> present = List.of(found.fieldNames());
     boolean ours =
-        table.detail().select("properties").head().getJavaMap(0).containsKey(layout.versionProperty());
+        table
+            .detail()
+            .select("properties")
+            .head()
+            .getJavaMap(0)
+            .containsKey(layout.versionProperty());
     if (ours
         && present.containsAll(layout.key())
         && !present.containsAll(List.of(layout.columns().fieldNames()))) {
@@ -239,7 +244,8 @@ public final class KeyedTable {
       throw new LongformException(
           ErrorClass.INVALID_INPUT,
           "Cannot write %s to '%s': there is something else than a Delta table (%s). Choose another --output."
-              .formatted(layout.what(), path, status.isDirectory() ? "a directory with files" : "a file"));
+              .formatted(
+                  layout.what(), path, status.isDirectory() ? "a directory with files" : "a file"));
     }
   }
 

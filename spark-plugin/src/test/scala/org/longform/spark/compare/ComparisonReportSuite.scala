@@ -15,7 +15,8 @@ import scala.collection.JavaConverters._
 
 /** The page, the charts and the text for a terminal. */
 class ComparisonReportSuite extends AnyFunSuite {
-  private val attack = "\"'><script src=\"https://evil.example/x.js\">alert(1)</script><!-- ]]> &amp; \u0000\u001b[2J"
+  private val attack =
+    "\"'><script src=\"https://evil.example/x.js\">alert(1)</script><!-- ]]> &amp; \u0000\u001b[2J"
 
   private def cells(strategy: String) = Seq(
     answers(strategy, 512, Seq(question("yes", 0.0), question("no", 1.0))),
@@ -103,7 +104,8 @@ class ComparisonReportSuite extends AnyFunSuite {
     val document = parsed(page(report(Seq("full", "lm-infinite"))))
     val titles = elements(document, "svg").map(_.getAttribute("aria-label"))
     assert(Seq("full", "lm-infinite").forall(titles.contains(_)))
-    val rows = elements(document, "tr").map(row => elements(document, "tr").indexOf(row) -> row.getTextContent)
+    val rows =
+      elements(document, "tr").map(row => elements(document, "tr").indexOf(row) -> row.getTextContent)
     assert(rows.exists(_._2.trim.split("\\s+").mkString(" ").startsWith("full 0 % 100 % of 1")))
   }
 
@@ -117,12 +119,16 @@ class ComparisonReportSuite extends AnyFunSuite {
       .toSeq
     assert(points.size == 2)
     points.foreach { case (x, y) =>
-      assert(x > 0 && x < svg.getAttribute("width").toDouble && y > 0 && y < svg.getAttribute("height").toDouble)
+      assert(
+        x > 0 && x < svg.getAttribute("width").toDouble && y > 0 && y < svg.getAttribute("height").toDouble
+      )
     }
     assert(points.head._1 < points(1)._1 && points.head._2 < points(1)._2, "perplexity falls to the right")
   }
 
-  test("a strategy that failed everywhere stands in the page with its error, and the others with their numbers") {
+  test(
+    "a strategy that failed everywhere stands in the page with its error, and the others with their numbers"
+  ) {
     val failed = answers("reattention", 512, Seq(question(null, 0.0)), "d", failure)
     val all = new ComparisonReport(comparison(Seq("full", "reattention"), cells("full") :+ failed))
     val document = parsed(page(all))
@@ -153,7 +159,9 @@ class ComparisonReportSuite extends AnyFunSuite {
   test("the text has a line for each strategy and length") {
     val lines = report(Seq("full", "lm-infinite")).text().linesIterator.toSeq
     assert(lines.size == 1 + 2 * 2)
-    assert(lines.head.trim.split(" {2,}").toSeq.take(4) == Seq("strategy", "tokens", "right answers", "perplexity"))
+    assert(
+      lines.head.trim.split(" {2,}").toSeq.take(4) == Seq("strategy", "tokens", "right answers", "perplexity")
+    )
     assert(lines(1).trim.split(" {2,}").toSeq.take(3) == Seq("full", "512", "50 % of 2"))
   }
 }

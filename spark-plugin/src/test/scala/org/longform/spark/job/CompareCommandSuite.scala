@@ -20,7 +20,10 @@ import scala.collection.JavaConverters._
 class PickyReaders extends FakeReaders {
   override def reader(options: JMap[String, String]): DocumentReader =
     if (options.get("context") == "streaming" && !PickyReaders.healed) {
-      throw new LongformException(ErrorClass.INVALID_OPTION, "Cannot use context 'streaming': not today. Wait.")
+      throw new LongformException(
+        ErrorClass.INVALID_OPTION,
+        "Cannot use context 'streaming': not today. Wait."
+      )
     } else super.reader(options)
 }
 
@@ -71,7 +74,8 @@ class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
 
   test("every strategy reads every document for every measure, and all of it is written down") {
     val output = emptyFolder().resolve("out")
-    val ran = compare(new FakeReaders, output, "--input", documents().toString, "--contexts", "full,streaming")
+    val ran =
+      compare(new FakeReaders, output, "--input", documents().toString, "--contexts", "full,streaming")
     assert(ran.code == 0, ran.err)
     val rows = results(output)
     assert(rows.size == 2 * 2 * 2)
@@ -89,7 +93,9 @@ class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
     assert(Files.readString(output.resolve("comparison.html")).contains("<svg"))
     assert(Files.exists(output.resolve("charts").resolve("answers-by-length.svg")))
     assert(output.toFile.list().toSet == Set("results", "comparison.html", "charts"))
-    assert(ran.out.linesIterator.exists(_.trim.split(" {2,}").take(3).toSeq == Seq("full", "64", "50 % of 2")))
+    assert(
+      ran.out.linesIterator.exists(_.trim.split(" {2,}").take(3).toSeq == Seq("full", "64", "50 % of 2"))
+    )
     assert(ran.out.contains("8 readings, 8 of them new, 0 with an error."))
   }
 
@@ -111,7 +117,8 @@ class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
 
   test("an unknown strategy is one sentence, and nothing is written") {
     val output = emptyFolder().resolve("out")
-    val ran = compare(new FakeReaders, output, "--input", documents().toString, "--contexts", "full,lm-infinit")
+    val ran =
+      compare(new FakeReaders, output, "--input", documents().toString, "--contexts", "full,lm-infinit")
     assert(ran.code == LongformJob.WRONG_ARGUMENTS)
     assert(ran.err.startsWith("Cannot use context 'lm-infinit': it is unknown (known: full, "))
     assert(ran.err.linesIterator.size == 1)
@@ -188,7 +195,9 @@ class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
     assert(ran.err.startsWith("Cannot compare: nothing is asked about the documents of"))
   }
 
-  test("a table with a row for each question gives one document with all of them, wherever it says the answers") {
+  test(
+    "a table with a row for each question gives one document with all of them, wherever it says the answers"
+  ) {
     val session = spark
     import session.implicits._
     val folder = emptyFolder().resolve("table")
@@ -203,7 +212,12 @@ class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
     assert(rows.head.schema.fieldNames.toSeq == AskedDocuments.DOCUMENT.fieldNames.toSeq)
     assert(rows.map(_.getAs[String]("doc_id")).toSeq == Seq("a", "c"))
     val asked = rows.head.getSeq[Row](rows.head.fieldIndex("questions"))
-    assert(asked.map(r => r.getString(0) -> r.getString(1)) == Seq("What?" -> "cohort", "Where?" -> "in the middle"))
+    assert(
+      asked.map(r => r.getString(0) -> r.getString(1)) == Seq(
+        "What?" -> "cohort",
+        "Where?" -> "in the middle"
+      )
+    )
     val places = asked.map(_.getDouble(2))
     assert(places == Seq(text.indexOf("cohort"), text.indexOf("in the middle")).map(_.toDouble / text.length))
     assert(rows(1).getSeq[Row](rows(1).fieldIndex("questions")).isEmpty, "a question without words is none")
@@ -221,9 +235,12 @@ class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
     assert(refusal("doc_id").contains("column 'doc_id' holds no questions (string)"))
   }
 
-  test("generated articles are read by the bundled model, and the scores by position add up to its perplexity") {
+  test(
+    "generated articles are read by the bundled model, and the scores by position add up to its perplexity"
+  ) {
     val output = emptyFolder().resolve("out")
-    val arguments = Seq("--lengths", "256,512", "--questions", "1", "--contexts", "full,lm-infinite:local-size=128")
+    val arguments =
+      Seq("--lengths", "256,512", "--questions", "1", "--contexts", "full,lm-infinite:local-size=128")
     val ran = compare(new RuntimeReaders, output, arguments: _*)
     assert(ran.code == 0, ran.err)
     val rows = results(output)
@@ -242,10 +259,13 @@ class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
       .head()
       .getAs[String]("text")
     val options = Map("context" -> "full")
-    val contender = if (scored.getAs[String]("strategy") == "full") options else Map(
-      "context" -> "lm-infinite",
-      "local_size" -> "128"
-    )
+    val contender =
+      if (scored.getAs[String]("strategy") == "full") options
+      else
+        Map(
+          "context" -> "lm-infinite",
+          "local_size" -> "128"
+        )
     val answer = LongformRuntime
       .reader(contender.asJava)
       .read(new ReadRequest(document, Task.PERPLEXITY, Seq("").asJava, "key", ReadListener.NONE))

@@ -60,7 +60,8 @@ public final class AskedDocuments {
 
   // a question without words is none; where an answer stands in the text is its depth
   private static final String PLACED =
-      "transform(filter(coalesce(questions, %s), x -> trim(coalesce(x.question, '')) <> ''), ".formatted(NO_QUESTIONS)
+      "transform(filter(coalesce(questions, %s), x -> trim(coalesce(x.question, '')) <> ''), "
+              .formatted(NO_QUESTIONS)
           + "x -> named_struct('question', x.question, 'expected', x.expected, 'depth', coalesce(x.depth, "
           + "CASE WHEN x.expected <> '' AND instr(text, x.expected) > 0 "
           + "THEN (instr(text, x.expected) - 1) / length(text) END)))";
@@ -123,8 +124,10 @@ public final class AskedDocuments {
             .withColumn("_text", quoted(spec.textColumn()).cast(DataTypes.StringType))
             .withColumn("_id", id(spec, schema))
             .withColumn("_length", column(schema, LENGTH, DataTypes.LongType));
-    Optional<String> list = given(spec, schema, spec.questionsColumn(), QUESTIONS, "--questions-column");
-    Optional<String> single = given(spec, schema, spec.questionColumn(), QUESTION, "--question-column");
+    Optional<String> list =
+        given(spec, schema, spec.questionsColumn(), QUESTIONS, "--questions-column");
+    Optional<String> single =
+        given(spec, schema, spec.questionColumn(), QUESTION, "--question-column");
     Optional<String> answer = given(spec, schema, spec.answerColumn(), ANSWER, "--answer-column");
     Dataset<Row> asked;
     if (list.isPresent() && (!spec.questionsColumn().isEmpty() || single.isEmpty())) {
@@ -196,10 +199,7 @@ public final class AskedDocuments {
         .withColumn(QUESTIONS, expr(PLACED))
         .withColumn("document_hash", expr(HASH))
         .withColumn("doc_id", coalesce(col("doc_id"), expr("substring(document_hash, 1, 12)")))
-        .select(
-            Arrays.stream(DOCUMENT.fieldNames())
-                .map(name -> col(name))
-                .toArray(Column[]::new));
+        .select(Arrays.stream(DOCUMENT.fieldNames()).map(name -> col(name)).toArray(Column[]::new));
   }
 
   private static Column id(AskedSpec spec, StructType schema) {

@@ -24,7 +24,6 @@ public record AskedSpec(
 
   /** Everything where it usually is. */
   public static AskedSpec of(String paths) {
-    return new AskedSpec(
-        paths, InputFormat.AUTO, InputSpec.DEFAULT_TEXT_COLUMN, "", "", "", "");
+    return new AskedSpec(paths, InputFormat.AUTO, InputSpec.DEFAULT_TEXT_COLUMN, "", "", "", "");
   }
 }
