@@ -19,7 +19,7 @@ class MarkupSuite extends AnyFunSuite {
   test("numbers are written with a point wherever the page is made") {
     val before = java.util.Locale.getDefault
     java.util.Locale.setDefault(java.util.Locale.GERMANY)
-    try assert(new Markup().empty("rect", "x", 1234.56).toString == "<rect x=\"1234.6\"/>\n")
+    try assert(new Markup().empty("rect", "x", Double.box(1234.56)).toString == "<rect x=\"1234.6\"/>\n")
     finally java.util.Locale.setDefault(before)
   }
 
