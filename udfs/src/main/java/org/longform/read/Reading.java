@@ -190,7 +190,13 @@ final class Reading implements AutoCloseable {
   /** Reads the document; for {@link Task#PERPLEXITY} also how surprising its tokens are. */
   void readDocument() {
     if (scoring) {
-      feed.session().watchScores(surprise);
+      feed
+          .session()
+          .watchScores(
+          (row, token, negativeLogLikelihood) -> {
+            surprise.add(row, token, negativeLogLikelihood);
+            listener().tokenScored(row, negativeLogLikelihood);
+          });
     }
     long limit = limit();
     for (TokenStream chunks = model.tokenizer().stream(text); chunks.hasNext(); ) {
