@@ -28,11 +28,12 @@ public record Parameter(
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
 
-  /** Kind of value: whole number, one of some words, or decimal number. */
+  /** Kind of value: whole number, one of some words, decimal number, or any text (a file's path). */
   public enum Type {
     INTEGER,
     DECIMAL,
-    CHOICE
+    CHOICE,
+    TEXT
   }
 
   public static Parameter integer(
@@ -50,6 +51,11 @@ public record Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
   }
 
+  /** A text without a default: nothing is written as an empty text. */
+  public static Parameter text(String name, String doc) {
+    return new Parameter(name, doc, Type.TEXT, List.of(), "none", limits -> "", 0);
+  }
+
   /** Why a value as written by a user is refused, as part of a sentence; empty if it is fine. */
   public Optional<String> refusal(String text) {
     switch (type) {
@@ -57,6 +63,8 @@ public record Parameter(
         return choices.contains(text)
             ? Optional.empty()
             : Optional.of("expected one of " + String.join(", ", choices));
+      case TEXT:
+        return Optional.empty();
       case INTEGER:
         try {
           long number = Long.parseLong(text.trim());
