@@ -94,8 +94,15 @@ class LlmToSlmSuite extends AnyFunSuite {
     withModels { (small, _) =>
       val parameters = Map("projector-fusion" -> "replace", "large-layer" -> "0")
       assert(written(small, small, identity(Small), parameters) == plain(small))
-      // and added they do not
-      assert(written(small, small, identity(Small), parameters - "projector-fusion") != plain(small))
+      // and with their parts in another order they do not
+      val turned = projector(
+        Small,
+        2 * Small,
+        Small,
+        (o, i) => if (o == i) 1f else if (o == i + Small) -1f else 0f,
+        (o, i) => if ((o + 1) % Small == i) 1f else if (i == (o + 1) % Small + Small) -1f else 0f
+      )
+      assert(written(small, small, turned, parameters) != plain(small))
     }
   }
 
