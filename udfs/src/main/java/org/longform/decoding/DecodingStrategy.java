@@ -3,27 +3,11 @@ package org.longform.decoding;
 import java.util.List;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.method.Method;
 
 /** A way in which the tokens of an answer come out, as users choose it. */
-public interface DecodingStrategy {
-  /** The word users write, for example {@code lookahead}. */
-  String name();
-
-  /** What it does, in three sentences. */
-  String description();
-
-  /** When to use it, and when another one: one or two sentences. */
-  String whenToUse();
-
-  /** Cost in time and in memory, and what each grows with. */
-  String cost();
-
-  /** Paper or specification. */
-  String source();
-
-  /** What of the published code was not copied, and why. */
-  String notCopied();
-
+public interface DecodingStrategy extends Method {
+  @Override
   List<Parameter> parameters();
 
   /**

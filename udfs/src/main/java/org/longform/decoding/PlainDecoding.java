@@ -24,7 +24,8 @@ final class PlainDecoding implements DecodingStrategy {
 
   @Override
   public String cost() {
-    return "One pass through the weights for each token; with several answers at once one for a token of each.";
+    return "One pass through the weights for each token; with several answers at once one for a token of each. "
+        + "Memory: the keys and values of what was written.";
   }
 
   @Override

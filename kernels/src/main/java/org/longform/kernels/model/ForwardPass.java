@@ -160,7 +160,9 @@ final class ForwardPass implements AutoCloseable {
   private AttentionPlan attend(
       PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
     AttentionPlan plan = block.strategy().plan(request);
-    int asking = taps.wantsColumnMass() ? request.tokens() : answered;
+    AttendTaps all =
+        block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
+    int asking = all.wantsMass() ? request.tokens() : answered;
     kernels.attend(
         new AttendRequest(
             lastRows(request.queries(), asking),
@@ -169,7 +171,7 @@ final class ForwardPass implements AutoCloseable {
             request.encoding(),
             spec.attentionScale(),
             lastRows(mixed, asking),
-            taps));
+            all));
     return plan;
   }
 

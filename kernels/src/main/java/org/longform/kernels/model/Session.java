@@ -387,7 +387,7 @@ public final class Session implements AutoCloseable {
   }
 
   private void readBlock(int count) {
-    cache.admit(count, options.cancelled());
+    cache.admit(count + strategy.mostProbeTokens(), options.cancelled());
     PassBlock block = begin(count);
     forward.run(List.of(block));
     end(block);
@@ -412,7 +412,7 @@ public final class Session implements AutoCloseable {
     while (pending.size() > 1) {
       readBlock(1);
     }
-    cache.admit(tree.size(), options.cancelled());
+    cache.admit(tree.size() + strategy.mostProbeTokens(), options.cancelled());
     prepared = true;
   }
 
@@ -440,18 +440,29 @@ public final class Session implements AutoCloseable {
   }
 
   private PassBlock begin(int count) {
+    boolean allNeeded =
+        scoring || strategy.wantsScores() || hooks.exports(decoder.spec().layers());
+    return begin(
+        pending.first(count),
+        allNeeded ? count : 1,
+        taps,
+        phase == Phase.GENERATED ? BlockHooks.NONE : hooks);
+  }
+
+  private PassBlock begin(int[] ids, int needed, AttendTaps watching, BlockHooks blockHooks) {
+    int count = ids.length;
     Branch all =
-        new Branch(0, count, null, decoder.spec().rope().encoding(length() + count), taps);
+        new Branch(0, count, null, decoder.spec().rope().encoding(length() + count), watching);
     PassBlock block =
         new PassBlock(
-            pending.first(count),
+            ids,
             0,
-            scoring || hooks.exports(decoder.spec().layers()) ? count : 1,
+            needed,
             List.of(all),
             strategy,
             cache,
             options.cancelled(),
-            phase == Phase.GENERATED ? BlockHooks.NONE : hooks);
+            blockHooks);
     reserve(count);
     return block;
   }
@@ -478,7 +489,7 @@ public final class Session implements AutoCloseable {
     double[] surprises = new double[0];
     try {
       block.requireRead();
-      if (scoring) {
+      if (scoring || strategy.wantsScores()) {
         surprises = head.surprises(first == 0 ? null : last, block.hidden(), ids);
       }
       notePeaks();
@@ -529,7 +540,7 @@ public final class Session implements AutoCloseable {
     int[] ids = Arrays.stream(rows).map(pass.tree()::token).toArray();
     double[] surprises = new double[0];
     try {
-      if (scoring) {
+      if (scoring || strategy.wantsScores()) {
         surprises = surprises(pass, rows, ids);
       }
       cache.commit(rows);
@@ -563,13 +574,35 @@ public final class Session implements AutoCloseable {
     } else {
       prefilled += count;
     }
+    int unpredicted = count - surprises.length;
+    if (strategy.wantsScores()) {
+      strategy.scored(first + unpredicted, surprises);
+    }
+    probe();
     Rows kept = strategy.retain(cache.held(), cache.length());
     if (!kept.equals(cache.held())) {
       cache.retain(kept);
     }
-    int unpredicted = count - surprises.length;
     for (int i = 0; scoring && i < surprises.length; i++) {
       scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
+    }
+  }
+
+  /** Reads what the strategy wants to be read behind the block, and forgets it. */
+  private void probe() {
+    int[] ids = strategy.probe(length());
+    if (ids.length == 0) {
+      return;
+    }
+    PassBlock block = begin(ids, 1, AttendTaps.NONE, BlockHooks.NONE);
+    try {
+      forward.run(List.of(block));
+      block.requireRead();
+      notePeaks();
+      attended += block.attended();
+    } finally {
+      inPass = false;
+      cache.rollback();
     }
   }
 

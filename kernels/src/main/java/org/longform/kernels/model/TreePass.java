@@ -30,9 +30,9 @@ final class TreePass {
       masses[size++] = mass;
     }
 
-    void tell(ColumnMass target) {
+    void tell(AttendTaps target) {
       for (int i = 0; i < size; i++) {
-        target.add(rows[i], masses[i]);
+        target.mass(rows[i], masses[i]);
       }
     }
   }
@@ -97,7 +97,7 @@ final class TreePass {
 
   // what a single token pays is told at once: it stays
   private AttendTaps tapsOf(int row) {
-    if (tree.size() == 1 || !taps.wantsColumnMass()) {
+    if (tree.size() == 1 || !taps.wantsMass()) {
       return taps;
     }
     masses[row] = new HeldMass();
@@ -155,7 +155,7 @@ final class TreePass {
     }
     accepted.add(row);
     if (masses[row] != null) {
-      masses[row].tell(taps.columnMass());
+      masses[row].tell(taps);
       masses[row] = null;
     }
   }
