@@ -14,12 +14,7 @@ public final class DecodingStrategies {
   public static final DecodingStrategy PLAIN = new PlainDecoding();
 
   public static final List<DecodingStrategy> ALL =
-      List.of(
-          PLAIN,
-          new Lookahead(),
-          new PromptLookup(),
-          new DraftModel(),
-          new LlmToSlm());
+      List.of(PLAIN, new Lookahead(), new PromptLookup(), new DraftModel(), new LlmToSlm());
 
   private DecodingStrategies() {}
 

@@ -212,9 +212,7 @@ final class DraftModel implements DecodingStrategy {
         wanted[id] = Math.max(0, wanted[id] - had[id]);
         rest += wanted[id];
       }
-      return rest > 0
-          ? chooser.take(drawn(wanted, rest, chooser.random()))
-          : chooser.next(logits);
+      return rest > 0 ? chooser.take(drawn(wanted, rest, chooser.random())) : chooser.next(logits);
     }
 
     @Override

@@ -6,7 +6,9 @@ import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
-/** Lookahead decoding: n-grams from a window of Jacobi iterations, verified beside the next token. */
+/**
+ * Lookahead decoding: n-grams from a window of Jacobi iterations, verified beside the next token.
+ */
 final class Lookahead implements DecodingStrategy {
   private static final String LEVEL = "lookahead-level";
   private static final String WINDOW = "lookahead-window";

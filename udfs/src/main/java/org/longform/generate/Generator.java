@@ -51,8 +51,8 @@ public final class Generator {
 
   /**
    * Writes several answers to their ends, a token of each at a time, and what is guessed behind it;
-   * those that other threads write from the same model share the passes. What each says does not depend on the others, and a
-   * failure is thrown by {@link Draft#written} of its draft alone.
+   * those that other threads write from the same model share the passes. What each says does not
+   * depend on the others, and a failure is thrown by {@link Draft#written} of its draft alone.
    */
   public void write(List<Draft> drafts) {
     List<Draft> writing =

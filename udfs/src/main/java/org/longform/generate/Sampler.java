@@ -54,8 +54,7 @@ public final class Sampler implements TokenChooser {
   public int next(float[] logits) {
     double[] scores = penalized(logits);
     int best = Candidates.argmax(scores);
-    return take(
-        parameters.greedy() ? best : candidates(scores, best).draw(random.nextDouble()));
+    return take(parameters.greedy() ? best : candidates(scores, best).draw(random.nextDouble()));
   }
 
   @Override

@@ -21,7 +21,8 @@ public final class DecodingOptions {
               .toList());
 
   public static final Option<String> DECODING =
-      Option.choice("decoding", DecodingStrategies.ALL.stream().map(DecodingStrategy::name).toList())
+      Option.choice(
+              "decoding", DecodingStrategies.ALL.stream().map(DecodingStrategy::name).toList())
           .doc(
               "The decoding strategy: whether tokens are guessed, so that several are read in one step.")
           .defaultValue("plain");

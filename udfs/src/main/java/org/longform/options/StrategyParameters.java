@@ -35,8 +35,7 @@ final class StrategyParameters {
     for (Declared each : declared) {
       byName.computeIfAbsent(each.parameter().name(), name -> new ArrayList<>()).add(each);
     }
-    this.options =
-        byName.values().stream().<Option<?>>map(this::option).toList();
+    this.options = byName.values().stream().<Option<?>>map(this::option).toList();
   }
 
   /** One option for each parameter name, whatever number of strategies uses it. */
@@ -120,8 +119,7 @@ final class StrategyParameters {
       case INTEGER -> described(Option.wholeNumber(first.name()), sharing);
       case DECIMAL -> described(Option.decimal(first.name()), sharing);
       case TEXT ->
-          texts.computeIfAbsent(
-              first.name(), name -> described(Option.text(name), sharing));
+          texts.computeIfAbsent(first.name(), name -> described(Option.text(name), sharing));
       case CHOICE ->
           described(
               Option.choice(

@@ -115,8 +115,7 @@ final class Reading implements AutoCloseable {
   }
 
   private Checkpoints checkpoints(Ask first, ContextStrategy strategy, Writing writing) {
-    boolean used =
-        source.checkpoint().isUsed() && strategy.resumable() && !writing.readsAlong();
+    boolean used = source.checkpoint().isUsed() && strategy.resumable() && !writing.readsAlong();
     return new Checkpoints(
         source.checkpoint(),
         new Checkpoint.Identity(

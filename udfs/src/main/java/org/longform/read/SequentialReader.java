@@ -116,8 +116,7 @@ public final class SequentialReader implements DocumentReader {
       List<AnswerHeader> headers,
       List<List<Answer>> answers,
       long started) {
-    try (Reading reading =
-        new Reading(loaded, furtherModels, document, asks, kvMemory, counters)) {
+    try (Reading reading = new Reading(loaded, furtherModels, document, asks, kvMemory, counters)) {
       reading.readDocument();
       reading.rowKey().ifPresent(key -> headers.replaceAll(header -> header.withRowKey(key)));
       List<Question> questions = new ArrayList<>();

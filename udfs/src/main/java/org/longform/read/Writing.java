@@ -29,10 +29,7 @@ final class Writing implements DecodingSetup.Models {
   private final Map<String, String> parameters;
 
   Writing(
-      LoadedModel model,
-      Options options,
-      FurtherModels furtherModels,
-      SessionOptions sessions) {
+      LoadedModel model, Options options, FurtherModels furtherModels, SessionOptions sessions) {
     this.model = model;
     this.options = options;
     this.furtherModels = furtherModels;
@@ -63,8 +60,7 @@ final class Writing implements DecodingSetup.Models {
   Decoding open(Set<Integer> endTokens, boolean scoring) {
     DecodingStrategy used = scoring ? DecodingStrategies.PLAIN : strategy;
     ParameterValues values =
-        DecodingStrategies.values(
-            used, scoring ? Map.of() : parameters, model.decoder().limits());
+        DecodingStrategies.values(used, scoring ? Map.of() : parameters, model.decoder().limits());
     return used.open(new DecodingSetup(values, model.decoder(), endTokens, this, sessions));
   }
 

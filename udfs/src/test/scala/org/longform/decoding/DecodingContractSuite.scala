@@ -39,7 +39,10 @@ class DecodingContractSuite extends AnyFunSuite {
 
   private def sizes(strategy: DecodingStrategy): Seq[Map[String, String]] = strategy.name() match {
     case "lookahead" =>
-      for ((n, w, g) <- Seq((2, 1, 1), (2, 4, 3), (3, 2, 2), (3, 1, 0), (4, 3, 5), (5, 7, 7)); pool <- Seq("generated", "prompt"))
+      for (
+        (n, w, g) <- Seq((2, 1, 1), (2, 4, 3), (3, 2, 2), (3, 1, 0), (4, 3, 5), (5, 7, 7));
+        pool <- Seq("generated", "prompt")
+      )
         yield Map(
           "lookahead-level" -> n.toString,
           "lookahead-window" -> w.toString,
@@ -47,7 +50,8 @@ class DecodingContractSuite extends AnyFunSuite {
           "lookahead-pool" -> pool
         )
     case "prompt-lookup" =>
-      for (n <- Seq(1, 3); k <- Seq(1, 4, 10)) yield Map("lookup-ngram" -> n.toString, "lookup-tokens" -> k.toString)
+      for (n <- Seq(1, 3); k <- Seq(1, 4, 10))
+        yield Map("lookup-ngram" -> n.toString, "lookup-tokens" -> k.toString)
     case "draft-model" => Seq(1, 2, 4, 9).map(k => Map("draft-tokens" -> k.toString))
   }
 
@@ -78,8 +82,8 @@ class DecodingContractSuite extends AnyFunSuite {
     for (strategy <- DecodingStrategies.ALL.asScala; parameter <- strategy.parameters().asScala) {
       val wrong = parameter.`type`() match {
         case Parameter.Type.INTEGER => Seq((parameter.minimum() - 1).toString, "many")
-        case Parameter.Type.CHOICE => Seq("nonsense")
-        case _ => Nil
+        case Parameter.Type.CHOICE  => Seq("nonsense")
+        case _                      => Nil
       }
       for (value <- wrong)
         assert(
@@ -87,7 +91,10 @@ class DecodingContractSuite extends AnyFunSuite {
             .startsWith(s"Cannot use '${parameter.name()}' of decoding '${strategy.name()}': ")
         )
     }
-    assert(refusal(DecodingStrategies.byName("magic")).startsWith("Cannot use decoding 'magic': it is unknown (known: plain, "))
+    assert(
+      refusal(DecodingStrategies.byName("magic"))
+        .startsWith("Cannot use decoding 'magic': it is unknown (known: plain, ")
+    )
     val plain = DecodingStrategies.byName("plain")
     assert(
       refusal(DecodingStrategies.values(plain, Map("colour" -> "red").asJava, limits)) ==
@@ -112,12 +119,18 @@ class DecodingContractSuite extends AnyFunSuite {
           DecodingStrategies.requireFits(strategy, "sir", remembering)
         )
         assert(error.errorClass() == ErrorClass.INVALID_OPTION)
-        assert(error.getMessage.startsWith(s"Cannot use decoding '${strategy.name()}' with context 'sir': this context remembers"))
+        assert(
+          error.getMessage.startsWith(
+            s"Cannot use decoding '${strategy.name()}' with context 'sir': this context remembers"
+          )
+        )
       } else DecodingStrategies.requireFits(strategy, "sir", remembering)
   }
 
   for (provider <- Devices.ALL.asScala if !provider.whyUnavailable().isPresent; strategy <- guessing)
-    test(s"on ${provider.name()} ${strategy.name()} writes the tokens of plain decoding under every context") {
+    test(
+      s"on ${provider.name()} ${strategy.name()} writes the tokens of plain decoding under every context"
+    ) {
       val kernels = provider.open(2)
       val writer = TinyDecoder.random(kernels, Vocabulary, 32, 1)
       // one that is mostly right, and one that is mostly wrong
@@ -126,12 +139,15 @@ class DecodingContractSuite extends AnyFunSuite {
         else Seq(writer, TinyDecoder.random(kernels, Vocabulary, 16, 2, layers = 1))
       try
         for (context <- contexts; size <- Seq(5, 150)) {
-          val plain = new Answers(writer, "plain", context = context).write(prompt(3, size), 40, Answers.greedy).head
+          val plain =
+            new Answers(writer, "plain", context = context).write(prompt(3, size), 40, Answers.greedy).head
           assert(plain.steps.forall(_ == 1) && plain.steps.size == 39)
           val varied = if (provider.name() == "cpu") sizes(strategy) else sizes(strategy).take(3)
           for (parameters <- varied; small <- smalls) {
             val written =
-              answers(writer, small, strategy, context, parameters).write(prompt(3, size), 40, Answers.greedy).head
+              answers(writer, small, strategy, context, parameters)
+                .write(prompt(3, size), 40, Answers.greedy)
+                .head
             assert(written.tokens == plain.tokens, s"$context, $parameters")
             assert(written.steps.size <= plain.steps.size)
           }
@@ -153,7 +169,10 @@ class DecodingContractSuite extends AnyFunSuite {
           new Answers(writer, name, parameters, endTokens = Set(7)).write(prompt(8, 60), 30, choosers: _*)
         assert(guessed.map(_.tokens) == plain.map(_.tokens))
         assert(plain.map(_.tokens.size).distinct.size > 2)
-        assert(guessed.map(_.steps.size).sum < plain.map(_.steps.size).sum, "no guess was right: this proves nothing")
+        assert(
+          guessed.map(_.steps.size).sum < plain.map(_.steps.size).sum,
+          "no guess was right: this proves nothing"
+        )
       } finally writer.close()
     }
 
@@ -175,18 +194,28 @@ class DecodingContractSuite extends AnyFunSuite {
           val wanted = expected.groupBy(_._1.take(length)).mapValues(_.values.sum * draws)
           // cells that are too small count together
           val (large, rest) = wanted.toSeq.partition(_._2 >= 5)
-          val cells = large.map { case (tokens, e) => (found.getOrElse(tokens, 0).toDouble, e) } :+
+          val cells = large.map { case (tokens, e) =>
+            (found.getOrElse(tokens, 0).toDouble, e)
+          } :+
             ((rest.map(cell => found.getOrElse(cell._1, 0)).sum.toDouble, rest.map(_._2).sum))
           val chiSquare = cells.filter(_._2 >= 1).map { case (o, e) => (o - e) * (o - e) / e }.sum
           val freedom = cells.count(_._2 >= 1) - 1.0
           // beyond four standard deviations of the statistic
-          assert(chiSquare < freedom + 4 * math.sqrt(2 * freedom) + 4, s"$length tokens: $chiSquare of $freedom")
+          assert(
+            chiSquare < freedom + 4 * math.sqrt(2 * freedom) + 4,
+            s"$length tokens: $chiSquare of $freedom"
+          )
         }
       } finally Seq(writer, small).foreach(_.close())
     }
 
   /** The probability of each beginning of an answer, by the model's own logits. */
-  private def distribution(decoder: Decoder, start: Seq[Int], length: Int, temperature: Double): Map[Seq[Int], Double] = {
+  private def distribution(
+      decoder: Decoder,
+      start: Seq[Int],
+      length: Int,
+      temperature: Double
+  ): Map[Seq[Int], Double] = {
     val session = decoder.open(ContextStrategies.create("full", java.util.Map.of(), decoder.limits()))
     try {
       session.ask(start.toArray)

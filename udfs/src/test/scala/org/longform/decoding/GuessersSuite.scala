@@ -12,14 +12,20 @@ class GuessersSuite extends AnyFunSuite {
   private val kernels = Devices.choose("auto").open(2)
 
   private def lookahead(level: Int, window: Int, guesses: Int): Map[String, String] =
-    Map("lookahead-level" -> level.toString, "lookahead-window" -> window.toString, "lookahead-guesses" -> guesses.toString)
+    Map(
+      "lookahead-level" -> level.toString,
+      "lookahead-window" -> window.toString,
+      "lookahead-guesses" -> guesses.toString
+    )
 
   test("on a text with a period lookahead takes all guessed tokens of nearly every step") {
     val period = 9
     val model = TinyDecoder.cycle(kernels, period)
     try
       for ((n, w, g) <- Seq((3, 2, 2), (5, 4, 4), (4, 6, 3))) {
-        val written = new Answers(model, "lookahead", lookahead(n, w, g)).write(Seq(0, 1, 2, 3, 4), 200, Answers.greedy).head
+        val written = new Answers(model, "lookahead", lookahead(n, w, g))
+          .write(Seq(0, 1, 2, 3, 4), 200, Answers.greedy)
+          .head
         assert(written.tokens == (5 until 205).map(_ % period))
         // at least the N - 1 tokens of a guess, once the pool has seen the period
         assert(written.steps.size <= 200 / (n - 1) + 2 * period + n, s"$n $w $g: ${written.steps.size} steps")
@@ -32,7 +38,9 @@ class GuessersSuite extends AnyFunSuite {
     val model = TinyDecoder.random(kernels, 40, 32, 4)
     try {
       val (n, w, g) = (5, 3, 2)
-      val written = new Answers(model, "lookahead", lookahead(n, w, g)).write((0 until 30).map(_ % 40), 60, Answers.greedy).head
+      val written = new Answers(model, "lookahead", lookahead(n, w, g))
+        .write((0 until 30).map(_ % 40), 60, Answers.greedy)
+        .head
       // row 0 and level 0, then a level more with each step, all of them one column shorter
       val filling = (0 until n - 2).map(f => (w + n - 2 - f) * (f + 1) + (if (f == 0) 0 else 0))
       assert(written.steps.take(n - 2) == filling)
@@ -46,7 +54,9 @@ class GuessersSuite extends AnyFunSuite {
     val model = TinyDecoder.cycle(kernels, 12)
     try {
       val prompt = (0 to 30).map(_ % 12)
-      val written = new Answers(model, "prompt-lookup", Map("lookup-tokens" -> "7")).write(prompt, 64, Answers.greedy).head
+      val written = new Answers(model, "prompt-lookup", Map("lookup-tokens" -> "7"))
+        .write(prompt, 64, Answers.greedy)
+        .head
       assert(written.tokens == (31 until 95).map(_ % 12))
       // the first token comes from the prompt, all others eight at a time
       assert(written.steps.size == 8 && written.steps.head == 8)
@@ -61,7 +71,13 @@ class GuessersSuite extends AnyFunSuite {
       try {
         val values = DecodingStrategies.values(strategy, parameters.asJava, model.limits())
         val decoding = strategy.open(
-          new DecodingSetup(values, model, java.util.Set.of(), null, org.longform.kernels.model.SessionOptions.DEFAULT)
+          new DecodingSetup(
+            values,
+            model,
+            java.util.Set.of(),
+            null,
+            org.longform.kernels.model.SessionOptions.DEFAULT
+          )
         )
         decoding.known(prompt.toArray, 0, prompt.size)
         val tree = decoding.guesser().guess(chosen, room, Answers.greedy)
@@ -129,13 +145,26 @@ class GuessersSuite extends AnyFunSuite {
     try
       for (
         (name, parameters, wanted) <- Seq(
-          ("lookahead", lookahead(1000, 1000, 1000), "level 1000, window 1000 and guesses 1000 make steps of more than 1024 rows"),
-          ("prompt-lookup", Map("lookup-tokens" -> "1024"), "lookup-tokens 1024 makes steps of more than 1024 rows"),
-          ("draft-model", Map("draft-tokens" -> "2000"), "draft-tokens 2000 makes steps of more than 1024 rows")
+          (
+            "lookahead",
+            lookahead(1000, 1000, 1000),
+            "level 1000, window 1000 and guesses 1000 make steps of more than 1024 rows"
+          ),
+          (
+            "prompt-lookup",
+            Map("lookup-tokens" -> "1024"),
+            "lookup-tokens 1024 makes steps of more than 1024 rows"
+          ),
+          (
+            "draft-model",
+            Map("draft-tokens" -> "2000"),
+            "draft-tokens 2000 makes steps of more than 1024 rows"
+          )
         )
       ) {
         val error = intercept[LongformException](
-          new Answers(model, name, parameters, further = Some(model)).write(Seq(1, 2, 3, 4), 5, Answers.greedy)
+          new Answers(model, name, parameters, further = Some(model))
+            .write(Seq(1, 2, 3, 4), 5, Answers.greedy)
         )
         assert(error.errorClass() == ErrorClass.INVALID_OPTION)
         assert(error.getMessage.contains(wanted))

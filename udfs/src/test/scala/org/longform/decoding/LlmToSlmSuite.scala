@@ -34,9 +34,17 @@ class LlmToSlmSuite extends AnyFunSuite {
     TinyDecoder.safetensors(
       directory.resolve("model.safetensors"),
       Seq(
-        (prefix + "0.weight", Seq(inner, inputs), for (o <- 0 until inner; i <- 0 until inputs) yield first(o, i)),
+        (
+          prefix + "0.weight",
+          Seq(inner, inputs),
+          for (o <- 0 until inner; i <- 0 until inputs) yield first(o, i)
+        ),
         (prefix + "0.bias", Seq(inner), Seq.fill(inner)(0f)),
-        (prefix + "2.weight", Seq(outputs, inner), for (o <- 0 until outputs; i <- 0 until inner) yield second(o, i)),
+        (
+          prefix + "2.weight",
+          Seq(outputs, inner),
+          for (o <- 0 until outputs; i <- 0 until inner) yield second(o, i)
+        ),
         (prefix + "2.bias", Seq(outputs), Seq.fill(outputs)(0f))
       )
     )
@@ -57,7 +65,14 @@ class LlmToSlmSuite extends AnyFunSuite {
 
   private def random(seed: Long, prefix: String = ""): Path = {
     val random = new Random(seed)
-    projector(Large, 24, Small, (_, _) => random.nextGaussian().toFloat / 4, (_, _) => random.nextGaussian().toFloat / 4, prefix)
+    projector(
+      Large,
+      24,
+      Small,
+      (_, _) => random.nextGaussian().toFloat / 4,
+      (_, _) => random.nextGaussian().toFloat / 4,
+      prefix
+    )
   }
 
   private def withModels[A](body: (Decoder, Decoder) => A): A = {
@@ -161,7 +176,9 @@ class LlmToSlmSuite extends AnyFunSuite {
 
   test("it works on every device, with the same answer") {
     val answers = for {
-      provider <- Seq("reference", "nd4j", "cpu").map(name => Devices.ALL.stream().filter(_.name() == name).findFirst().get)
+      provider <- Seq("reference", "nd4j", "cpu").map(name =>
+        Devices.ALL.stream().filter(_.name() == name).findFirst().get
+      )
       if !provider.whyUnavailable().isPresent
     } yield {
       val own = provider.open(2)

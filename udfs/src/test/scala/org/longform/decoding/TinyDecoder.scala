@@ -62,7 +62,9 @@ object TinyDecoder {
       s"""{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu","vocab_size":$vocabulary,
          |"hidden_size":$hidden,"intermediate_size":$inner,"num_hidden_layers":$layers,
          |"num_attention_heads":$Heads,"num_key_value_heads":$KvHeads,"head_dim":$HeadDim,
-         |"max_position_embeddings":64,"rms_norm_eps":1e-5,"rope_theta":10000.0}""".stripMargin.getBytes(UTF_8)
+         |"max_position_embeddings":64,"rms_norm_eps":1e-5,"rope_theta":10000.0}""".stripMargin.getBytes(
+        UTF_8
+      )
     )
     safetensors(
       directory.resolve("model.safetensors"),
@@ -90,7 +92,8 @@ object TinyDecoder {
       else if (name.startsWith("model.embed"))
         for (row <- 0 until period; column <- 0 until period) yield if (row == column) 1f else 0f
       else if (name.startsWith("lm_head"))
-        for (row <- 0 until period; column <- 0 until period) yield if (row == (column + 1) % period) 1f else 0f
+        for (row <- 0 until period; column <- 0 until period)
+          yield if (row == (column + 1) % period) 1f else 0f
       else Seq.fill(shape.product)(0f)
     load(write(Files.createTempDirectory("cycle"), period, period, 1, values), kernels)
   }

@@ -86,7 +86,8 @@ class GuessedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
   }
 
   test("a perplexity has nothing to guess") {
-    val reader = LongformRuntime.reader(Map("decoding" -> "draft-model", "draft_model" -> "longform-tiny").asJava)
+    val reader =
+      LongformRuntime.reader(Map("decoding" -> "draft-model", "draft_model" -> "longform-tiny").asJava)
     def of(reader: DocumentReader): Answer =
       reader
         .read(new ReadRequest(needle.text(), Task.PERPLEXITY, Seq("").asJava, "a row", ReadListener.NONE))
@@ -100,7 +101,11 @@ class GuessedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
       assert(answers.forall(_.error() != null))
       answers.head.error().message()
     }
-    assert(refusal("decoding" -> "draft-model").startsWith("Cannot use decoding 'draft-model': option 'draft_model' is missing."))
+    assert(
+      refusal("decoding" -> "draft-model").startsWith(
+        "Cannot use decoding 'draft-model': option 'draft_model' is missing."
+      )
+    )
     assert(
       refusal("decoding" -> "draft-model", "draft_model" -> "/no/such/model")
         .startsWith("Cannot find model '/no/such/model': there is no such directory or file")
@@ -111,6 +116,11 @@ class GuessedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
     )
     val wrong = ask("decoding" -> "plain", "draft_model" -> "longform-tiny")
     assert(wrong.forall(_.error().errorClass() == ErrorClass.INVALID_OPTION))
-    assert(wrong.head.error().message().startsWith("Cannot use option 'draft_model' with decoding 'plain': it belongs to draft-model"))
+    assert(
+      wrong.head
+        .error()
+        .message()
+        .startsWith("Cannot use option 'draft_model' with decoding 'plain': it belongs to draft-model")
+    )
   }
 }

@@ -30,7 +30,9 @@ public record Parameter(
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
 
-  /** Kind of value: whole number, one of some words, decimal number, or any text (a file's path). */
+  /**
+   * Kind of value: whole number, one of some words, decimal number, or any text (a file's path).
+   */
   public enum Type {
     INTEGER,
     DECIMAL,

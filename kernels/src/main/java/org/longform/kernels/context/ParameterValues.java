@@ -38,7 +38,9 @@ public final class ParameterValues {
       String text = given.get(parameter.name());
       values.put(
           parameter.name(),
-          text == null ? parameter.defaultValue().apply(limits) : parse(kind, strategy, parameter, text));
+          text == null
+              ? parameter.defaultValue().apply(limits)
+              : parse(kind, strategy, parameter, text));
     }
     for (String name : given.keySet()) {
       if (!values.containsKey(name)) {
@@ -60,15 +62,13 @@ public final class ParameterValues {
     return new ParameterValues(values);
   }
 
-  private static Object parse(
-      String kind, String strategy, Parameter parameter, String text) {
+  private static Object parse(String kind, String strategy, Parameter parameter, String text) {
     Optional<String> refusal = parameter.refusal(text);
     if (refusal.isPresent()) {
       throw new LongformException(
           ErrorClass.INVALID_OPTION,
           "Cannot use '%s' of %s '%s': %s (value '%s'). %s"
-              .formatted(
-                  parameter.name(), kind, strategy, refusal.get(), text, parameter.doc()));
+              .formatted(parameter.name(), kind, strategy, refusal.get(), text, parameter.doc()));
     }
     return switch (parameter.type()) {
       case INTEGER -> Long.valueOf(text.trim());

@@ -132,10 +132,7 @@ final class ForwardPass implements AutoCloseable {
     block
         .cache()
         .put(
-            layer,
-            block.first(),
-            rows.keys().rows(from, tokens),
-            rows.values().rows(from, tokens));
+            layer, block.first(), rows.keys().rows(from, tokens), rows.values().rows(from, tokens));
     for (int i = 0; i < block.branches().size(); i++) {
       Branch branch = block.branches().get(i);
       long begin = from + (long) branch.from();
@@ -160,8 +157,7 @@ final class ForwardPass implements AutoCloseable {
   private AttentionPlan attend(
       PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
     AttentionPlan plan = block.strategy().plan(request);
-    AttendTaps all =
-        block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
+    AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
     int asking = all.wantsMass() ? request.tokens() : answered;
     kernels.attend(
         new AttendRequest(

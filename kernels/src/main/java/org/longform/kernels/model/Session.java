@@ -330,7 +330,14 @@ public final class Session implements AutoCloseable {
   public SessionStats stats() {
     long disk = cache.diskBytes();
     return new SessionStats(
-        prefilled, decoded, decodeSteps, attended, cache.bytes() - disk, peakBytes, disk, peakDiskBytes);
+        prefilled,
+        decoded,
+        decodeSteps,
+        attended,
+        cache.bytes() - disk,
+        peakBytes,
+        disk,
+        peakDiskBytes);
   }
 
   ForwardPass forward() {
@@ -440,8 +447,7 @@ public final class Session implements AutoCloseable {
   }
 
   private PassBlock begin(int count) {
-    boolean allNeeded =
-        scoring || strategy.wantsScores() || hooks.exports(decoder.spec().layers());
+    boolean allNeeded = scoring || strategy.wantsScores() || hooks.exports(decoder.spec().layers());
     return begin(
         pending.first(count),
         allNeeded ? count : 1,
@@ -455,14 +461,7 @@ public final class Session implements AutoCloseable {
         new Branch(0, count, null, decoder.spec().rope().encoding(length() + count), watching);
     PassBlock block =
         new PassBlock(
-            ids,
-            0,
-            needed,
-            List.of(all),
-            strategy,
-            cache,
-            options.cancelled(),
-            blockHooks);
+            ids, 0, needed, List.of(all), strategy, cache, options.cancelled(), blockHooks);
     reserve(count);
     return block;
   }

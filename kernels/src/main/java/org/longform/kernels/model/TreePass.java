@@ -60,10 +60,7 @@ final class TreePass {
    * @param encodings the model's positions for a text that ends so many places behind row 0
    */
   TreePass(
-      TokenTree tree,
-      AttendTaps taps,
-      LongFunction<PositionEncoding> encodings,
-      BlockMaker maker) {
+      TokenTree tree, AttendTaps taps, LongFunction<PositionEncoding> encodings, BlockMaker maker) {
     this.tree = tree;
     this.taps = taps;
     this.encodings = encodings;

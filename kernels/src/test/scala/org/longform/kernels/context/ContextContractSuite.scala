@@ -250,7 +250,7 @@ class ContextContractSuite extends AnyFunSuite {
     case Parameter.Type.INTEGER =>
       Seq("many", "1.5", (parameter.minimum() - 1).toString, "3000000000", "99999999999999999999")
     case Parameter.Type.DECIMAL => Seq("many", "NaN", (parameter.minimum() - 1).toString)
-    case Parameter.Type.TEXT => Seq()
+    case Parameter.Type.TEXT    => Seq()
   }
 
   private def assertIncreasing(rows: Rows): Unit =

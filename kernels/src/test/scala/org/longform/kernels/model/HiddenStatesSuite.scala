@@ -37,9 +37,14 @@ class HiddenStatesSuite extends AnyFunSuite {
     withDecoder(model) { decoder =>
       val embeddings = exported(decoder, 0, 16, 30)
       for ((state, id) <- embeddings.zip(document))
-        assert(state == (0 until model.hidden).map(i => model.weights("model.embed_tokens.weight")(id * model.hidden + i).toFloat))
+        assert(
+          state == (0 until model.hidden).map(i =>
+            model.weights("model.embed_tokens.weight")(id * model.hidden + i).toFloat
+          )
+        )
       val last = exported(decoder, model.layers, 16, 30)
-      val expected = new NaiveDecoder(model, NaiveDecoder.plainFrequencies(model.headDim)).logits(document.toSeq)
+      val expected =
+        new NaiveDecoder(model, NaiveDecoder.plainFrequencies(model.headDim)).logits(document.toSeq)
       for ((state, row) <- last.zipWithIndex) {
         val logits = (0 until model.vocabulary).map(id => dot("lm_head.weight", id, state).toFloat).toArray
         assert(difference(logits, expected(row)) < 1e-4, s"token $row")
@@ -77,7 +82,9 @@ class HiddenStatesSuite extends AnyFunSuite {
             val id = document((first + t).toInt)
             embeddings.write(
               t.toLong * model.hidden,
-              Array.tabulate(model.hidden)(i => model.weights("model.embed_tokens.weight")(id * model.hidden + i).toFloat)
+              Array.tabulate(model.hidden)(i =>
+                model.weights("model.embed_tokens.weight")(id * model.hidden + i).toFloat
+              )
             )
           }
         )

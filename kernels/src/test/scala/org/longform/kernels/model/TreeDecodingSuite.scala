@@ -107,7 +107,8 @@ class TreeDecodingSuite extends AnyFunSuite {
         val options = SessionOptions.DEFAULT.withKvDType(kv)
         for (context <- branches(decoder)) {
           val document = tokens(61, Vocabulary, 3)
-          val (guessing, plain) = (open(decoder, context, document, options), open(decoder, context, document, options))
+          val (guessing, plain) =
+            (open(decoder, context, document, options), open(decoder, context, document, options))
           try {
             val random = new Random(5)
             for (_ <- 0 until 12) {
@@ -161,7 +162,8 @@ class TreeDecodingSuite extends AnyFunSuite {
   test("trees of several sessions share passes, and each gets what it would get alone") {
     withDecoder(Devices.choose("auto")) { decoder =>
       val random = new Random(9)
-      val sessions = (0 until 5).map(i => open(decoder, names(i % 3), tokens(40 + 31 * i, Vocabulary, i.toLong)))
+      val sessions =
+        (0 until 5).map(i => open(decoder, names(i % 3), tokens(40 + 31 * i, Vocabulary, i.toLong)))
       val before = Memory.allocatedBytes()
       try {
         val trees = sessions.map(_ => randomTree(random, 1 + random.nextInt(11)))
@@ -216,11 +218,15 @@ class TreeDecodingSuite extends AnyFunSuite {
         val read = step(decoder, session, TokenTree.chain(7, 8, 9))
         val skipped = intercept[IllegalArgumentException](read.accept(2))
         assert(skipped.getMessage.contains("it does not continue row 0"))
-        assert(intercept[LongformException](session.step(3)).getMessage.contains("a token of it is being read"))
+        assert(
+          intercept[LongformException](session.step(3)).getMessage.contains("a token of it is being read")
+        )
         read.accept(1)
         read.settle()
         assert(session.length() == 12)
-        assert(intercept[IllegalArgumentException](TokenTree.builder(1).add(1, 5)).getMessage.contains("row 1"))
+        assert(
+          intercept[IllegalArgumentException](TokenTree.builder(1).add(1, 5)).getMessage.contains("row 1")
+        )
       } finally session.close()
     }
   }
