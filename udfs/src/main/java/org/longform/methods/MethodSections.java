@@ -1,6 +1,7 @@
 package org.longform.methods;
 
 import java.util.List;
+import org.longform.decoding.DecodingStrategies;
 import org.longform.kernels.context.ContextStrategies;
 
 /** The lists of methods. To add a list: one line here. */
@@ -10,7 +11,11 @@ public final class MethodSections {
           new MethodSection(
               "Context strategies",
               "How a document longer than the model's window is attended to. Chosen with `--context` and, in SQL, `map('context', …)`.",
-              ContextStrategies.ALL));
+              ContextStrategies.ALL),
+          new MethodSection(
+              "Decoding strategies",
+              "How the tokens of an answer come out. Chosen with `--decoding` and, in SQL, `map('decoding', …)`. Strategies that guess need a context that can forget wrong guesses; others are refused.",
+              DecodingStrategies.ALL));
 
   private MethodSections() {}
 }

@@ -8,20 +8,20 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import org.longform.decoding.Decoding;
 import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
 import org.longform.kernels.cache.KvMemory;
-import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.kernels.model.SessionStats;
+import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
-import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
 import org.longform.options.PromptOptions;
@@ -42,6 +42,7 @@ final class Reading implements AutoCloseable {
   private final KvMemory kvMemory;
   private final ReadCounters counters;
   private final Session session;
+  private final Decoding decoding;
   private final int[] prefix;
   private final DocumentTokens document;
   private final Checkpoints checkpoints;
@@ -63,6 +64,7 @@ final class Reading implements AutoCloseable {
    */
   Reading(
       LoadedModel model,
+      FurtherModels furtherModels,
       Document source,
       List<Ask> asks,
       KvMemory kvMemory,
@@ -89,7 +91,9 @@ final class Reading implements AutoCloseable {
         new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
             .withKvMemory(kvMemory);
-    this.checkpoints = checkpoints(first, strategy);
+    Writing writing = new Writing(model, options, furtherModels, sessionOptions);
+    writing.requireFits(strategy);
+    this.checkpoints = checkpoints(first, strategy, writing);
     Optional<Checkpoint.Resumed> resumed =
         checkpoints.resume(
             prefix.length,
@@ -98,14 +102,20 @@ final class Reading implements AutoCloseable {
         resumed
             .map(Checkpoint.Resumed::session)
             .orElseGet(() -> model.decoder().open(strategy, sessionOptions));
-    resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
-    if (strategy.dependsOnPromptLength()) {
-      session.expectPromptTokens(promptTokens);
+    try {
+      resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
+      if (strategy.dependsOnPromptLength()) {
+        session.expectPromptTokens(promptTokens);
+      }
+      this.decoding = writing.open(endTokens(), scoring);
+    } catch (Throwable e) {
+      session.close();
+      throw e;
     }
   }
 
-  private Checkpoints checkpoints(Ask first, ContextStrategy strategy) {
-    boolean used = source.checkpoint().isUsed() && strategy.resumable();
+  private Checkpoints checkpoints(Ask first, ContextStrategy strategy, Writing writing) {
+    boolean used = source.checkpoint().isUsed() && strategy.resumable() && !writing.readsAlong();
     return new Checkpoints(
         source.checkpoint(),
         new Checkpoint.Identity(
@@ -146,10 +156,7 @@ final class Reading implements AutoCloseable {
   }
 
   private static ContextStrategy strategy(LoadedModel model, Options options) {
-    return ContextStrategies.create(
-        options.get(ContextOptions.CONTEXT),
-        ContextOptions.parametersOf(options),
-        model.decoder().limits());
+    return Writing.context(model.decoder(), options);
   }
 
   ReadListener listener() {
@@ -166,7 +173,9 @@ final class Reading implements AutoCloseable {
           });
     }
     if (session.length() + session.pendingTokens() == 0) {
-      session.feed(prefix, 0, prefix.length);
+      decoding.feed(session, prefix, 0, prefix.length);
+    } else {
+      decoding.known(prefix, 0, prefix.length);
     }
     long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
     for (TokenStream chunks = model.tokenizer().stream(text); chunks.hasNext(); ) {
@@ -178,6 +187,7 @@ final class Reading implements AutoCloseable {
         document.add(chunk.starts()[i], chunk.ends()[i]);
       }
       note(present, chunk.ids(), 0, take);
+      decoding.known(chunk.ids(), 0, Math.max(0, known));
       feed(chunk.ids(), known, take);
       if (truncated) {
         break;
@@ -212,7 +222,7 @@ final class Reading implements AutoCloseable {
     for (int from = first; from < end; from += piece) {
       int count = Math.min(piece, end - from);
       long started = System.nanoTime();
-      session.feed(ids, from, count);
+      decoding.feed(session, ids, from, count);
       prefilled(count, System.nanoTime() - started);
       taken += count;
       trackDocument();
@@ -381,6 +391,10 @@ final class Reading implements AutoCloseable {
     return model;
   }
 
+  Decoding decoding() {
+    return decoding;
+  }
+
   ReadCounters counters() {
     return counters;
   }
@@ -408,6 +422,7 @@ final class Reading implements AutoCloseable {
 
   @Override
   public void close() {
+    decoding.close();
     session.close();
   }
 }
