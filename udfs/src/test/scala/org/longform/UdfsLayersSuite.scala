@@ -2,6 +2,7 @@ package org.longform
 
 import com.tngtech.archunit.core.domain.{JavaClass, JavaModifier}
 import com.tngtech.archunit.core.importer.{ClassFileImporter, ImportOption}
+import org.longform.decoding.{DecodingStrategies, DecodingStrategy}
 import org.longform.feed.{ReadingStrategies, ReadingStrategy}
 import org.longform.sql.{SqlFunction, SqlFunctions}
 import org.scalatest.funsuite.AnyFunSuite
@@ -11,8 +12,19 @@ class UdfsLayersSuite extends AnyFunSuite {
   private val ROOT = "org.longform."
 
   /** From the bottom: each layer may use the ones before it. */
-  private val stack =
-    Seq("feed", "options", "tokenizer", "prompt", "generate", "models", "read", "methods", "runtime", "sql")
+  private val stack = Seq(
+    "decoding",
+    "feed",
+    "options",
+    "tokenizer",
+    "prompt",
+    "generate",
+    "models",
+    "read",
+    "methods",
+    "runtime",
+    "sql"
+  )
 
   private val all: Seq[JavaClass] = new ClassFileImporter()
     .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -33,7 +45,7 @@ class UdfsLayersSuite extends AnyFunSuite {
     assert(all.map(layer).toSet == stack.toSet)
   }
 
-  test("imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, feed") {
+  test("imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, feed, decoding") {
     val wrong = for {
       from <- all
       to <- targets(from)
@@ -59,6 +71,15 @@ class UdfsLayersSuite extends AnyFunSuite {
     val written =
       all.filter(c => c.isAssignableTo(classOf[ReadingStrategy]) && !c.isInterface).map(_.getName).toSet
     assert(written == listed && listed.size >= 3)
+  }
+
+  test("every decoding strategy is in the list") {
+    val listed = DecodingStrategies.ALL.toArray(Array.empty[DecodingStrategy]).map(_.getClass.getName).toSet
+    val written = all
+      .filter(c => c.isAssignableTo(classOf[DecodingStrategy]) && !c.isInterface)
+      .map(_.getName)
+      .toSet
+    assert(written == listed)
   }
 
   test("every SQL function is in the list") {

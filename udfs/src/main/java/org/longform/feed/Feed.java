@@ -10,7 +10,7 @@ public interface Feed extends AutoCloseable {
   /** Reads the next tokens of the document. */
   void take(DocumentPiece piece);
 
-  /** The document is at its end. What is asked of it is read now, if it was given with it. */
+  /** The document is at its end: what is left to be done with it is done now. */
   void finish();
 
   /**

@@ -19,6 +19,7 @@ import org.longform.kernels.model.SessionOptions;
  * @param suffix tokens that follow it: what is asked
  * @param documentTokens number of the document's tokens, -1 if nobody asked for it
  * @param begun a session that has some of the document behind it already
+ * @param prompts gives tokens to the session that answers will be written from
  */
 public record FeedRequest(
     Decoder decoder,
@@ -27,7 +28,13 @@ public record FeedRequest(
     int[] prefix,
     int[] suffix,
     long documentTokens,
-    Optional<Session> begun) {
+    Optional<Session> begun,
+    Prompts prompts) {
+
+  /** Gives tokens to a session, and to whatever reads along. */
+  public interface Prompts {
+    void feed(Session session, int[] tokens, int from, int count);
+  }
 
   /** Fails where nothing follows the document: there is no question to read it for. */
   void requireQuestion(String reading) {

@@ -85,6 +85,11 @@ final class Homer implements ReadingStrategy {
   }
 
   @Override
+  public boolean asksItself() {
+    return true;
+  }
+
+  @Override
   public boolean needsLength() {
     return true;
   }

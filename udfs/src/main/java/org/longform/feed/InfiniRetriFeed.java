@@ -112,7 +112,7 @@ final class InfiniRetriFeed implements Feed {
             request.suffix().length);
     try (Session reading = open(tokens)) {
       try {
-        feed(reading, context);
+        feed(Session::feed, reading, context);
         reading.watchProbabilities(attention);
         reading.ask(request.suffix());
       } finally {
@@ -144,9 +144,9 @@ final class InfiniRetriFeed implements Feed {
     }
   }
 
-  private void feed(Session target, List<Sentence> sentences) {
-    target.feed(request.prefix(), 0, request.prefix().length);
-    sentences.forEach(each -> target.feed(each.ids(), 0, each.length()));
+  private void feed(FeedRequest.Prompts prompts, Session target, List<Sentence> sentences) {
+    prompts.feed(target, request.prefix(), 0, request.prefix().length);
+    sentences.forEach(each -> prompts.feed(target, each.ids(), 0, each.length()));
   }
 
   @Override
@@ -164,8 +164,7 @@ final class InfiniRetriFeed implements Feed {
       }
     }
     session = open(tokens);
-    feed(session, retained);
-    session.ask(request.suffix());
+    feed(request.prompts(), session, retained);
   }
 
   /** Sentences that are carried on. */

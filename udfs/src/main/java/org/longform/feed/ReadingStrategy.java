@@ -14,6 +14,11 @@ public interface ReadingStrategy extends Method {
   /** Whether what comes in depends on the question: then each question has its own reading. */
   boolean readsForQuestion();
 
+  /** Whether the question is read with the document, so that its answer can begin. */
+  default boolean asksItself() {
+    return false;
+  }
+
   /** Whether the number of the document's tokens must be known before the first of them comes. */
   default boolean needsLength() {
     return false;

@@ -87,7 +87,7 @@ final class SequentialReading implements ReadingStrategy {
     @Override
     public void take(DocumentPiece piece) {
       begun();
-      session.feed(piece.ids(), 0, piece.ids().length);
+      request.prompts().feed(session, piece.ids(), 0, piece.ids().length);
     }
 
     @Override
@@ -97,7 +97,7 @@ final class SequentialReading implements ReadingStrategy {
 
     private void begun() {
       if (session.length() + session.pendingTokens() == 0) {
-        session.feed(request.prefix(), 0, request.prefix().length);
+        request.prompts().feed(session, request.prefix(), 0, request.prefix().length);
       }
     }
 

@@ -1,6 +1,7 @@
 package org.longform.methods;
 
 import java.util.List;
+import org.longform.decoding.DecodingStrategies;
 import org.longform.feed.ReadingStrategies;
 import org.longform.kernels.context.ContextStrategies;
 
@@ -15,7 +16,11 @@ public final class MethodSections {
           new MethodSection(
               "Reading strategies",
               "How a document and what is asked of it are fed to the model. Chosen with `--reading` and, in SQL, `map('reading', …)`.",
-              ReadingStrategies.ALL));
+              ReadingStrategies.ALL),
+          new MethodSection(
+              "Decoding strategies",
+              "How the tokens of an answer come out. Chosen with `--decoding` and, in SQL, `map('decoding', …)`. Strategies that guess need a context that can forget wrong guesses; others are refused.",
+              DecodingStrategies.ALL));
 
   private MethodSections() {}
 }

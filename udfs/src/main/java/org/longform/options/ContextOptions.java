@@ -1,6 +1,7 @@
 package org.longform.options;
 
 import java.util.Map;
+import java.util.stream.Stream;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.error.LongformException;
@@ -10,6 +11,18 @@ import org.longform.kernels.error.LongformException;
  * are options with plain names; strategies that use the same name share the option.
  */
 public final class ContextOptions {
+  private static final StrategyParameters PARAMETERS =
+      new StrategyParameters(
+          "context",
+          ContextStrategies.ALL.stream()
+              .flatMap(
+                  factory ->
+                      factory.parameters().stream()
+                          .map(
+                              parameter ->
+                                  new StrategyParameters.Declared(factory.name(), parameter)))
+              .toList());
+
   public static final Option<String> CONTEXT =
       Option.choice("context", ContextStrategies.ALL.stream().map(ContextFactory::name).toList())
           .doc(
@@ -17,20 +30,13 @@ public final class ContextOptions {
           .alias("method")
           .defaultValue("reattention");
 
-  private static final StrategyOptions STRATEGIES =
-      new StrategyOptions(
-          CONTEXT,
-          ContextStrategies.ALL.stream()
-              .flatMap(each -> StrategyOptions.declared(each.name(), each.parameters()).stream())
-              .toList());
-
   static final OptionGroup GROUP =
       new OptionGroup(
           "Context",
           "How a document longer than the model's window is attended to. A parameter counts for the"
               + " strategies its text names; giving one that the chosen strategy does not know is an"
               + " error.",
-          STRATEGIES.all());
+          Stream.concat(Stream.<Option<?>>of(CONTEXT), PARAMETERS.options().stream()).toList());
 
   private ContextOptions() {}
 
@@ -42,6 +48,6 @@ public final class ContextOptions {
    * @throws LongformException INVALID_OPTION where a value was given for another strategy
    */
   public static Map<String, String> parametersOf(Options options) {
-    return STRATEGIES.parametersOf(options);
+    return PARAMETERS.of(options, CONTEXT);
   }
 }

@@ -1,6 +1,8 @@
 package org.longform.options;
 
 import java.util.Map;
+import java.util.stream.Stream;
+import org.longform.decoding.DecodingStrategies;
 import org.longform.feed.ReadingStrategies;
 import org.longform.feed.ReadingStrategy;
 import org.longform.kernels.context.ModelLimits;
@@ -10,6 +12,18 @@ import org.longform.kernels.error.LongformException;
 
 /** How a document and what is asked of it are fed to the model. */
 public final class ReadingOptions {
+  private static final StrategyParameters PARAMETERS =
+      new StrategyParameters(
+          "reading",
+          ReadingStrategies.ALL.stream()
+              .flatMap(
+                  strategy ->
+                      strategy.parameters().stream()
+                          .map(
+                              parameter ->
+                                  new StrategyParameters.Declared(strategy.name(), parameter)))
+              .toList());
+
   public static final Option<String> READING =
       Option.choice("reading", ReadingStrategies.ALL.stream().map(ReadingStrategy::name).toList())
           .doc(
@@ -17,20 +31,13 @@ public final class ReadingOptions {
                   + " All but `sequential` read a document once for each question.")
           .defaultValue("sequential");
 
-  private static final StrategyOptions STRATEGIES =
-      new StrategyOptions(
-          READING,
-          ReadingStrategies.ALL.stream()
-              .flatMap(each -> StrategyOptions.declared(each.name(), each.parameters()).stream())
-              .toList());
-
   static final OptionGroup GROUP =
       new OptionGroup(
           "Reading",
           "How a document and what is asked of it are fed to the model. A parameter counts for the"
               + " strategy its text names; giving one that the chosen strategy does not know is an"
               + " error.",
-          STRATEGIES.all());
+          Stream.concat(Stream.<Option<?>>of(READING), PARAMETERS.options().stream()).toList());
 
   private ReadingOptions() {}
 
@@ -41,7 +48,7 @@ public final class ReadingOptions {
 
   /** The parameters set for the chosen strategy; see {@link ContextOptions#parametersOf}. */
   public static Map<String, String> parametersOf(Options options) {
-    return STRATEGIES.parametersOf(options);
+    return PARAMETERS.of(options, READING);
   }
 
   /**
@@ -61,11 +68,35 @@ public final class ReadingOptions {
           "Cannot use context '%s' with reading '%s': it decides itself what tokens see. Leave the context out or choose reading 'sequential'."
               .formatted(options.get(ContextOptions.CONTEXT), strategy.name()));
     }
+    if (strategy.asksItself()
+        && !writesPlainly(options)
+        && options.sourceOf(DecodingOptions.DECODING).compareTo(options.sourceOf(READING)) >= 0) {
+      throw new LongformException(
+          ErrorClass.INVALID_OPTION,
+          "Cannot use decoding '%s' with reading '%s': nothing can read along while question and document are merged. Use decoding '%s' or another reading."
+              .formatted(
+                  options.get(DecodingOptions.DECODING),
+                  strategy.name(),
+                  DecodingStrategies.PLAIN.name()));
+    }
     return ReadingStrategies.values(strategy, parametersOf(options), limits);
   }
 
-  /** What reads and attends, with the parameters that were set. */
+  private static boolean writesPlainly(Options options) {
+    return options.get(DecodingOptions.DECODING).equals(DecodingStrategies.PLAIN.name());
+  }
+
+  /** What reads, attends and writes, as far as it is not the usual, with the parameters set. */
   public static String method(Options options) {
+    if (strategy(options).asksItself() || writesPlainly(options)) {
+      return readingMethod(options);
+    }
+    return readingMethod(options)
+        + ", decoding "
+        + named(options.get(DecodingOptions.DECODING), DecodingOptions.parametersOf(options));
+  }
+
+  private static String readingMethod(Options options) {
     ReadingStrategy strategy = strategy(options);
     String reading = named(strategy.name(), parametersOf(options));
     if (!strategy.usesContext()) {

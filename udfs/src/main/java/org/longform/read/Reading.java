@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import org.longform.decoding.Decoding;
 import org.longform.feed.DocumentPiece;
 import org.longform.feed.Feed;
 import org.longform.feed.FeedRequest;
@@ -18,16 +19,15 @@ import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
 import org.longform.kernels.cache.KvMemory;
-import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.kernels.model.SessionStats;
+import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
-import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
 import org.longform.options.PromptOptions;
@@ -50,6 +50,7 @@ final class Reading implements AutoCloseable {
   private final ReadCounters counters;
   private final ReadingStrategy strategy;
   private final Feed feed;
+  private final Decoding decoding;
   private final int[] prefix;
   private final int[] suffix;
   private final TextTee text;
@@ -74,6 +75,7 @@ final class Reading implements AutoCloseable {
    */
   Reading(
       LoadedModel model,
+      FurtherModels furtherModels,
       Document source,
       List<Ask> asks,
       KvMemory kvMemory,
@@ -106,23 +108,43 @@ final class Reading implements AutoCloseable {
         new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
             .withKvMemory(kvMemory);
-    this.checkpoints = checkpoints(first, context);
+    Writing writing = new Writing(model, options, furtherModels, sessionOptions);
+    boolean plain = scoring || strategy.asksItself();
+    if (!plain) {
+      writing.requireFits(context);
+    }
+    this.checkpoints = checkpoints(first, context, writing);
     Optional<Checkpoint.Resumed> resumed =
         checkpoints.resume(
             prefix.length,
             in -> model.decoder().resume(context(model, options), sessionOptions, in));
-    this.feed =
-        strategy.open(
-            values,
-            new FeedRequest(
-                model.decoder(),
-                () -> context(model, options),
-                sessionOptions,
-                prefix,
-                suffix,
-                documentTokens,
-                resumed.map(Checkpoint.Resumed::session)));
-    resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
+    Decoding opened = null;
+    try {
+      opened = writing.open(endTokens(), plain);
+      resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
+      if (resumed.isPresent()) {
+        opened.known(prefix, 0, prefix.length);
+      }
+      this.feed =
+          strategy.open(
+              values,
+              new FeedRequest(
+                  model.decoder(),
+                  () -> context(model, options),
+                  sessionOptions,
+                  prefix,
+                  suffix,
+                  documentTokens,
+                  resumed.map(Checkpoint.Resumed::session),
+                  opened::feed));
+    } catch (Throwable e) {
+      resumed.ifPresent(each -> each.session().close());
+      if (opened != null) {
+        opened.close();
+      }
+      throw e;
+    }
+    this.decoding = opened;
   }
 
   private static void requireSense(ReadingStrategy strategy, Task task) {
@@ -134,9 +156,12 @@ final class Reading implements AutoCloseable {
     }
   }
 
-  private Checkpoints checkpoints(Ask first, ContextStrategy context) {
+  private Checkpoints checkpoints(Ask first, ContextStrategy context, Writing writing) {
     boolean used =
-        source.checkpoint().isUsed() && context.resumable() && !strategy.readsForQuestion();
+        source.checkpoint().isUsed()
+            && context.resumable()
+            && !writing.readsAlong()
+            && !strategy.readsForQuestion();
     return new Checkpoints(
         source.checkpoint(),
         new Checkpoint.Identity(
@@ -177,10 +202,7 @@ final class Reading implements AutoCloseable {
   }
 
   private static ContextStrategy context(LoadedModel model, Options options) {
-    return ContextStrategies.create(
-        options.get(ContextOptions.CONTEXT),
-        ContextOptions.parametersOf(options),
-        model.decoder().limits());
+    return Writing.context(model.decoder(), options);
   }
 
   ReadListener listener() {
@@ -208,6 +230,7 @@ final class Reading implements AutoCloseable {
         document.add(chunk.starts()[i], chunk.ends()[i]);
       }
       note(present, chunk.ids(), 0, take);
+      decoding.known(chunk.ids(), 0, Math.max(0, known));
       feed(chunk, known, take);
       if (truncated) {
         break;
@@ -217,8 +240,8 @@ final class Reading implements AutoCloseable {
     parts.finish();
     long started = System.nanoTime();
     feed.finish();
-    if (questionWasRead()) {
-      prefilled(suffix.length, System.nanoTime() - started);
+    if (strategy.readsForQuestion()) {
+      prefilled(questionWasRead() ? suffix.length : 0, System.nanoTime() - started);
     }
     if (scoring) {
       feed.session().flush();
@@ -232,7 +255,7 @@ final class Reading implements AutoCloseable {
 
   /** Whether the question was read with the document, so that its answer can begin. */
   boolean questionWasRead() {
-    return strategy.readsForQuestion();
+    return strategy.asksItself();
   }
 
   // only a forged checkpoint can have more than its document
@@ -439,6 +462,10 @@ final class Reading implements AutoCloseable {
     return model;
   }
 
+  Decoding decoding() {
+    return decoding;
+  }
+
   ReadCounters counters() {
     return counters;
   }
@@ -486,6 +513,7 @@ final class Reading implements AutoCloseable {
 
   @Override
   public void close() {
+    decoding.close();
     feed.close();
   }
 }

@@ -1,5 +1,6 @@
 package org.longform.runtime;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -10,6 +11,8 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
+import org.longform.decoding.DecodingStrategies;
+import org.longform.decoding.DecodingStrategy;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ModelLimits;
@@ -19,6 +22,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.StoredModel;
+import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
@@ -27,6 +31,7 @@ import org.longform.models.ModelRevision;
 import org.longform.options.AllOptions;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
+import org.longform.options.DecodingOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Option;
 import org.longform.options.OptionSource;
@@ -175,7 +180,11 @@ public final class LongformRuntime {
           all,
           each ->
               new SequentialReader(
-                  each, cancelled -> model(each, cancelled), KV_MEMORIES.of(each), COUNTERS));
+                  each,
+                  cancelled -> model(each, cancelled),
+                  furtherModels(each),
+                  KV_MEMORIES.of(each),
+                  COUNTERS));
     }
   }
 
@@ -191,11 +200,29 @@ public final class LongformRuntime {
   }
 
   private static ModelLocation locate(Options all) {
+    return locate(all, all.get(ModelOptions.MODEL));
+  }
+
+  private static ModelLocation locate(Options all, String name) {
     requireFixed(all);
     return LOCATIONS.locate(
-        all.get(ModelOptions.MODEL),
-        all.find(ModelOptions.MODEL_CACHE),
-        all.find(ModelOptions.ALLOWED_MODEL_PATHS));
+        name, all.find(ModelOptions.MODEL_CACHE), all.find(ModelOptions.ALLOWED_MODEL_PATHS));
+  }
+
+  /** Models beside the one that writes: found, allowed and loaded as that one. */
+  private static FurtherModels furtherModels(Options all) {
+    return new FurtherModels() {
+      @Override
+      public LoadedModel load(String name, BooleanSupplier cancelled) {
+        DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
+        return MODELS.get(locate(all, name), device, threads(all, device), cancelled);
+      }
+
+      @Override
+      public Path files(String name) {
+        return locate(all, name).path();
+      }
+    };
   }
 
   /** What the application fixed stays as it is, whoever calls. */
@@ -227,11 +254,21 @@ public final class LongformRuntime {
     ModelLocation location = locate(all);
     DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
-    ContextStrategies.create(
-        all.get(ContextOptions.CONTEXT),
-        ContextOptions.parametersOf(all),
-        new ModelLimits(spec.trainedWindow(), spec.layers()));
-    ReadingOptions.valuesOf(all, new ModelLimits(spec.trainedWindow(), spec.layers()));
+    ModelLimits limits = new ModelLimits(spec.trainedWindow(), spec.layers());
+    ReadingOptions.valuesOf(all, limits);
+    String context = all.get(ContextOptions.CONTEXT);
+    ContextStrategy strategy =
+        ContextStrategies.create(context, ContextOptions.parametersOf(all), limits);
+    if (ReadingOptions.strategy(all).asksItself()) {
+      return;
+    }
+    DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
+    Map<String, String> parameters = DecodingOptions.parametersOf(all);
+    DecodingStrategies.values(decoding, parameters, limits);
+    DecodingStrategies.requireFits(decoding, context, strategy);
+    for (String model : decoding.models()) {
+      locate(all, DecodingStrategies.requireModel(decoding, model, parameters));
+    }
   }
 
   /**
@@ -247,11 +284,17 @@ public final class LongformRuntime {
    * on the driver, where a relative path is what the user meant.
    */
   public static Options portable(Options options) {
-    if (!options.isSet(ModelOptions.MODEL)) {
-      return options;
+    Options portable = portable(options, ModelOptions.MODEL);
+    for (Option<String> model : DecodingOptions.models()) {
+      portable = portable(portable, model);
     }
-    String model = ModelLocation.portable(options.get(ModelOptions.MODEL));
-    return options.with(ModelOptions.MODEL, model, options.sourceOf(ModelOptions.MODEL));
+    return portable;
+  }
+
+  private static Options portable(Options options, Option<String> model) {
+    return options.isSet(model)
+        ? options.with(model, ModelLocation.portable(options.get(model)), options.sourceOf(model))
+        : options;
   }
 
   /**

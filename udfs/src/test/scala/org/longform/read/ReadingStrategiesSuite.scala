@@ -181,12 +181,31 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
     val session = Options.ofSparkConf(Map("spark.longform.context" -> "streaming").asJava)
     LongformRuntime.validate(session.and(Options.ofCall(Map("reading" -> "homer").asJava)))
     LongformRuntime.validate(Options.ofCall(Map("reading" -> "infini-retri", "context" -> "streaming").asJava))
+    val guessing = Options.ofCall(Map("reading" -> "homer", "decoding" -> "lookahead").asJava)
+    assert(
+      refusal(guessing) ==
+        "Cannot use decoding 'lookahead' with reading 'homer': nothing can read along while question and document are " +
+        "merged. Use decoding 'plain' or another reading."
+    )
     val foreign = Options.ofCall(Map("reading" -> "homer", "window_length" -> "100").asJava)
     assert(
       refusal(foreign) ==
         "Cannot use option 'window_length' with reading 'homer': it belongs to infini-retri (value 100). Leave it out or " +
         "choose infini-retri."
     )
+  }
+
+  test("answers of infini-retri are the same with any decoding that only guesses") {
+    val needle = needles(1024, 1).head
+    val plain = ask(reader("reading" -> "infini-retri"), needle.text(), questionsOf(needle))
+    for (decoding <- Seq("lookahead", "prompt-lookup")) {
+      val by = reader("reading" -> "infini-retri", "context" -> "full", "decoding" -> decoding)
+      val same = ask(reader("reading" -> "infini-retri", "context" -> "full"), needle.text(), questionsOf(needle))
+      val guessed = ask(by, needle.text(), questionsOf(needle))
+      assert(guessed.map(_.value()) == same.map(_.value()) && guessed.forall(_.error() == null))
+      assert(guessed.head.method() == s"infini-retri full, decoding $decoding")
+    }
+    assert(plain.forall(_.error() == null))
   }
 
   test("what a reading does shows in EXPLAIN") {

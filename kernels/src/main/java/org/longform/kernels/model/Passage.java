@@ -258,12 +258,19 @@ public final class Passage implements AutoCloseable {
     PassBlock block =
         new PassBlock(
             ids(),
+            0,
             1,
-            AttendTaps.NONE,
+            List.of(
+                new Branch(
+                    0,
+                    tokens.length,
+                    null,
+                    decoder.spec().rope().encoding((long) highest + 1),
+                    AttendTaps.NONE)),
             attending,
             cache,
-            decoder.spec().rope().encoding((long) highest + 1),
-            options.cancelled());
+            options.cancelled(),
+            BlockHooks.NONE);
     int[][] kept = new int[1][];
     try (ForwardPass forward = new ForwardPass(decoder)) {
       Tensor left =
@@ -373,7 +380,7 @@ public final class Passage implements AutoCloseable {
         fill.fill(layer, someKeys, someValues);
         keys.write(0, someKeys);
         values.write(0, someValues);
-        cache.put(layer, keys, values);
+        cache.put(layer, 0, keys, values);
       }
     }
   }

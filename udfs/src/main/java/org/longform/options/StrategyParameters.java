@@ -13,41 +13,39 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
 /**
- * The parameters of all strategies of one list as options with plain names; strategies that use the
+ * The parameters of the strategies of one list as options with plain names; strategies that use the
  * same name share the option.
  */
-final class StrategyOptions {
-  private final Option<String> choice;
-  private final List<Declared> declared;
-  private final List<Option<?>> options;
-
+final class StrategyParameters {
   /** A parameter and the strategy that declares it. */
   record Declared(String strategy, Parameter parameter) {}
 
+  private final String kind;
+  private final List<Declared> declared;
+  private final Map<String, Option<String>> texts = new LinkedHashMap<>();
+  private final List<Option<?>> options;
+
   /**
-   * @param choice the option that chooses the strategy
+   * @param kind what the strategies are: context, decoding
    */
-  StrategyOptions(Option<String> choice, List<Declared> declared) {
-    this.choice = choice;
+  StrategyParameters(String kind, List<Declared> declared) {
+    this.kind = kind;
     this.declared = List.copyOf(declared);
-    // one option for each parameter name, whatever number of strategies uses it
     Map<String, List<Declared>> byName = new LinkedHashMap<>();
     for (Declared each : declared) {
       byName.computeIfAbsent(each.parameter().name(), name -> new ArrayList<>()).add(each);
     }
-    this.options = byName.values().stream().<Option<?>>map(StrategyOptions::option).toList();
+    this.options = byName.values().stream().<Option<?>>map(this::option).toList();
   }
 
-  static List<Declared> declared(String strategy, List<Parameter> parameters) {
-    return parameters.stream().map(parameter -> new Declared(strategy, parameter)).toList();
+  /** One option for each parameter name, whatever number of strategies uses it. */
+  List<Option<?>> options() {
+    return options;
   }
 
-  /** The choice, and behind it the parameters. */
-  List<Option<?>> all() {
-    List<Option<?>> all = new ArrayList<>();
-    all.add(choice);
-    all.addAll(options);
-    return all;
+  /** The option of a parameter that is any text. */
+  Option<String> textOption(String name) {
+    return texts.get(name);
   }
 
   /**
@@ -57,27 +55,27 @@ final class StrategyOptions {
    *
    * @throws LongformException INVALID_OPTION where a value was given for another strategy
    */
-  Map<String, String> parametersOf(Options given) {
-    String strategy = given.get(choice);
-    OptionSource chosenBy = given.sourceOf(choice);
+  Map<String, String> of(Options all, Option<String> choice) {
+    String strategy = all.get(choice);
+    OptionSource chosenBy = all.sourceOf(choice);
     Map<String, String> values = new TreeMap<>();
     for (Option<?> option : options) {
-      if (!given.isSet(option)) {
+      if (!all.isSet(option)) {
         continue;
       }
       Optional<Parameter> parameter = parameter(strategy, option.name());
       if (parameter.isPresent()) {
-        values.put(option.name(), checked(strategy, parameter.get(), given.textOf(option)));
-      } else if (given.sourceOf(option).compareTo(chosenBy) >= 0) {
+        values.put(option.name(), checked(strategy, parameter.get(), all.textOf(option)));
+      } else if (all.sourceOf(option).compareTo(chosenBy) >= 0) {
         throw new LongformException(
             ErrorClass.INVALID_OPTION,
             "Cannot use option '%s' with %s '%s': it belongs to %s (value %s). Leave it out or choose %s."
                 .formatted(
                     option.sqlKey(),
-                    choice.name(),
+                    kind,
                     strategy,
                     strategiesOf(option.name()),
-                    given.textOf(option),
+                    all.textOf(option),
                     strategiesOf(option.name())));
       }
     }
@@ -106,7 +104,7 @@ final class StrategyOptions {
           "Cannot use option '%s' with %s '%s': %s (%s). Change it or leave it out (default: %s)."
               .formatted(
                   parameter.name().replace('-', '_'),
-                  choice.name(),
+                  kind,
                   strategy,
                   refusal.get(),
                   text,
@@ -115,11 +113,13 @@ final class StrategyOptions {
     return text;
   }
 
-  private static Option<?> option(List<Declared> sharing) {
+  private Option<?> option(List<Declared> sharing) {
     Parameter first = sharing.get(0).parameter();
     return switch (first.type()) {
       case INTEGER -> described(Option.wholeNumber(first.name()), sharing);
       case DECIMAL -> described(Option.decimal(first.name()), sharing);
+      case TEXT ->
+          texts.computeIfAbsent(first.name(), name -> described(Option.text(name), sharing));
       case CHOICE ->
           described(
               Option.choice(
