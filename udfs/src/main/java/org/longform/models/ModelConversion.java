@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.longform.generate.GenerationConfig;
 import org.longform.kernels.error.ErrorClass;
@@ -55,9 +56,18 @@ public final class ModelConversion {
    * @throws LongformException INVALID_OPTION if the target is there or cannot have the type
    */
   public static Optional<String> run(ConversionRequest request) {
+    return run(request, model -> model);
+  }
+
+  /**
+   * As {@link #run(ConversionRequest)}, but writes what {@code change} makes of the model.
+   *
+   * @param change answers a model that is closed instead of the given one, and closes it
+   */
+  public static Optional<String> run(ConversionRequest request, UnaryOperator<StoredModel> change) {
     ModelConversion conversion = new ModelConversion(request);
     conversion.requireFree();
-    try (StoredModel model = StoredModel.open(request.source().path())) {
+    try (StoredModel model = changed(StoredModel.open(request.source().path()), change)) {
       ModelExport export = new ModelExport(model, request.dtype());
       if (GgufWeights.isGguf(conversion.target)) {
         return conversion.toGguf(model, export);
@@ -70,6 +80,15 @@ public final class ModelConversion {
           "Cannot write model '%s': the file system refused (%s). Check the path, its permissions and the free space."
               .formatted(request.target(), e),
           e);
+    }
+  }
+
+  private static StoredModel changed(StoredModel model, UnaryOperator<StoredModel> change) {
+    try {
+      return change.apply(model);
+    } catch (Throwable e) {
+      model.close();
+      throw e;
     }
   }
 
@@ -115,7 +134,7 @@ public final class ModelConversion {
     String name = request.source().path().toAbsolutePath().normalize().getFileName().toString();
     GgufMetadata metadata = export.ggufMetadata(name);
     Optional<String> note = Optional.empty();
-    if (!(model.weights() instanceof GgufWeights)) {
+    if (!(model.weights().origin() instanceof GgufWeights)) {
       note = GgufTokenizer.describe(files, model.spec().vocabulary(), ends(), metadata);
       ChatTemplateFile.find(files)
           .ifPresent(template -> GgufTokenizer.describeTemplate(template, metadata));

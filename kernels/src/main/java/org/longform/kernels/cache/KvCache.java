@@ -185,11 +185,12 @@ public final class KvCache implements AutoCloseable {
   /**
    * Stores the reserved rows of one layer.
    *
-   * @param keys (T, kvHeads*headDim) before rotation
-   * @param values (T, kvHeads*headDim)
+   * @param keys (T, G*D) before rotation, G the layer's key/value heads
+   * @param values (T, G*D)
    */
   public void put(int layer, Tensor keys, Tensor values) {
-    long width = (long) shape.kvHeads() * shape.headDim();
+    int kvHeads = shape.kvHeads(layer);
+    long width = (long) kvHeads * shape.headDim();
     if (keys.rows() != reserved
         || values.rows() != reserved
         || keys.elements() != reserved * width) {
@@ -203,8 +204,8 @@ public final class KvCache implements AutoCloseable {
       int row = (int) ((length + t) % Page.ROWS);
       int count = Math.min(reserved - t, Page.ROWS - row);
       long at = page.keyOffset(layer, 0, row);
-      writer.write(keys, t, count, page, at);
-      writer.write(values, t, count, page, at + page.valueStride());
+      writer.write(kvHeads, keys, t, count, page, at);
+      writer.write(kvHeads, values, t, count, page, at + page.valueStride());
       t += count;
     }
   }

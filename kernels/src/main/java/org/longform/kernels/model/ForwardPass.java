@@ -46,7 +46,7 @@ final class ForwardPass implements AutoCloseable {
     Scratch.Block rows = null;
     Kernels.Turn turn = kernels.turn();
     try {
-      rows = scratch.block(ids.length);
+      rows = scratch.block(ids.length, 0);
       layers(blocks, rows, ids, needed);
     } catch (Throwable e) {
       blocks.forEach(block -> block.fail(e));
@@ -67,8 +67,9 @@ final class ForwardPass implements AutoCloseable {
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      attention(layer, blocks, rows, wanted);
-      feedForward(layer, rows, wanted);
+      Scratch.Block shaped = scratch.block(ids.length, layer);
+      attention(layer, blocks, shaped, wanted);
+      feedForward(layer, shaped, wanted);
     }
     Tensor hidden = lastRows(rows.hidden(), needed);
     int at = 0;
