@@ -65,8 +65,8 @@ record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
         Object value = values.get(key);
         boolean empty =
             value == null
-                || value instanceof Collection<?> list && list.isEmpty()
-                || value instanceof Map<?, ?> map && map.isEmpty();
+                || (value instanceof Collection<?> list && list.isEmpty())
+                || (value instanceof Map<?, ?> map && map.isEmpty());
         if (!empty) {
           throw unsupported(key, "it changes more than the same low rank everywhere");
         }
