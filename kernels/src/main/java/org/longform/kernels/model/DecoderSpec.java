@@ -66,12 +66,12 @@ public record DecoderSpec(
         otherNames);
   }
 
-  /** The same model with layers of other sizes. */
-  public DecoderSpec shaped(List<LayerShape> otherShapes) {
+  /** The same model with another width and layers of other sizes. */
+  public DecoderSpec shaped(int otherHidden, List<LayerShape> otherShapes) {
     return new DecoderSpec(
         family,
         vocabulary,
-        hidden,
+        otherHidden,
         headDim,
         otherShapes,
         normEpsilon,

@@ -38,7 +38,7 @@ public final class LayerConfig {
     this.shapes = shapes(heads, kvHeads, intermediate);
     if (config.has(KeptUnits.KEY)) {
       // a list that does not fit the sizes would mislead whoever trusts it later
-      KeptUnits.read(config, shapes);
+      KeptUnits.read(config, config.count("hidden_size"), shapes);
     }
   }
 

@@ -155,16 +155,31 @@ public final class ModelConfig {
         throw invalid(key, expected);
       }
       List<Integer> numbers = wholeNumbers(key, list, sizes.get(layer), 0, expected);
-      int previous = -1;
-      for (int number : numbers) {
-        if (number <= previous || number >= bounds.get(layer)) {
-          throw invalid(key, expected);
-        }
-        previous = number;
-      }
+      requireAscending(key, numbers, bounds.get(layer), expected);
       all.add(numbers);
     }
     return all;
+  }
+
+  /** A list of ascending whole numbers from 0 on, of a given size, below a bound. */
+  List<Integer> ascending(String key, int size, int bound) {
+    String expected = "%d ascending whole numbers below %d".formatted(size, bound);
+    if (!(values.get(key) instanceof List<?> list)) {
+      throw invalid(key, expected);
+    }
+    List<Integer> numbers = wholeNumbers(key, list, size, 0, expected);
+    requireAscending(key, numbers, bound, expected);
+    return numbers;
+  }
+
+  private void requireAscending(String key, List<Integer> numbers, int bound, String expected) {
+    int previous = -1;
+    for (int number : numbers) {
+      if (number <= previous || number >= bound) {
+        throw invalid(key, expected);
+      }
+      previous = number;
+    }
   }
 
   private List<Integer> wholeNumbers(

@@ -68,7 +68,10 @@ public final class ModelExport {
     if (source.weights().origin() instanceof GgufWeights weights) {
       metadata = weights.metadata().copy();
       if (weights != source.weights()) {
-        layerKeys(new Keys(metadata, form().architecture()));
+        Keys keys = new Keys(metadata, form().architecture());
+        sizeKeys(keys);
+        // where only the heads would tell it, and there are fewer now
+        keys.whole("head_dim", source.spec().headDim());
       }
     } else {
       metadata = decoderKeys(name);
@@ -181,9 +184,7 @@ public final class ModelExport {
         .putText("general.type", "model")
         .putText("general.name", name);
     keys.whole("max_position_embeddings", source.config().tokens("max_position_embeddings"));
-    keys.whole("hidden_size", spec.hidden());
-    keys.whole("num_hidden_layers", spec.layers());
-    layerKeys(keys);
+    sizeKeys(keys);
     keys.whole("head_dim", spec.headDim());
     keys.metadata.putUint32(architecture + ".attention.value_length", spec.headDim());
     keys.metadata.putUint32(architecture + ".vocab_size", spec.vocabulary());
@@ -194,7 +195,9 @@ public final class ModelExport {
     return keys.metadata;
   }
 
-  private void layerKeys(Keys keys) {
+  private void sizeKeys(Keys keys) {
+    keys.whole("hidden_size", source.spec().hidden());
+    keys.whole("num_hidden_layers", source.spec().layers());
     keys.perLayer("intermediate_size", LayerShape::intermediate);
     keys.perLayer("num_attention_heads", LayerShape::heads);
     keys.perLayer("num_key_value_heads", LayerShape::kvHeads);

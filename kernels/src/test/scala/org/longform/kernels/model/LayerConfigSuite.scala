@@ -27,9 +27,10 @@ class LayerConfigSuite extends AnyFunSuite {
     "num_key_value_heads" -> "[2, 1, 2]"
   )
   private lazy val section =
-    """{"num_attention_heads":[4,4,4],"num_key_value_heads":2,"intermediate_size":[320,320,320],
+    """{"hidden_size":130,"num_attention_heads":[4,4,4],"num_key_value_heads":2,
+      |"intermediate_size":[320,320,320],"kept_hidden":%s,
       |"kept_kv_heads":[[0,1],[1],[0,1]],"kept_channels":[%s,[0,1,2,3,4,5,319],[17]]}""".stripMargin
-      .format((0 until 320).mkString("[", ",", "]"))
+      .format((2 until 130).mkString("[", ",", "]"), (0 until 320).mkString("[", ",", "]"))
 
   private def spec(values: Map[String, String]): DecoderSpec = TempDirectory.use { directory =>
     val json = values.map { case (k, v) => s""""$k":$v""" }.mkString("{", ",", "}")
@@ -87,8 +88,11 @@ class LayerConfigSuite extends AnyFunSuite {
     changed("[[0,1],[1],[0,1]]", "[[0,1],1,[0,1]]")
     changed("[[0,1],[1],[0,1]]", "[[0,1],[1]]")
     changed("[0,1,2,3,4,5,319]", "[0,1,2,3,4,5,320]")
+    changed("\"kept_hidden\":[2,3,", "\"kept_hidden\":[2,")
+    changed("\"kept_hidden\":[2,3,", "\"kept_hidden\":[3,2,")
+    changed("128,129]", "128,130]")
     changed("[0,1,2,3,4,5,319]", "[0,1,2,3,4,4,319]")
-    refused("lacks pruning.num_attention_heads")("pruning" -> "{}")
+    refused("lacks pruning.hidden_size")("pruning" -> "{}")
     refused("pruning = 5, expected an object")("pruning" -> "5")
   }
 }

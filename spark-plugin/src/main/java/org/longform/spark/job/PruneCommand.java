@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.longform.kernels.cache.KvDType;
@@ -39,6 +40,25 @@ final class PruneCommand implements Callable<Integer> {
       order = -20,
       description = "The model: a Hugging Face directory, a .gguf file or a bundled model's name.")
   private String model;
+
+  @Option(
+      names = "--mode",
+      defaultValue = "block",
+      paramLabel = "<name>",
+      order = -19,
+      description =
+          "What goes: block (heads and feed-forward channels of layers), channel (dimensions of the"
+              + " residual stream through the whole model) or layer (all but the first --keep-layers)."
+              + " Default: block.")
+  private String mode;
+
+  @Option(
+      names = "--keep-layers",
+      defaultValue = "12",
+      paramLabel = "<n>",
+      order = -6,
+      description = "How many layers --mode layer keeps. Default: 12.")
+  private int keptLayers;
 
   @Option(
       names = "--importance",
@@ -155,13 +175,12 @@ final class PruneCommand implements Callable<Integer> {
     Arguments.positive("--iterations", iterations);
     ModelLocation location = ModelLocation.resolve(model);
     DecoderSpec before = StoredModel.spec(location.path());
-    PruneOptions options = options(before.layers());
-    Pruning pruning = new Pruning(options, samples(options, location));
+    UnaryOperator<StoredModel> change = change(location, before.layers());
     AtomicReference<DecoderSpec> after = new AtomicReference<>();
     ModelConversion.run(
             written.request(location),
             stored -> {
-              StoredModel pruned = pruning.apply(stored);
+              StoredModel pruned = change.apply(stored);
               after.set(pruned.spec());
               return pruned;
             })
@@ -170,9 +189,23 @@ final class PruneCommand implements Callable<Integer> {
     return 0;
   }
 
-  private PruneOptions options(int depth) {
+  private UnaryOperator<StoredModel> change(ModelLocation location, int depth) {
+    String known = mode.toLowerCase(Locale.ROOT);
+    if (known.equals("layer")) {
+      return stored -> Pruning.firstLayers(stored, keptLayers);
+    }
+    PruneOptions options =
+        options(
+            chosen("--mode", known, List.of("block", "channel", "layer"), PruneOptions.Mode.values()),
+            depth);
+    Pruning pruning = new Pruning(options, samples(options, location));
+    return pruning::apply;
+  }
+
+  private PruneOptions options(PruneOptions.Mode units, int depth) {
     LayerRange both = layers == null ? LayerRange.usual(depth) : range("--layers", layers);
     return new PruneOptions(
+        units,
         chosen("--importance", importance, Importance.words(), Importance.values()),
         chosen("--aggregate", aggregate, Aggregate.words(), Aggregate.values()),
         ratio,

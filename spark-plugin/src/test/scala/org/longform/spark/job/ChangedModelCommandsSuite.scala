@@ -75,6 +75,15 @@ class ChangedModelCommandsSuite extends SparkSuite {
     assert(perplexity(target.toString) > 1)
   }
 
+  test("dimensions of the residual stream, or the last layers, can go instead") {
+    val narrow = emptyFolder().resolve("narrow")
+    prune(narrow, "--mode", "channel", "--importance", "l2", "--ratio", "0.25")
+    assert(StoredModel.spec(narrow).hidden() == 96 && perplexity(narrow.toString) > 1)
+    val shallow = emptyFolder().resolve("shallow.gguf")
+    prune(shallow, "--mode", "layer", "--keep-layers", "3", "--dtype", "q8_0")
+    assert(shapes(shallow) == Seq.fill(3)(new LayerShape(6, 2, 320)) && perplexity(shallow.toString) > 1)
+  }
+
   test("wrong arguments of prune are one sentence") {
     val target = emptyFolder().resolve("model").toString
     val base = Seq("prune", "--model", "longform-tiny", "--to", target)
@@ -88,6 +97,8 @@ class ChangedModelCommandsSuite extends SparkSuite {
       "--importance",
       "l3"
     )
+    refused(2, "Cannot use option '--mode': 'head' is unknown (known: block, channel, layer)")("--mode", "head")
+    refused(2, "12 layers cannot be kept of a model that has 4")("--mode", "layer")
     refused(2, "Cannot use option '--aggregate': 'mean' is unknown (known: sum, prod, max, first, last)")(
       "--importance",
       "l2",

@@ -6,10 +6,7 @@ import java.util.List;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
-import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.StoredModel;
-import org.longform.kernels.tensor.Shape;
-import org.longform.kernels.tensor.Tensor;
 
 /**
  * The loss of a model on a few samples and its derivatives by every weight. The loss of a sample is
@@ -43,8 +40,8 @@ public final class LossGradients {
       return false;
     }
 
-    /** Those outside of the layers: the embedding, the final norm, the head if it is not tied. */
-    default void outside(List<Parameter> parameters) {}
+    /** Those outside of the layers. */
+    default void outside(OutsideParameters parameters) {}
   }
 
   /**
@@ -59,10 +56,15 @@ public final class LossGradients {
 
   private double run() {
     requireReadable();
-    Parameter embedding = embedding(spec.names().embedding());
+    OutsideParameters outside =
+        OutsideParameters.read(
+            model,
+            receiver.wantsOutside()
+                ? OutsideParameters.Role.VARIABLE
+                : OutsideParameters.Role.CONSTANT);
     // before each layer, and behind the last, of each sample
     List<List<double[]>> streams = new ArrayList<>();
-    streams.add(samples.stream().map(ids -> embedded(embedding, ids)).toList());
+    streams.add(samples.stream().map(ids -> embedded(outside.embedding(), ids)).toList());
     for (int layer = 0; layer < spec.layers(); layer++) {
       LayerParameters parameters = LayerParameters.read(model, layer);
       List<double[]> next = new ArrayList<>();
@@ -71,18 +73,15 @@ public final class LossGradients {
       }
       streams.add(next);
     }
-    Parameter norm = norm();
-    Parameter head =
-        spec.has(Trait.TIED_EMBEDDINGS) ? embedding : embedding(spec.names().head());
+    List<double[]> ends = streams.get(spec.layers());
     List<double[]> derivatives = new ArrayList<>();
     double loss = 0;
     for (int i = 0; i < samples.size(); i++) {
-      Head end = new Head(norm, head, streams.get(spec.layers()).get(i), samples.get(i));
+      Head end = new Head(outside, ends.get(i), samples.get(i));
       loss += end.loss() / samples.size();
       derivatives.add(end.backward());
       // a tied matrix needs those of both ends of a sample at once: they are made again below
-      norm.dropSample();
-      head.dropSample();
+      outside.all().forEach(Parameter::dropSample);
     }
     for (int layer = spec.layers() - 1; layer >= 0; layer--) {
       LayerParameters parameters = LayerParameters.read(model, layer);
@@ -96,18 +95,13 @@ public final class LossGradients {
     }
     if (receiver.wantsOutside()) {
       for (int i = 0; i < samples.size(); i++) {
-        new Head(norm, head, streams.get(spec.layers()).get(i), samples.get(i)).backward();
-        addEmbedded(embedding, samples.get(i), derivatives.get(i));
-        List<Parameter> outside = outside(embedding, norm, head);
-        outside.forEach(parameter -> parameter.endSample(samples.size()));
+        new Head(outside, ends.get(i), samples.get(i)).backward();
+        addEmbedded(outside.embedding(), samples.get(i), derivatives.get(i));
+        outside.all().forEach(parameter -> parameter.endSample(samples.size()));
       }
-      receiver.outside(outside(embedding, norm, head));
+      receiver.outside(outside);
     }
     return loss;
-  }
-
-  private static List<Parameter> outside(Parameter embedding, Parameter norm, Parameter head) {
-    return head == embedding ? List.of(embedding, norm) : List.of(embedding, norm, head);
   }
 
   private void requireReadable() {
@@ -160,22 +154,6 @@ public final class LossGradients {
     }
   }
 
-  private Parameter embedding(String name) {
-    Shape shape = Shape.of(spec.vocabulary(), spec.hidden());
-    try (Tensor tensor = model.weights().tensor(name + ".weight", shape)) {
-      return receiver.wantsOutside()
-          ? Parameter.variable(name + ".weight", tensor)
-          : Parameter.constant(name + ".weight", tensor);
-    }
-  }
-
-  private Parameter norm() {
-    String name = spec.names().finalNorm() + ".weight";
-    try (Tensor tensor = model.weights().tensor(name, Shape.of(spec.hidden()))) {
-      return Parameter.variable(name, tensor);
-    }
-  }
-
   /** The end of one sample: final norm, logits, loss. */
   private final class Head {
     private final RmsNorm norm;
@@ -186,9 +164,9 @@ public final class LossGradients {
     private final double[] logits;
     private final double loss;
 
-    Head(Parameter normGain, Parameter matrix, double[] stream, int[] ids) {
-      this.norm = new RmsNorm(normGain, spec.normEpsilon());
-      this.matrix = matrix;
+    Head(OutsideParameters outside, double[] stream, int[] ids) {
+      this.norm = new RmsNorm(outside.finalNorm(), spec.normEpsilon());
+      this.matrix = outside.head();
       this.stream = stream;
       this.normed = norm.forward(stream);
       this.logits = Products.forward(normed, ids.length, matrix, null);

@@ -1,11 +1,9 @@
 package org.longform.kernels.model.prune;
 
-import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
-import java.util.stream.IntStream;
 import org.longform.kernels.model.LayerShape;
 import org.longform.kernels.model.gradient.LayerParameters;
-import org.longform.kernels.model.gradient.Parameter;
 
 /**
  * How important the units of one layer are.
@@ -30,21 +28,22 @@ record LayerScores(double[] kvHeads, double[] channels) {
           heads(random.doubles((long) shape.kvHeads() * headDim).toArray(), headDim),
           random.doubles(shape.intermediate()).toArray());
     }
-    LayerScores.Lines lines = new Lines(options.importance());
+    Lines lines = new Lines(options.importance());
     int sharers = shape.heads() / shape.kvHeads();
     double[] dimensions =
-        aggregated(
-            options.aggregate(),
+        options.aggregate().ofEach(List.of(
             shared(lines.rows(parameters.query().matrix()), sharers, headDim),
             lines.rows(parameters.key().matrix()),
             lines.rows(parameters.value().matrix()),
-            shared(lines.columns(parameters.output().matrix()), sharers, headDim));
+            shared(lines.columns(parameters.output().matrix()), sharers, headDim)));
     double[] channels =
-        aggregated(
-            options.aggregate(),
-            lines.rows(parameters.gate().matrix()),
-            lines.rows(parameters.up().matrix()),
-            lines.columns(parameters.down().matrix()));
+        options
+            .aggregate()
+            .ofEach(
+                List.of(
+                    lines.rows(parameters.gate().matrix()),
+                    lines.rows(parameters.up().matrix()),
+                    lines.columns(parameters.down().matrix())));
     return new LayerScores(heads(dimensions, headDim), channels);
   }
 
@@ -58,47 +57,11 @@ record LayerScores(double[] kvHeads, double[] channels) {
     return sums;
   }
 
-  private static double[] aggregated(Aggregate aggregate, double[]... members) {
-    return IntStream.range(0, members[0].length)
-        .mapToDouble(
-            unit ->
-                aggregate.of(
-                    Arrays.stream(members).mapToDouble(m -> m[unit]).toArray()))
-        .toArray();
-  }
-
   private static double[] heads(double[] dimensions, int headDim) {
     double[] heads = new double[dimensions.length / headDim];
     for (int i = 0; i < dimensions.length; i++) {
       heads[i / headDim] += dimensions[i];
     }
     return heads;
-  }
-
-  /** The importances of the rows or columns of a matrix. */
-  private record Lines(Importance importance) {
-    double[] rows(Parameter matrix) {
-      double[] sums = new double[matrix.rows()];
-      for (int i = 0; i < matrix.values().length; i++) {
-        sums[i / matrix.columns()] += term(matrix, i);
-      }
-      return magnitudes(sums);
-    }
-
-    double[] columns(Parameter matrix) {
-      double[] sums = new double[matrix.columns()];
-      for (int i = 0; i < matrix.values().length; i++) {
-        sums[i % matrix.columns()] += term(matrix, i);
-      }
-      return magnitudes(sums);
-    }
-
-    private double term(Parameter matrix, int i) {
-      return importance.term(matrix.values()[i], matrix.gradient()[i], matrix.squares()[i]);
-    }
-
-    private static double[] magnitudes(double[] sums) {
-      return Arrays.stream(sums).map(Math::abs).toArray();
-    }
   }
 }

@@ -3,9 +3,10 @@ package org.longform.kernels.model.prune;
 /**
  * What is to be removed.
  *
+ * @param mode what the units are
  * @param importance by which the least important units go
  * @param aggregate how the importances of what goes together become one
- * @param ratio part of the units of each of the layers that goes, from 0 on, below 1
+ * @param ratio part of the units (in mode BLOCK of each of the layers) that goes, from 0 on, below 1
  * @param attentionLayers whose heads are pruned
  * @param ffnLayers whose feed-forward channels are pruned
  * @param ranking among what the least important are sought
@@ -13,6 +14,7 @@ package org.longform.kernels.model.prune;
  * @param seed of random importances
  */
 public record PruneOptions(
+    Mode mode,
     Importance importance,
     Aggregate aggregate,
     double ratio,
@@ -21,6 +23,14 @@ public record PruneOptions(
     Ranking ranking,
     int iterations,
     long seed) {
+
+  /** What the units are. */
+  public enum Mode {
+    /** Heads and feed-forward channels of layers; the paper's choice. */
+    BLOCK,
+    /** Dimensions of the residual stream, through the whole model. */
+    CHANNEL
+  }
 
   /** Among what the least important units are sought. */
   public enum Ranking {

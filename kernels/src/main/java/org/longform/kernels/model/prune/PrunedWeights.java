@@ -24,29 +24,29 @@ final class PrunedWeights extends ComputedWeights {
 
   /**
    * @param spec of the model as the source has it
-   * @param kvHeads for each layer those that stay
-   * @param channels for each layer those that stay
    */
-  PrunedWeights(
-      WeightSource source,
-      DecoderSpec spec,
-      List<List<Integer>> kvHeads,
-      List<List<Integer>> channels) {
+  PrunedWeights(WeightSource source, DecoderSpec spec, Kept kept) {
     super(source);
-    for (int layer = 0; layer < spec.layers(); layer++) {
+    int[] hidden = stretches(kept.hidden(), 1);
+    cut(spec.names().embedding(), null, hidden);
+    cut(spec.names().head(), null, hidden);
+    cut(spec.names().finalNorm(), hidden, null);
+    for (int layer = 0; layer < kept.kvHeads().size(); layer++) {
       int sharers = spec.layer(layer).heads() / spec.layer(layer).kvHeads();
       WeightNames.Attention attention = spec.names().attention();
       WeightNames.FeedForward ffn = spec.names().feedForward();
-      int[] keys = stretches(kvHeads.get(layer), spec.headDim());
-      int[] queries = stretches(kvHeads.get(layer), sharers * spec.headDim());
-      int[] inner = stretches(channels.get(layer), 1);
-      cutRows(attention.query().formatted(layer), queries);
-      cutRows(attention.key().formatted(layer), keys);
-      cutRows(attention.value().formatted(layer), keys);
-      cutColumns(attention.output().formatted(layer), queries);
-      cutRows(ffn.gate().formatted(layer), inner);
-      cutRows(ffn.up().formatted(layer), inner);
-      cutColumns(ffn.down().formatted(layer), inner);
+      int[] keys = stretches(kept.kvHeads().get(layer), spec.headDim());
+      int[] queries = stretches(kept.kvHeads().get(layer), sharers * spec.headDim());
+      int[] inner = stretches(kept.channels().get(layer), 1);
+      cut(attention.norm().formatted(layer), hidden, null);
+      cut(attention.query().formatted(layer), queries, hidden);
+      cut(attention.key().formatted(layer), keys, hidden);
+      cut(attention.value().formatted(layer), keys, hidden);
+      cut(attention.output().formatted(layer), hidden, queries);
+      cut(ffn.norm().formatted(layer), hidden, null);
+      cut(ffn.gate().formatted(layer), inner, hidden);
+      cut(ffn.up().formatted(layer), inner, hidden);
+      cut(ffn.down().formatted(layer), hidden, inner);
     }
   }
 
@@ -59,13 +59,9 @@ final class PrunedWeights extends ComputedWeights {
     return places;
   }
 
-  private void cutRows(String name, int[] rows) {
-    cuts.put(name + ".weight", new Cut(rows, null));
+  private void cut(String name, int[] rows, int[] columns) {
+    cuts.put(name + ".weight", new Cut(rows, columns));
     cuts.put(name + ".bias", new Cut(rows, null));
-  }
-
-  private void cutColumns(String name, int[] columns) {
-    cuts.put(name + ".weight", new Cut(null, columns));
   }
 
   @Override

@@ -1,6 +1,5 @@
 package org.longform.kernels.model.prune;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -65,6 +64,14 @@ public final class Pruning {
    * @throws LongformException INVALID_OPTION if the layers are not the model's
    */
   public StoredModel apply(StoredModel model) {
+    int hidden = model.spec().hidden();
+    if (options.mode() == PruneOptions.Mode.CHANNEL) {
+      StoredModel narrowed = model;
+      for (int step = 1; step <= options.iterations(); step++) {
+        narrowed = narrow(narrowed, hidden, options.ratio() * step / options.iterations());
+      }
+      return narrowed;
+    }
     requireLayers("attention", options.attentionLayers(), model.spec());
     requireLayers("feed-forward", options.ffnLayers(), model.spec());
     List<LayerShape> initial = model.spec().layerShapes();
@@ -98,7 +105,31 @@ public final class Pruning {
         survivors.choose(
             Arrays.stream(scores).map(LayerScores::channels).toList(),
             removable(options.ffnLayers(), initial, spec, LayerShape::intermediate, 1, ratio));
-    return cut(model, kvHeads, channels);
+    return cut(model, new Kept(Kept.all(spec).hidden(), kvHeads, channels));
+  }
+
+  private StoredModel narrow(StoredModel model, int initial, double ratio) {
+    double[] scores = HiddenScores.of(model, options, samples);
+    int gone = (int) (model.spec().hidden() - Math.floor(initial * (1 - ratio)));
+    List<Integer> hidden =
+        new Survivors(PruneOptions.Ranking.LOCAL)
+            .choose(List.of(scores), new int[] {Math.max(0, gone)})
+            .get(0);
+    return cut(model, Kept.all(model.spec()).withHidden(hidden));
+  }
+
+  /**
+   * The model without the layers from {@code count} on (the published layer-wise mode).
+   *
+   * @throws LongformException INVALID_OPTION if it has not so many
+   */
+  public static StoredModel firstLayers(StoredModel model, int count) {
+    if (count < 1 || count > model.spec().layers()) {
+      throw invalid(
+          "%d layers cannot be kept of a model that has %d"
+              .formatted(count, model.spec().layers()));
+    }
+    return cut(model, Kept.all(model.spec()).firstLayers(count));
   }
 
   /** How many units of each layer go in this step; -1 where none may. */
@@ -136,25 +167,16 @@ public final class Pruning {
     return scores;
   }
 
-  /**
-   * The model with these units alone, whatever their importance.
-   *
-   * @param kvHeads for each layer the key/value heads that stay, ascending
-   * @param channels for each layer the feed-forward channels that stay, ascending
-   */
-  public static StoredModel cut(
-      StoredModel model, List<List<Integer>> kvHeads, List<List<Integer>> channels) {
+  /** The model with these units alone, whatever their importance. */
+  public static StoredModel cut(StoredModel model, Kept kept) {
     DecoderSpec spec = model.spec();
-    List<LayerShape> shapes = new ArrayList<>();
-    for (int layer = 0; layer < spec.layers(); layer++) {
-      LayerShape whole = spec.layer(layer);
-      int kept = kvHeads.get(layer).size();
-      shapes.add(
-          new LayerShape(
-              whole.heads() / whole.kvHeads() * kept, kept, channels.get(layer).size()));
-    }
-    KeptUnits left = KeptUnits.read(model.config(), spec.layerShapes()).then(kvHeads, channels);
+    List<LayerShape> shapes = kept.shapes(spec);
+    KeptUnits left =
+        KeptUnits.read(model.config(), spec.hidden(), spec.layerShapes())
+            .then(kept.hidden(), kept.kvHeads(), kept.channels());
     Map<String, Object> changes = new LinkedHashMap<>();
+    changes.put("hidden_size", kept.hidden().size());
+    changes.put("num_hidden_layers", shapes.size());
     changes.put("num_attention_heads", perLayer(shapes, LayerShape::heads));
     changes.put("num_key_value_heads", perLayer(shapes, LayerShape::kvHeads));
     changes.put("intermediate_size", perLayer(shapes, LayerShape::intermediate));
@@ -162,8 +184,8 @@ public final class Pruning {
     changes.put(KeptUnits.KEY, left.toConfig());
     return new StoredModel(
         model.config().with(changes),
-        spec.shaped(List.copyOf(shapes)),
-        new PrunedWeights(model.weights(), spec, kvHeads, channels));
+        spec.shaped(kept.hidden().size(), shapes),
+        new PrunedWeights(model.weights(), spec, kept));
   }
 
   /** One number if all layers have it, so that other programs read what they can. */

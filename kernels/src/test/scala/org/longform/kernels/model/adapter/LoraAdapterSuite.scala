@@ -6,7 +6,7 @@ import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.model.ChangedModels._
 import org.longform.kernels.model.SessionFixtures._
 import org.longform.kernels.model.{LayerShape, StoredModel, TinyModel}
-import org.longform.kernels.model.prune.Pruning
+import org.longform.kernels.model.prune.{Kept, Pruning}
 import org.longform.kernels.tensor.{DType, Memory}
 import org.longform.kernels.weights.{SafetensorsFiles, TempDirectory}
 import org.scalatest.funsuite.AnyFunSuite
@@ -112,8 +112,11 @@ class LoraAdapterSuite extends AnyFunSuite {
       val adapter = write(directory.resolve("adapter"), config, adapted.entries("F32", 2))
       def ints(lists: Seq[Int]*) = lists.map(_.map(Int.box).asJava).asJava
       withChanged(model) { stored =>
-        val pruned =
-          Pruning.cut(stored, ints(Seq(0, 1), Seq(1), Seq(0)), ints(0 until 20, Seq(3, 8), Seq(1)))
+        val all = Kept.all(stored.spec()).hidden()
+        val pruned = Pruning.cut(
+          stored,
+          new Kept(all, ints(Seq(0, 1), Seq(1), Seq(0)), ints(0 until 20, Seq(3, 8), Seq(1)))
+        )
         LoraAdapter.merge(pruned, adapter)
       } { path =>
         assert(opened(path)(_.spec().layer(1)) == new LayerShape(2, 1, 2))

@@ -1,7 +1,6 @@
 package org.longform.kernels.model.gradient
 
 import java.nio.file.Files
-import java.util.{List => JList}
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.model.{ChangedModels, ModelExport, NaiveDecoder, NaiveRope, StoredModel, TinyModel}
@@ -25,8 +24,8 @@ class LossGradientsSuite extends AnyFunSuite {
       override def layer(layer: Int, parameters: LayerParameters): Unit =
         parameters.all().forEach(p => found += p.name() -> p)
       override def wantsOutside(): Boolean = true
-      override def outside(parameters: JList[Parameter]): Unit =
-        parameters.forEach(p => found += p.name() -> p)
+      override def outside(parameters: OutsideParameters): Unit =
+        parameters.all().forEach(p => found += p.name() -> p)
     }
     val loss = LossGradients.compute(model, samples.asJava, receiver)
     (loss, found.toMap)

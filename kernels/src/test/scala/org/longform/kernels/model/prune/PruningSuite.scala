@@ -29,9 +29,10 @@ class PruningSuite extends AnyFunSuite {
       ffn: LayerRange = new LayerRange(0, 2),
       ranking: PruneOptions.Ranking = PruneOptions.Ranking.LOCAL,
       iterations: Int = 1,
-      seed: Long = 42
+      seed: Long = 42,
+      mode: PruneOptions.Mode = PruneOptions.Mode.BLOCK
   ): PruneOptions =
-    new PruneOptions(importance, aggregate, ratio, attention, ffn, ranking, iterations, seed)
+    new PruneOptions(mode, importance, aggregate, ratio, attention, ffn, ranking, iterations, seed)
 
   private def pruned(model: StoredModel, options: PruneOptions): StoredModel =
     new Pruning(options, samples.asJava).apply(model)
@@ -40,10 +41,10 @@ class PruningSuite extends AnyFunSuite {
     lists.map(_.map(Int.box).asJava).asJava
 
   private def cut(kvHeads: Seq[Int]*)(channels: Seq[Int]*)(model: StoredModel): StoredModel =
-    Pruning.cut(model, ints(kvHeads), ints(channels))
+    Pruning.cut(model, new Kept(Kept.all(model.spec()).hidden(), ints(kvHeads), ints(channels)))
 
   private def kept(path: Path): KeptUnits =
-    opened(path)(model => KeptUnits.read(model.config(), model.spec().layerShapes()))
+    opened(path)(model => KeptUnits.read(model.config(), model.spec().hidden(), model.spec().layerShapes()))
 
   private def seqs(lists: JList[JList[Integer]]): Seq[Seq[Int]] =
     lists.asScala.map(_.asScala.map(_.intValue()).toList).toList
@@ -272,10 +273,105 @@ class PruningSuite extends AnyFunSuite {
       val units = kept(path)
       assert(seqs(units.kvHeads()) == Seq(Seq(1, 3), Seq(3), Seq(3)))
       assert(seqs(units.channels()) == Seq(Seq(6, 9), all(20), Seq(7)))
-      assert(units.original().asScala == Seq.fill(3)(new LayerShape(4, 4, 20)))
+      assert(units.originalLayers().asScala == Seq.fill(3)(new LayerShape(4, 4, 20)))
       val ids = tokens(15, model.vocabulary, 3)
       val expected = naive(masked(model, seqs(units.kvHeads()), seqs(units.channels())), ids)
       assert(difference(logits(path, ids), expected) < 1e-5)
+    }
+  }
+
+  for ((what, model) <- groups)
+    test(s"without hidden dimensions a model equals one whose dimensions are masked: $what") {
+      val ids = tokens(23, model.vocabulary, 1)
+      val stays = (0 until 24).filterNot(Set(0, 5, 11, 23)).toList
+      def zeroColumns(matrix: Array[Double]): Array[Double] = {
+        for (i <- matrix.indices if !stays.contains(i % 24)) matrix(i) = 0
+        matrix
+      }
+      def zeroRows(matrix: Array[Double]): Array[Double] = {
+        val width = matrix.length / 24
+        for (i <- matrix.indices if !stays.contains(i / width)) matrix(i) = 0
+        matrix
+      }
+      // the mean square is over 20 dimensions then, not over 24 of which 4 are zero
+      def scaled(gain: Array[Double]): Array[Double] = gain.map(_ * math.sqrt(20.0 / 24))
+      val layers = (0 until 3).flatMap { layer =>
+        Seq("self_attn.o_proj", "mlp.down_proj").flatMap { name =>
+          Seq("weight", "bias").map(end => s"model.layers.$layer.$name.$end" -> (zeroRows _))
+        } ++ Seq("input_layernorm", "post_attention_layernorm").map { name =>
+          s"model.layers.$layer.$name.weight" -> (scaled _)
+        }
+      }
+      val changes = layers ++ Seq(
+        "model.embed_tokens.weight" -> (zeroColumns _),
+        "model.norm.weight" -> (scaled _)
+      )
+      val expected = naive(model.altering(changes.filter(c => model.weights.contains(c._1)): _*), ids)
+      withChanged(model) { stored =>
+        Pruning.cut(stored, Kept.all(stored.spec()).withHidden(stays.map(Int.box).asJava))
+      } { path =>
+        assert(opened(path)(_.spec().hidden()) == 20)
+        assert(kept(path).hidden().asScala.map(_.intValue()) == stays)
+        // but for the epsilon of the norms
+        assert(difference(logits(path, ids), expected) < 1e-3)
+        assert(difference(logits(path, ids), naive(model, ids)) > 1e-2)
+      }
+    }
+
+  for (importance <- Importance.values())
+    test(s"dimensions of the residual stream go by importance: ${importance.word}") {
+      val model = TinyModel(seed = 15)
+      val mode = PruneOptions.Mode.CHANNEL
+      withChanged(model)(pruned(_, options(importance, ratio = 0, mode = mode))) { path =>
+        for ((name, values) <- tensors(path)) assert(values.toSeq == model.weights(name).map(_.toFloat).toSeq)
+      }
+      withChanged(model)(pruned(_, options(importance, ratio = 0.25, iterations = 2, mode = mode))) { path =>
+        assert(opened(path)(_.spec().hidden()) == 18 && kept(path).originalHidden() == 24)
+        assert(logits(path, tokens(9, 50, 1)).forall(x => !x.isNaN))
+      }
+    }
+
+  test("a dimension of small weights everywhere is the first to go, and drawn ones come from the seed") {
+    val tiny = TinyModel(seed = 16)
+    val dead = 7
+    val model = tiny.altering(tiny.weights.keys.toSeq.map { name =>
+      val byRows = name.contains("o_proj") || name.contains("down_proj") || name.contains("norm")
+      name -> { (values: Array[Double]) =>
+        val width = if (name.contains("norm")) 1 else if (byRows) values.length / 24 else 24
+        for (i <- values.indices if (if (byRows) i / width else i % 24) == dead) values(i) /= 1024
+        values
+      }
+    }: _*)
+    for (importance <- Importance.values() if importance != Importance.RANDOM)
+      withChanged(model)(pruned(_, options(importance, ratio = 0.04, mode = PruneOptions.Mode.CHANNEL))) { path =>
+        assert(kept(path).hidden().asScala.map(_.intValue()) == (0 until 24).filterNot(_ == dead), importance)
+      }
+    def drawn(seed: Long) = withChanged(model)(
+      pruned(_, options(Importance.RANDOM, mode = PruneOptions.Mode.CHANNEL, seed = seed))
+    )(kept(_).hidden().asScala.toList)
+    assert(drawn(1) == drawn(1) && drawn(1) != drawn(2))
+  }
+
+  test("the first layers alone are the model with the rest doing nothing") {
+    val model = TinyModel(biases = true, seed = 17)
+    val ids = tokens(15, model.vocabulary, 4)
+    val idle = model.altering(Seq("self_attn.o_proj", "mlp.down_proj").flatMap { name =>
+      Seq("weight", "bias").map(end => s"model.layers.2.$name.$end" -> { (v: Array[Double]) => v.map(_ => 0.0) })
+    }: _*)
+    TempDirectory.use { directory =>
+      val source = model.write(Files.createDirectory(directory.resolve("source")))
+      for (name <- Seq("first", "first.gguf")) {
+        val path = rewrite(source, directory.resolve(name))(Pruning.firstLayers(_, 2))
+        assert(opened(path)(_.spec().layers()) == 2)
+        assert(difference(logits(path, ids), naive(idle, ids)) < 1e-5)
+      }
+      // from uneven layers, and again
+      val uneven = rewrite(source, directory.resolve("uneven")) { stored =>
+        val once = cut(Seq(1), Seq(0, 1), Seq(0))(Seq(1, 2), Seq(3), Seq(4, 5))(stored)
+        Pruning.firstLayers(Pruning.firstLayers(once, 3), 2)
+      }
+      assert(opened(uneven)(_.spec().layerShapes().asScala) == Seq(new LayerShape(2, 1, 2), new LayerShape(4, 2, 1)))
+      assert(kept(uneven).originalLayers().size() == 2)
     }
   }
 
@@ -473,6 +569,10 @@ class PruningSuite extends AnyFunSuite {
     assert(
       refused(new Pruning(options(), JList.of()))
         .contains("importance taylor-first needs texts to compute gradients from")
+    )
+    assert(
+      refused(withChanged(TinyModel())(Pruning.firstLayers(_, 4))(identity))
+        .contains("4 layers cannot be kept of a model that has 3")
     )
     assert(
       refused(withChanged(TinyModel())(pruned(_, options(ffn = new LayerRange(1, 3))))(identity))
