@@ -9,13 +9,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.longform.generate.GenerationConfig;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.ModelExport;
 import org.longform.kernels.model.StoredModel;
+import org.longform.kernels.tensor.DType;
 import org.longform.kernels.weights.GgufMetadata;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.models.ConversionRequest.IfExists;
@@ -39,13 +39,16 @@ public final class ModelConversion {
           "special_tokens_map.json",
           "chat_template.jinja",
           GENERATION_CONFIG);
+  // its "llama" takes the sizes of the first layer for all, although the file tells each
+  private static final String UNEVEN =
+      "llama.cpp does not load a model of this family whose layers differ in size";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final ConversionRequest request;
   private final ModelFiles files;
   private final Path target;
 
-  private ModelConversion(ConversionRequest request) {
+  ModelConversion(ConversionRequest request) {
     this.request = request;
     this.files = ModelFiles.of(request.source().path());
     this.target = request.target().toAbsolutePath().normalize();
@@ -56,23 +59,25 @@ public final class ModelConversion {
    * @throws LongformException INVALID_OPTION if the target is there or cannot have the type
    */
   public static Optional<String> run(ConversionRequest request) {
-    return run(request, model -> model);
+    ModelConversion conversion = new ModelConversion(request);
+    conversion.requireHolds(request.dtype());
+    conversion.requireFree();
+    try (StoredModel model = StoredModel.open(request.source().path())) {
+      return conversion.write(model, new ModelExport(model, request.dtype()));
+    }
   }
 
   /**
-   * As {@link #run(ConversionRequest)}, but writes what {@code change} makes of the model.
+   * Writes the target.
    *
-   * @param change answers a model that is closed instead of the given one, and closes it
+   * @return as {@link #run}
    */
-  public static Optional<String> run(ConversionRequest request, UnaryOperator<StoredModel> change) {
-    ModelConversion conversion = new ModelConversion(request);
-    conversion.requireFree();
-    try (StoredModel model = changed(StoredModel.open(request.source().path()), change)) {
-      ModelExport export = new ModelExport(model, request.dtype());
-      if (GgufWeights.isGguf(conversion.target)) {
-        return conversion.toGguf(model, export);
+  Optional<String> write(StoredModel model, ModelExport export) {
+    try {
+      if (GgufWeights.isGguf(target)) {
+        return toGguf(model, export);
       }
-      conversion.toDirectory(export);
+      toDirectory(export);
       return Optional.empty();
     } catch (IOException e) {
       throw new LongformException(
@@ -83,21 +88,17 @@ public final class ModelConversion {
     }
   }
 
-  private static StoredModel changed(StoredModel model, UnaryOperator<StoredModel> change) {
-    try {
-      return change.apply(model);
-    } catch (Throwable e) {
-      model.close();
-      throw e;
+  /** Refuses a type that the target's format does not have. */
+  void requireHolds(DType dtype) {
+    if (!GgufWeights.isGguf(target) && !ModelExport.SAFETENSORS.contains(dtype)) {
+      throw invalid(
+          "a directory has plain weights only, not %s".formatted(dtype),
+          "Give f32, f16 or bf16, or a path that ends in .gguf");
     }
   }
 
-  private void requireFree() {
-    if (!GgufWeights.isGguf(target) && !ModelExport.SAFETENSORS.contains(request.dtype())) {
-      throw invalid(
-          "a directory has plain weights only, not %s".formatted(request.dtype()),
-          "Give f32, f16 or bf16, or a path that ends in .gguf");
-    }
+  /** Refuses to replace what must stay. */
+  void requireFree() {
     if (!Files.exists(target)) {
       return;
     }
@@ -144,7 +145,9 @@ public final class ModelConversion {
     }
     Files.createDirectories(target.getParent());
     export.writeGguf(target, metadata);
-    return note;
+    return model.spec().layerShapes().stream().distinct().count() == 1
+        ? note
+        : Optional.of(note.map(text -> text + "; ").orElse("") + UNEVEN);
   }
 
   /** The end of texts first. */

@@ -42,7 +42,9 @@ class StrategyDocsSuite extends AnyFunSuite {
     }
   }
 
-  test("every method says in whole sentences what it does, when to use it, its cost and what was not copied") {
+  test(
+    "every method says in whole sentences what it does, when to use it, its cost and what was not copied"
+  ) {
     methods.foreach { method =>
       val texts = Seq(method.description(), method.whenToUse(), method.cost(), method.notCopied())
       (texts ++ method.guarantees().asScala).foreach { text =>
@@ -52,7 +54,10 @@ class StrategyDocsSuite extends AnyFunSuite {
       assert(texts.distinct.size == texts.size, method.name())
       assert(method.source().nonEmpty && !method.source().endsWith("."), method.name())
       val sentences = method.description().split("(?<=[.!?]) +").length
-      assert(sentences >= 2 && sentences <= 4, s"${method.name()} is described in $sentences sentences, not three")
+      assert(
+        sentences >= 2 && sentences <= 4,
+        s"${method.name()} is described in $sentences sentences, not three"
+      )
       assert(method.cost().toLowerCase.contains("memory"), s"${method.name()}: ${method.cost()}")
     }
   }
@@ -74,7 +79,9 @@ class StrategyDocsSuite extends AnyFunSuite {
       override def defaultText(): String = "a|b"
     }
     val text = StrategyDocs.markdown(
-      java.util.List.of(new MethodSection("Some", "So.", java.util.List.of(Told("x", java.util.List.of(bar)))))
+      java.util.List.of(
+        new MethodSection("Some", "So.", java.util.List.of(Told("x", java.util.List.of(bar))))
+      )
     )
     assert(text.contains("a\\*b\\*c of k\\_proj where a \\< b."))
     assert(text.contains("| `bar` | One of a\\|b. A letter. | a\\|b |"))

@@ -55,7 +55,8 @@ public final class LayerConfig {
   private static int headDim(ModelConfig config, List<Integer> heads) {
     int most = Collections.max(heads);
     if (!config.has("head_dim") && Collections.min(heads) != most) {
-      throw config.invalid("head_dim", "a number, since the layers have different numbers of heads");
+      throw config.invalid(
+          "head_dim", "a number, since the layers have different numbers of heads");
     }
     return config.headDim(config.count("hidden_size"), most);
   }

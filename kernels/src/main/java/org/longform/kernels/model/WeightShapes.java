@@ -42,7 +42,8 @@ final class WeightShapes {
     projection(attention.query().formatted(layer), Trait.QKV_BIAS, spec.queryWidth(layer), hidden);
     projection(attention.key().formatted(layer), Trait.QKV_BIAS, spec.kvWidth(layer), hidden);
     projection(attention.value().formatted(layer), Trait.QKV_BIAS, spec.kvWidth(layer), hidden);
-    projection(attention.output().formatted(layer), Trait.OUTPUT_BIAS, hidden, spec.queryWidth(layer));
+    projection(
+        attention.output().formatted(layer), Trait.OUTPUT_BIAS, hidden, spec.queryWidth(layer));
     weight(ffn.norm().formatted(layer), hidden);
     projection(ffn.gate().formatted(layer), Trait.FFN_BIAS, inner, hidden);
     projection(ffn.up().formatted(layer), Trait.FFN_BIAS, inner, hidden);

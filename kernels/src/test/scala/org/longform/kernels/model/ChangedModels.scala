@@ -46,7 +46,9 @@ object ChangedModels {
       body(rewrite(source, directory.resolve("changed"))(change))
     }
 
-  def withDecoderAt[A](path: Path, kernels: Kernels = new ReferenceDevice().open(1))(body: Decoder => A): A = {
+  def withDecoderAt[A](path: Path, kernels: Kernels = new ReferenceDevice().open(1))(
+      body: Decoder => A
+  ): A = {
     val decoder = Decoder.load(path, kernels)
     try body(decoder)
     finally decoder.close()

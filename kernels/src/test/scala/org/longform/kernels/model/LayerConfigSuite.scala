@@ -60,11 +60,24 @@ class LayerConfigSuite extends AnyFunSuite {
   }
 
   test("lists that do not fit the layers are refused with key and value") {
-    refused("num_attention_heads = [4, 2], expected a whole number from 1 to 2147483647, or one for each of 3 layers")(
+    refused(
+      "num_attention_heads = [4, 2], expected a whole number from 1 to 2147483647, or one for each of 3 layers"
+    )(
       "num_attention_heads" -> "[4, 2]"
     )
-    for (list <- Seq("[320, 7, 1, 1]", "[320, 0, 1]", "[320, -7, 1]", "[320, 7.5, 1]", "[320, \"7\", 1]",
-        "[320, null, 1]", "[320, [7], 1]", "[320, 4294967297, 1]", "[]"))
+    for (
+      list <- Seq(
+        "[320, 7, 1, 1]",
+        "[320, 0, 1]",
+        "[320, -7, 1]",
+        "[320, 7.5, 1]",
+        "[320, \"7\", 1]",
+        "[320, null, 1]",
+        "[320, [7], 1]",
+        "[320, 4294967297, 1]",
+        "[]"
+      )
+    )
       refused("has intermediate_size = ")("intermediate_size" -> list)
     refused("2 query heads in layer 1, which 4 key/value heads cannot share")(
       "num_key_value_heads" -> "[2, 4, 2]"

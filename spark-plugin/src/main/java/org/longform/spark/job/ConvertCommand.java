@@ -59,12 +59,18 @@ final class ConvertCommand implements Callable<Integer> {
             new ConversionRequest(
                 ModelLocation.resolve(model),
                 target,
-                WrittenModel.type(dtype),
+                WrittenModel.type("--dtype", dtype),
                 overwrite ? IfExists.REPLACE : IfExists.REFUSE))
         .ifPresent(note -> context.err().println("Note: " + note + "."));
     context
         .out()
-        .printf(Locale.ROOT, "Wrote %s as %s, %,d bytes: %s%n", model, dtype, WrittenModel.bytes(target), target);
+        .printf(
+            Locale.ROOT,
+            "Wrote %s as %s, %,d bytes: %s%n",
+            model,
+            dtype,
+            WrittenModel.bytes(target),
+            target);
     return 0;
   }
 }

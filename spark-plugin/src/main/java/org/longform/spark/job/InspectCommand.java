@@ -119,8 +119,7 @@ final class InspectCommand implements Callable<Integer> {
 
   /** A pruned model's layers differ: "4 to 6". */
   private static String range(DecoderSpec spec, ToIntFunction<LayerShape> size) {
-    IntSummaryStatistics sizes =
-        spec.layerShapes().stream().mapToInt(size).summaryStatistics();
+    IntSummaryStatistics sizes = spec.layerShapes().stream().mapToInt(size).summaryStatistics();
     return sizes.getMin() == sizes.getMax()
         ? String.valueOf(sizes.getMin())
         : "%d to %d".formatted(sizes.getMin(), sizes.getMax());

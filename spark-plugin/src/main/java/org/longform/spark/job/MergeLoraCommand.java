@@ -5,7 +5,7 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.longform.kernels.model.adapter.LoraAdapter;
-import org.longform.models.ModelConversion;
+import org.longform.models.ModelChange;
 import org.longform.models.ModelLocation;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -34,7 +34,7 @@ final class MergeLoraCommand implements Callable<Integer> {
               + " Hugging Face's PEFT saves a LoRA.")
   private Path adapter;
 
-  @Mixin private WrittenModel written;
+  @Mixin private TargetArguments written;
 
   MergeLoraCommand(CommandContext context) {
     this.context = context;
@@ -42,7 +42,7 @@ final class MergeLoraCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    ModelConversion.run(
+    ModelChange.run(
             written.request(ModelLocation.resolve(model)),
             stored -> LoraAdapter.merge(stored, adapter))
         .ifPresent(note -> context.err().println("Note: " + note + "."));

@@ -21,7 +21,7 @@ import org.longform.kernels.model.prune.LayerRange;
 import org.longform.kernels.model.prune.PruneOptions;
 import org.longform.kernels.model.prune.Pruning;
 import org.longform.models.CalibrationText;
-import org.longform.models.ModelConversion;
+import org.longform.models.ModelChange;
 import org.longform.models.ModelLocation;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -162,7 +162,7 @@ final class PruneCommand implements Callable<Integer> {
       description = "Seed of the places and of random importances. Default: 42.")
   private long seed;
 
-  @Mixin private WrittenModel written;
+  @Mixin private TargetArguments written;
 
   PruneCommand(CommandContext context) {
     this.context = context;
@@ -177,7 +177,7 @@ final class PruneCommand implements Callable<Integer> {
     DecoderSpec before = StoredModel.spec(location.path());
     UnaryOperator<StoredModel> change = change(location, before.layers());
     AtomicReference<DecoderSpec> after = new AtomicReference<>();
-    ModelConversion.run(
+    ModelChange.run(
             written.request(location),
             stored -> {
               StoredModel pruned = change.apply(stored);
@@ -196,7 +196,8 @@ final class PruneCommand implements Callable<Integer> {
     }
     PruneOptions options =
         options(
-            chosen("--mode", known, List.of("block", "channel", "layer"), PruneOptions.Mode.values()),
+            chosen(
+                "--mode", known, List.of("block", "channel", "layer"), PruneOptions.Mode.values()),
             depth);
     Pruning pruning = new Pruning(options, samples(options, location));
     return pruning::apply;

@@ -9,66 +9,18 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
-import org.longform.kernels.model.StoredModel;
 import org.longform.kernels.tensor.DType;
-import org.longform.kernels.weights.GgufWeights;
-import org.longform.models.ConversionRequest;
-import org.longform.models.ConversionRequest.IfExists;
-import org.longform.models.ModelLocation;
-import picocli.CommandLine.Option;
 
-/** Where a command writes a model that it changed, and in which type of numbers. */
+/** What commands that write a model have in common. */
 final class WrittenModel {
-  @Option(
-      names = "--to",
-      required = true,
-      paramLabel = "<path>",
-      order = -19,
-      description =
-          "What to write: a path that ends in .gguf, or else a directory; appears when it is"
-              + " complete.")
-  private Path target;
+  private WrittenModel() {}
 
-  @Option(
-      names = "--dtype",
-      paramLabel = "<type>",
-      order = -3,
-      description =
-          "Type of the matrices, as for 'longform convert'. Default: that of the model, and f16 for"
-              + " a directory that cannot have it.")
-  private String dtype;
-
-  @Option(
-      names = "--overwrite",
-      order = -2,
-      description = "Replace a model that is there already.")
-  private boolean overwrite;
-
-  Path target() {
-    return target;
-  }
-
-  ConversionRequest request(ModelLocation model) {
-    return new ConversionRequest(
-        model,
-        target,
-        dtype == null ? storedType(model) : type(dtype),
-        overwrite ? IfExists.REPLACE : IfExists.REFUSE);
-  }
-
-  private DType storedType(ModelLocation location) {
-    try (StoredModel model = StoredModel.open(location.path())) {
-      DType stored = model.matrixType();
-      return stored.isQuantised() && !GgufWeights.isGguf(target) ? DType.F16 : stored;
-    }
-  }
-
-  /** Bytes of what was written. */
-  long bytes() throws IOException {
-    return bytes(target);
-  }
-
-  static DType type(String word) {
+  /**
+   * A type of weights by its name.
+   *
+   * @throws LongformException INVALID_OPTION naming the flag and the known types
+   */
+  static DType type(String flag, String word) {
     return Arrays.stream(DType.values())
         .filter(each -> each.name().equalsIgnoreCase(word))
         .findFirst()
@@ -76,20 +28,22 @@ final class WrittenModel {
             () ->
                 new LongformException(
                     ErrorClass.INVALID_OPTION,
-                    "Cannot use option '--dtype': '%s' is unknown (known: %s). Change it or leave it out."
+                    "Cannot use option '%s': '%s' is unknown (known: %s). Change it or leave it out."
                         .formatted(
+                            flag,
                             word,
                             Arrays.stream(DType.values())
                                 .map(each -> each.name().toLowerCase(Locale.ROOT))
                                 .collect(Collectors.joining(", ")))));
   }
 
-  static long bytes(Path model) throws IOException {
-    if (Files.isRegularFile(model)) {
-      return Files.size(model);
+  /** Bytes of a file, or of all files of a directory. */
+  static long bytes(Path target) throws IOException {
+    if (Files.isRegularFile(target)) {
+      return Files.size(target);
     }
     long bytes = 0;
-    try (Stream<Path> files = Files.list(model)) {
+    try (Stream<Path> files = Files.list(target)) {
       for (Path file : files.toList()) {
         bytes += Files.size(file);
       }

@@ -39,8 +39,7 @@ record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
       int rank = rank();
       double alpha = alpha();
       boolean stabilised = flag("use_rslora");
-      return new AdapterConfig(
-          rank, alpha / (stabilised ? Math.sqrt(rank) : rank), targets());
+      return new AdapterConfig(rank, alpha / (stabilised ? Math.sqrt(rank) : rank), targets());
     }
 
     private void requirePlain() {

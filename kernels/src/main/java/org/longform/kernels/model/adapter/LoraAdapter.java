@@ -141,11 +141,7 @@ public final class LoraAdapter {
   }
 
   private static void requireFits(
-      Path directory,
-      AdapterConfig config,
-      WeightSource tensors,
-      String module,
-      Shape matrix) {
+      Path directory, AdapterConfig config, WeightSource tensors, String module, Shape matrix) {
     requireShape(directory, tensors, module + A, Shape.of(config.rank(), matrix.axis(1)));
     requireShape(directory, tensors, module + B, Shape.of(matrix.axis(0), config.rank()));
   }
@@ -161,8 +157,7 @@ public final class LoraAdapter {
       throw AdapterConfig.refused(
           directory,
           ErrorClass.INVALID_MODEL,
-          "tensor '%s' has shape %s, expected %s"
-              .formatted(PREFIX + name, found.get(), expected));
+          "tensor '%s' has shape %s, expected %s".formatted(PREFIX + name, found.get(), expected));
     }
   }
 

@@ -22,8 +22,7 @@ final class CausalAttention {
    * @param keys (T, G*D)
    * @param values (T, G*D)
    */
-  CausalAttention(
-      LayerShape shape, int headDim, double[] queries, double[] keys, double[] values) {
+  CausalAttention(LayerShape shape, int headDim, double[] queries, double[] keys, double[] values) {
     this.shape = shape;
     this.headDim = headDim;
     this.scale = 1 / Math.sqrt(headDim);

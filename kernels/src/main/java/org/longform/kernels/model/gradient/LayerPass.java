@@ -91,9 +91,7 @@ final class LayerPass {
     parameters.output().backward(dMiddle, mixed, dMixed);
     CausalAttention.Derivatives d = attention.backward(dMixed);
     double[] dNormed = new double[x.length];
-    parameters
-        .query()
-        .backward(rotation.backward(d.queries(), tokens, headDim), normed, dNormed);
+    parameters.query().backward(rotation.backward(d.queries(), tokens, headDim), normed, dNormed);
     parameters.key().backward(rotation.backward(d.keys(), tokens, headDim), normed, dNormed);
     parameters.value().backward(d.values(), normed, dNormed);
     double[] dx = dMiddle.clone();

@@ -110,7 +110,8 @@ public final class LossGradients {
     }
     for (int[] ids : samples) {
       if (ids.length < 2) {
-        throw refused("a sample has %d tokens, and the first is not predicted".formatted(ids.length));
+        throw refused(
+            "a sample has %d tokens, and the first is not predicted".formatted(ids.length));
       }
       for (int id : ids) {
         if (id < 0 || id >= spec.vocabulary()) {

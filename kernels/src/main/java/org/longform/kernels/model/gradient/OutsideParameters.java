@@ -34,8 +34,7 @@ public record OutsideParameters(Parameter embedding, Parameter finalNorm, Parame
     DecoderSpec spec = model.spec();
     Shape wide = Shape.of(spec.vocabulary(), spec.hidden());
     Parameter embedding = read(model, spec.names().embedding(), wide, matrices);
-    Parameter norm =
-        read(model, spec.names().finalNorm(), Shape.of(spec.hidden()), Role.VARIABLE);
+    Parameter norm = read(model, spec.names().finalNorm(), Shape.of(spec.hidden()), Role.VARIABLE);
     return new OutsideParameters(
         embedding,
         norm,
@@ -55,8 +54,6 @@ public record OutsideParameters(Parameter embedding, Parameter finalNorm, Parame
 
   /** All of them, each once. */
   public List<Parameter> all() {
-    return head == embedding
-        ? List.of(embedding, finalNorm)
-        : List.of(embedding, finalNorm, head);
+    return head == embedding ? List.of(embedding, finalNorm) : List.of(embedding, finalNorm, head);
   }
 }

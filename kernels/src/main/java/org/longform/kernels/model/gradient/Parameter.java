@@ -36,8 +36,7 @@ public final class Parameter {
 
   /** One that is only computed with. */
   static Parameter constant(String name, Tensor tensor) {
-    return new Parameter(
-        name, Math.toIntExact(tensor.rows()), columns(tensor), values(tensor), 0);
+    return new Parameter(name, Math.toIntExact(tensor.rows()), columns(tensor), values(tensor), 0);
   }
 
   private static int columns(Tensor tensor) {

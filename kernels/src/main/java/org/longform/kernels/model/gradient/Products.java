@@ -40,8 +40,7 @@ final class Products {
    * @param dy (T, O), derivative by y
    * @param dx (T, N)
    */
-  static void backward(
-      double[] dy, double[] x, Parameter weight, Parameter bias, double[] dx) {
+  static void backward(double[] dy, double[] x, Parameter weight, Parameter bias, double[] dx) {
     int in = weight.columns();
     int out = weight.rows();
     int tokens = dy.length / out;

@@ -31,11 +31,14 @@ record LayerScores(double[] kvHeads, double[] channels) {
     Lines lines = new Lines(options.importance());
     int sharers = shape.heads() / shape.kvHeads();
     double[] dimensions =
-        options.aggregate().ofEach(List.of(
-            shared(lines.rows(parameters.query().matrix()), sharers, headDim),
-            lines.rows(parameters.key().matrix()),
-            lines.rows(parameters.value().matrix()),
-            shared(lines.columns(parameters.output().matrix()), sharers, headDim)));
+        options
+            .aggregate()
+            .ofEach(
+                List.of(
+                    shared(lines.rows(parameters.query().matrix()), sharers, headDim),
+                    lines.rows(parameters.key().matrix()),
+                    lines.rows(parameters.value().matrix()),
+                    shared(lines.columns(parameters.output().matrix()), sharers, headDim)));
     double[] channels =
         options
             .aggregate()

@@ -6,7 +6,8 @@ package org.longform.kernels.model.prune;
  * @param mode what the units are
  * @param importance by which the least important units go
  * @param aggregate how the importances of what goes together become one
- * @param ratio part of the units (in mode BLOCK of each of the layers) that goes, from 0 on, below 1
+ * @param ratio part of the units (in mode BLOCK of each of the layers) that goes, from 0 on, below
+ *     1
  * @param attentionLayers whose heads are pruned
  * @param ffnLayers whose feed-forward channels are pruned
  * @param ranking among what the least important are sought

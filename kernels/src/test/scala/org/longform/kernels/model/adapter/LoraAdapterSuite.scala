@@ -59,7 +59,11 @@ class LoraAdapterSuite extends AnyFunSuite {
     "target_modules" -> """["q_proj","v_proj","down_proj"]"""
   )
 
-  private def write(directory: Path, config: Map[String, String], entries: Seq[SafetensorsFiles.Entry]): Path = {
+  private def write(
+      directory: Path,
+      config: Map[String, String],
+      entries: Seq[SafetensorsFiles.Entry]
+  ): Path = {
     Files.createDirectories(directory)
     val json = config.map { case (k, v) => s""""$k":$v""" }.mkString("{", ",", "}")
     Files.writeString(directory.resolve("adapter_config.json"), json)
@@ -82,7 +86,9 @@ class LoraAdapterSuite extends AnyFunSuite {
     val expected = model.altering(all.map { c =>
       s"${c.module}.weight" -> { (w: Array[Double]) =>
         for (o <- 0 until c.out; i <- 0 until c.in)
-          w(o * c.in + i) += scale * (0 until rank).map(k => c.b(o * rank + k) * c.a(k * c.in + i).toDouble).sum
+          w(o * c.in + i) += scale * (0 until rank)
+            .map(k => c.b(o * rank + k) * c.a(k * c.in + i).toDouble)
+            .sum
         w
       }
     }: _*)
@@ -167,10 +173,16 @@ class LoraAdapterSuite extends AnyFunSuite {
   test("tensors that do not belong to the model, do not fit it or are missing are refused by name") {
     val invalid = ErrorClass.INVALID_MODEL
     val all = changes(2).flatMap(_.entries("F32", 2))
-    refused(ErrorClass.UNSUPPORTED_MODEL, "'base_model.model.lm_head.lora_A.weight' belongs to no projection")(
+    refused(
+      ErrorClass.UNSUPPORTED_MODEL,
+      "'base_model.model.lm_head.lora_A.weight' belongs to no projection"
+    )(
       entries = all ++ change("lm_head", 50, 24, 2, 1).entries("F32", 2)
     )
-    refused(ErrorClass.UNSUPPORTED_MODEL, "layers.3.self_attn.q_proj.lora_A.weight' belongs to no projection")(
+    refused(
+      ErrorClass.UNSUPPORTED_MODEL,
+      "layers.3.self_attn.q_proj.lora_A.weight' belongs to no projection"
+    )(
       entries = all ++ change("model.layers.3.self_attn.q_proj", 32, 24, 2, 1).entries("F32", 2)
     )
     refused(invalid, "q_proj.lora_B.weight' is missing")(
@@ -194,7 +206,9 @@ class LoraAdapterSuite extends AnyFunSuite {
       val file = rewrite(source, directory.resolve("model.gguf"))(identity)
       val adapter = write(directory.resolve("adapter"), plain, changes(2).flatMap(_.entries("F32", 2)))
       val error = intercept[LongformException](
-        rewrite(file, directory.resolve("merged"), DType.F32)((m: StoredModel) => LoraAdapter.merge(m, adapter))
+        rewrite(file, directory.resolve("merged"), DType.F32)((m: StoredModel) =>
+          LoraAdapter.merge(m, adapter)
+        )
       )
       assert(error.errorClass == ErrorClass.UNSUPPORTED_MODEL)
       assert(error.getMessage.contains("convert the model to a directory first"))

@@ -3,7 +3,14 @@ package org.longform.kernels.model.gradient
 import java.nio.file.Files
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.kernels.model.{ChangedModels, ModelExport, NaiveDecoder, NaiveRope, StoredModel, TinyModel}
+import org.longform.kernels.model.{
+  ChangedModels,
+  ModelExport,
+  NaiveDecoder,
+  NaiveRope,
+  StoredModel,
+  TinyModel
+}
 import org.longform.kernels.model.SessionFixtures.tokens
 import org.longform.kernels.tensor.DType
 import org.longform.kernels.weights.TempDirectory
@@ -38,17 +45,29 @@ class LossGradientsSuite extends AnyFunSuite {
   }
 
   private val plain = TinyModel(headDim = 4, hidden = 12, intermediate = 10, layers = 2, vocabulary = 20)
-  private val yarn = ""","rope_scaling":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":16}"""
+  private val yarn =
+    ""","rope_scaling":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":16}"""
 
   private val models = Seq[(String, TinyModel, Array[Double], Double)](
     ("grouped queries", plain, NaiveDecoder.plainFrequencies(4), 1),
-    ("a key head for each query head, biases",
-      plain.copy(kvHeads = 4, biases = true, seed = 2), NaiveDecoder.plainFrequencies(4), 1),
-    ("one key head for four, tied embeddings",
-      plain.copy(kvHeads = 1, tied = true, seed = 3), NaiveDecoder.plainFrequencies(4), 1),
-    ("scaled positions with a factor on the attention",
-      plain.copy(rope = yarn, seed = 4), NaiveRope.yarn(4, 10000, 4, 16, 32, 1, truncate = true),
-      0.1 * math.log(4) + 1)
+    (
+      "a key head for each query head, biases",
+      plain.copy(kvHeads = 4, biases = true, seed = 2),
+      NaiveDecoder.plainFrequencies(4),
+      1
+    ),
+    (
+      "one key head for four, tied embeddings",
+      plain.copy(kvHeads = 1, tied = true, seed = 3),
+      NaiveDecoder.plainFrequencies(4),
+      1
+    ),
+    (
+      "scaled positions with a factor on the attention",
+      plain.copy(rope = yarn, seed = 4),
+      NaiveRope.yarn(4, 10000, 4, 16, 32, 1, truncate = true),
+      0.1 * math.log(4) + 1
+    )
   )
 
   for ((what, tiny, frequencies, factor) <- models)

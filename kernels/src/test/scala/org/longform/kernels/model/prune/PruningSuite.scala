@@ -9,7 +9,15 @@ import org.longform.kernels.device.Devices
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.model.ChangedModels._
 import org.longform.kernels.model.SessionFixtures._
-import org.longform.kernels.model.{KeptUnits, LayerShape, NaiveDecoder, Session, SessionOptions, StoredModel, TinyModel}
+import org.longform.kernels.model.{
+  KeptUnits,
+  LayerShape,
+  NaiveDecoder,
+  Session,
+  SessionOptions,
+  StoredModel,
+  TinyModel
+}
 import org.longform.kernels.model.gradient.{LayerParameters, LossGradients}
 import org.longform.kernels.tensor.{DType, Memory}
 import org.longform.kernels.weights.TempDirectory
@@ -118,7 +126,14 @@ class PruningSuite extends AnyFunSuite {
         (0 until 20).filterNot(gone.contains(_)).toList
       )
       val empty = masked(model, heads, channels)
-      for (importance <- Seq(Importance.TAYLOR_FIRST, Importance.TAYLOR_SECOND, Importance.TAYLOR_MIX, Importance.TAYLOR_VECTOR)) {
+      for (
+        importance <- Seq(
+          Importance.TAYLOR_FIRST,
+          Importance.TAYLOR_SECOND,
+          Importance.TAYLOR_MIX,
+          Importance.TAYLOR_VECTOR
+        )
+      ) {
         // one of the heads and three of 20 channels
         val attention = options(importance, ratio = 1.0 / model.kvHeads, ffn = LayerRange.NONE)
         val ffn = options(importance, ratio = 0.15, attention = LayerRange.NONE)
@@ -134,7 +149,8 @@ class PruningSuite extends AnyFunSuite {
     val model = TinyModel(headDim = 4, hidden = 8, intermediate = 6, layers = 1, seed = 9)
     val frequencies = NaiveDecoder.plainFrequencies(4)
     def loss(changed: TinyModel): Double = samples.map { ids =>
-      val surprises = NaiveDecoder.surprises(new NaiveDecoder(changed, frequencies).logits(ids.toSeq), ids.toSeq)
+      val surprises =
+        NaiveDecoder.surprises(new NaiveDecoder(changed, frequencies).logits(ids.toSeq), ids.toSeq)
       surprises.sum / surprises.size
     }.sum / samples.size
     def salience(matrix: String, places: Seq[Int]): Double = {
@@ -343,8 +359,12 @@ class PruningSuite extends AnyFunSuite {
       }
     }: _*)
     for (importance <- Importance.values() if importance != Importance.RANDOM)
-      withChanged(model)(pruned(_, options(importance, ratio = 0.04, mode = PruneOptions.Mode.CHANNEL))) { path =>
-        assert(kept(path).hidden().asScala.map(_.intValue()) == (0 until 24).filterNot(_ == dead), importance)
+      withChanged(model)(pruned(_, options(importance, ratio = 0.04, mode = PruneOptions.Mode.CHANNEL))) {
+        path =>
+          assert(
+            kept(path).hidden().asScala.map(_.intValue()) == (0 until 24).filterNot(_ == dead),
+            importance
+          )
       }
     def drawn(seed: Long) = withChanged(model)(
       pruned(_, options(Importance.RANDOM, mode = PruneOptions.Mode.CHANNEL, seed = seed))
@@ -356,7 +376,9 @@ class PruningSuite extends AnyFunSuite {
     val model = TinyModel(biases = true, seed = 17)
     val ids = tokens(15, model.vocabulary, 4)
     val idle = model.altering(Seq("self_attn.o_proj", "mlp.down_proj").flatMap { name =>
-      Seq("weight", "bias").map(end => s"model.layers.2.$name.$end" -> { (v: Array[Double]) => v.map(_ => 0.0) })
+      Seq("weight", "bias").map(end =>
+        s"model.layers.2.$name.$end" -> { (v: Array[Double]) => v.map(_ => 0.0) }
+      )
     }: _*)
     TempDirectory.use { directory =>
       val source = model.write(Files.createDirectory(directory.resolve("source")))
@@ -370,7 +392,12 @@ class PruningSuite extends AnyFunSuite {
         val once = cut(Seq(1), Seq(0, 1), Seq(0))(Seq(1, 2), Seq(3), Seq(4, 5))(stored)
         Pruning.firstLayers(Pruning.firstLayers(once, 3), 2)
       }
-      assert(opened(uneven)(_.spec().layerShapes().asScala) == Seq(new LayerShape(2, 1, 2), new LayerShape(4, 2, 1)))
+      assert(
+        opened(uneven)(_.spec().layerShapes().asScala) == Seq(
+          new LayerShape(2, 1, 2),
+          new LayerShape(4, 2, 1)
+        )
+      )
       assert(kept(uneven).originalLayers().size() == 2)
     }
   }
@@ -403,7 +430,8 @@ class PruningSuite extends AnyFunSuite {
   private val unevenHeads = Seq(Seq(1, 3), Seq(0, 1, 2), Seq(2))
   private val unevenChannels = Seq(someOf(20, 1), Seq(4, 5), (0 until 20).toList)
 
-  private def withUneven[A](body: Path => A): A = withChanged(uneven)(cut(unevenHeads: _*)(unevenChannels: _*))(body)
+  private def withUneven[A](body: Path => A): A =
+    withChanged(uneven)(cut(unevenHeads: _*)(unevenChannels: _*))(body)
 
   for (provider <- Devices.ALL.asScala if !provider.whyUnavailable().isPresent)
     test(s"device ${provider.name()} reads layers of different shapes, in every type of cache") {
@@ -513,7 +541,8 @@ class PruningSuite extends AnyFunSuite {
     }
 
   test("a pruned model goes to GGUF, also quantised, and back; and a GGUF file is pruned alike") {
-    val model = TinyModel(heads = 4, kvHeads = 2, headDim = 32, hidden = 64, intermediate = 96, layers = 3, seed = 31)
+    val model =
+      TinyModel(heads = 4, kvHeads = 2, headDim = 32, hidden = 64, intermediate = 96, layers = 3, seed = 31)
     val ids = tokens(20, model.vocabulary, 31)
     val heads = Seq(Seq(1), Seq(0, 1), Seq(0))
     // whole blocks of 32 in one layer, none in the others
