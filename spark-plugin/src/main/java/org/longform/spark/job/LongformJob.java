@@ -16,8 +16,13 @@ import picocli.CommandLine.ParseResult;
 /**
  * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
  * {@code generate}, {@code perplexity}, {@code plan}, {@code inspect}, {@code tokenize}, {@code
+<<<<<<< HEAD
  * convert}, {@code prune}, {@code merge-lora}, {@code articles} and {@code evaluate}. Exit codes: 0
  * done, 1 failed, 2 wrong arguments.
+=======
+ * convert}, {@code articles}, {@code evaluate} and {@code compare}. Exit codes: 0 done, 1 failed, 2
+ * wrong arguments.
+>>>>>>> main
  */
 public final class LongformJob {
   static final int DONE = 0;
@@ -65,6 +70,11 @@ public final class LongformJob {
         "inspect",
         "Show a model, its memory needs and its defaults.",
         new InspectCommand(context));
+    add(
+        root,
+        "compare",
+        "Read the same documents with several strategies and show what each is good for.",
+        new CompareCommand(context));
     add(root, "tokenize", "Count the tokens of each document.", new TokenizeCommand(context));
     addPlain(
         root,
