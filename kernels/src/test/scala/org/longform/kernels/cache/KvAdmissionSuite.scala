@@ -186,7 +186,7 @@ class KvAdmissionSuite extends AnyFunSuite {
 
   test("sketches count, come before pages and are not made where they do not fit") {
     TempDirectory.use { directory =>
-      val bytes = PageSketches.bytes(SHAPE.layers(), SKETCH)
+      val bytes = PageSketches.bytes(SHAPE, SKETCH)
       val memory = new KvMemory(8 * PAGE, directory)
       val before = Memory.allocatedBytes()
       val cache = new KvCache(SHAPE, memory)

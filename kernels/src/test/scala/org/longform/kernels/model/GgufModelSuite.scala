@@ -280,7 +280,7 @@ class GgufModelSuite extends AnyFunSuite {
 
   test("a number for each layer that is the same everywhere is one number") {
     changed()(_.putInt32s("llama.attention.head_count_kv", Array(2L, 2L))) { file =>
-      assert(StoredModel.spec(file).kvHeads() === 2)
+      assert(StoredModel.spec(file).layer(0).kvHeads() === 2)
     }
   }
 

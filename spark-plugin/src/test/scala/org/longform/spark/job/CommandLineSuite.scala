@@ -61,7 +61,7 @@ class CommandLineSuite extends JobFixture {
   test("the first page lists the commands") {
     val help = command("--help")
     assert(help.code == 0)
-    (readingCommands ++ Seq("plan", "inspect", "tokenize", "convert")).foreach(name =>
+    (readingCommands ++ Seq("plan", "inspect", "tokenize", "convert", "prune", "merge-lora")).foreach(name =>
       assert(help.out.contains(s"  $name "))
     )
   }
