@@ -12,7 +12,6 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
-import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.error.ErrorClass;
@@ -229,7 +228,7 @@ public final class LongformRuntime {
     ContextStrategies.create(
         all.get(ContextOptions.CONTEXT),
         ContextOptions.parametersOf(all),
-        new ModelLimits(spec.trainedWindow(), spec.layers()));
+        spec.limits());
   }
 
   /**
@@ -296,7 +295,7 @@ public final class LongformRuntime {
       Map<String, String> parameters = ContextOptions.parametersOf(all);
       ContextStrategy strategy =
           ContextStrategies.create(
-              context, parameters, new ModelLimits(spec.trainedWindow(), spec.layers()));
+              context, parameters, spec.limits());
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
       return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s"

@@ -1,6 +1,7 @@
 package org.longform.kernels.context;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** A way to read beyond the trained window, as users choose it. */
@@ -18,6 +19,14 @@ public interface ContextFactory {
 
   /** What holds with the default parameters. */
   Set<Promise> promises();
+
+  /**
+   * Why it cannot read with a model and the default parameters, as part of a sentence; empty if it
+   * can.
+   */
+  default Optional<String> whyUnavailable(ModelLimits limits) {
+    return Optional.empty();
+  }
 
   /** A strategy for one document. */
   ContextStrategy create(ParameterValues values, ModelLimits limits);
