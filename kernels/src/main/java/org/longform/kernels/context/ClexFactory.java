@@ -24,17 +24,20 @@ final class ClexFactory implements ContextFactory {
         + "that they start from can be had without.";
   }
 
+  @Override
   public String whenToUse() {
     return "With models that were trained with CLEX. For all others use reattention; frequencies 'ntk' needs no training and helps "
         + "for a few times the window.";
   }
 
+  @Override
   public String cost() {
     return "As full attention: time grows with the square of the length, memory linearly, because every token stays cached. When the "
         + "length passes a multiple of the window all keys are turned with other frequencies, which costs nothing more, because "
         + "they are turned at each use.";
   }
 
+  @Override
   public String notCopied() {
     return "The published program looks the length up anew in every call, the question included; here the length of the document "
         + "decides, or what was read where that is more, so that several questions share a reading. Its option to scale queries by "

@@ -20,16 +20,19 @@ final class MesaFactory implements ContextFactory {
         + "neighbours. Reading takes the same time per token anywhere in the document, and facts can be found anywhere in it.";
   }
 
+  @Override
   public String whenToUse() {
     return "For single questions about documents of many times the trained window, where reading must stay cheap. Where facts depend "
         + "on others far before them use reattention: a middle chunk knows nothing of the chunks before it.";
   }
 
+  @Override
   public String cost() {
     return "Time grows linearly with the length for reading, by the first chunk and one middle chunk for each token; each token of the "
         + "last chunk, the question and the answer looks at everything. Memory grows linearly: every token stays cached.";
   }
 
+  @Override
   public String notCopied() {
     return "In the published program the straight part of the positions shrinks to nothing whenever the length passes a multiple of "
         + "the chunk width, and the text after the 50th generated token is not planned for; here the stairs begin a first chunk's "
@@ -45,7 +48,7 @@ final class MesaFactory implements ContextFactory {
 
   @Override
   public Set<Promise> promises() {
-    return Set.of(Promise.FULL_WHEN_SHORT, Promise.CHUNK_INVARIANT);
+    return Set.of(Promise.FULL_WHEN_SHORT);
   }
 
   @Override

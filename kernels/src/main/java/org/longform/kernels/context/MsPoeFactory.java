@@ -22,16 +22,19 @@ final class MsPoeFactory implements ContextFactory {
         + "Positions stay within the trained window up to about one and a half times its length.";
   }
 
+  @Override
   public String whenToUse() {
     return "For prompts of about the trained window whose middle is overlooked. For much longer documents use reattention, "
         + "which keeps all distances within the window.";
   }
 
+  @Override
   public String cost() {
     return "As full attention, and beside it one query for each head, layer and block is compared with all keys: time grows with "
         + "the square of the length, memory linearly, because every token stays cached.";
   }
 
+  @Override
   public String notCopied() {
     return "The published program deals out the divisors by the inverse of the order that the paper states, never reaches the "
         + "largest one, and rotates grouped keys by the divisor of their first query head; here the order is the paper's, "

@@ -22,16 +22,19 @@ final class ShiftedRotaryFactory implements ContextFactory {
         + "distances stay within it for another third of its length.";
   }
 
+  @Override
   public String whenToUse() {
     return "For documents of about the trained window whose beginning or middle is overlooked. For much longer ones use "
         + "reattention, which keeps all distances within the window.";
   }
 
+  @Override
   public String cost() {
     return "As full attention: time grows with the square of the length, memory linearly, because every token stays "
         + "cached.";
   }
 
+  @Override
   public String notCopied() {
     return "The published prefill counts a token at the distance shifted-offset twice, and its decoding fails for prompts "
         + "that are not longer than the offset; here every token is seen once, in blocks and single steps alike. The "
