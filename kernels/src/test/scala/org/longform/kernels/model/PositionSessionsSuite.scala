@@ -74,10 +74,11 @@ class PositionSessionsSuite extends AnyFunSuite {
     }
   }
 
-  private def assertInvariant(decoder: Decoder, name: String, clue: String): Unit = {
-    val values = invariant(name)
-    val expected = read(decoder, strategy(decoder, name, values + ("chunk-size" -> 150)))
-    for ((chunk, piece) <- Seq((7, 150), (1, 33)))
+  /** @param largest rows of a block; devices round products of quantised weights otherwise for many rows */
+  private def assertInvariant(decoder: Decoder, name: String, clue: String, largest: Int): Unit = {
+    val values = invariant(name) + ("chunk-size" -> largest)
+    val expected = read(decoder, strategy(decoder, name, values))
+    for ((chunk, piece) <- Seq((math.min(7, largest - 1), 150), (1, 33)))
       assertSame(
         expected,
         read(decoder, strategy(decoder, name, values + ("chunk-size" -> chunk)), piece = piece),
@@ -86,19 +87,19 @@ class PositionSessionsSuite extends AnyFunSuite {
     // the last ten tokens of the document as generated ones
     val decoded = read(decoder, strategy(decoder, name, values), count = 130)
     assertSame(expected, decoded.drop(10), s"$name, $clue, decoded")
-    val full = read(decoder, strategy(decoder, "full"))
+    val full = read(decoder, strategy(decoder, "full", Map("chunk-size" -> largest)))
     assert(difference(expected.last, full.last.map(_.toDouble)) > 1e-2, s"$name does nothing")
   }
 
   for (name <- invariant.keys.toSeq.sorted; provider <- devices) {
     test(s"$name on ${provider.name()} reads the same in blocks of any length, and writes as it reads") {
       for (kvHeads <- Seq(1, 2, 4))
-        withTiny(provider, kvHeads)(assertInvariant(_, name, s"$kvHeads key/value heads"))
+        withTiny(provider, kvHeads)(assertInvariant(_, name, s"$kvHeads key/value heads", 150))
     }
 
     test(s"$name on ${provider.name()} does so with quantised weights") {
       for (dtype <- Seq(DType.Q8_0, DType.Q4_K))
-        withRandom(provider, dtype)(assertInvariant(_, name, dtype.toString))
+        withRandom(provider, dtype)(assertInvariant(_, name, dtype.toString, 4))
     }
   }
 
@@ -181,7 +182,7 @@ class PositionSessionsSuite extends AnyFunSuite {
           session.logits()
         }
         assert(failures > 5)
-        assert(again.map(_.toSeq) == expected.map(_.toSeq), name)
+        assertSame(expected, again, name)
       } finally session.close()
     }
   }
