@@ -253,7 +253,7 @@ public final class LongformRuntime {
     ModelLocation location = locate(all);
     DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
-    ModelLimits limits = new ModelLimits(spec.trainedWindow(), spec.layers());
+    ModelLimits limits = spec.limits();
     String context = all.get(ContextOptions.CONTEXT);
     ContextStrategy strategy =
         ContextStrategies.create(context, ContextOptions.parametersOf(all), limits);
@@ -344,7 +344,7 @@ public final class LongformRuntime {
       Map<String, String> parameters = ContextOptions.parametersOf(all);
       ContextStrategy strategy =
           ContextStrategies.create(
-              context, parameters, new ModelLimits(spec.trainedWindow(), spec.layers()));
+              context, parameters, spec.limits());
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
       return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s"
