@@ -159,7 +159,11 @@ final class Reading implements AutoCloseable {
   /** Reads the document; for {@link Task#PERPLEXITY} also how surprising its tokens are. */
   void readDocument() {
     if (scoring) {
-      session.watchScores(surprise);
+      session.watchScores(
+          (row, token, negativeLogLikelihood) -> {
+            surprise.add(row, token, negativeLogLikelihood);
+            listener().tokenScored(row, negativeLogLikelihood);
+          });
     }
     if (session.length() + session.pendingTokens() == 0) {
       session.feed(prefix, 0, prefix.length);

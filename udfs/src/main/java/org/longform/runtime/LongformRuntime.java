@@ -220,6 +220,14 @@ public final class LongformRuntime {
   }
 
   /**
+   * Tokens that the model of these options was trained to read at once; the model is not loaded.
+   */
+  public static long trainedWindow(Map<String, String> options) {
+    Options all = processOptions.and(Options.ofCall(options));
+    return StoredModel.spec(locate(all).path()).trainedWindow();
+  }
+
+  /**
    * The same options as they may be sent to executors: see {@link ModelLocation#portable}. Call it
    * on the driver, where a relative path is what the user meant.
    */

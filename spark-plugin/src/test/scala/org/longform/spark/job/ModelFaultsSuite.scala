@@ -18,6 +18,7 @@ class WatchedReaders extends ReaderSource {
   override def validate(options: JMap[String, String]): Unit = real.validate(options)
   override def describe(options: JMap[String, String]): String = real.describe(options)
   override def modelRevision(options: JMap[String, String]): String = real.modelRevision(options)
+  override def trainedWindow(options: JMap[String, String]): Long = real.trainedWindow(options)
   override def requireModelRevision(options: JMap[String, String], revision: String): Unit = {
     WatchedReaders.beforeDocument(WatchedReaders.documents.incrementAndGet())
     real.requireModelRevision(options, revision)
