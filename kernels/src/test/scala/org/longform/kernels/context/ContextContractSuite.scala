@@ -64,7 +64,7 @@ class ContextContractSuite extends AnyFunSuite {
     val types = ContextStrategies.ALL.asScala
       .flatMap(_.parameters().asScala)
       .groupBy(_.name())
-      .mapValues(_.map(_.`type`()).toSet)
+      .map { case (name, declared) => name -> declared.map(_.`type`()).toSet }
     assert(types.filter(_._2.size > 1).isEmpty)
   }
 
@@ -305,7 +305,7 @@ class ContextContractSuite extends AnyFunSuite {
 
   private def visible(plan: AttentionPlan, query: Long): Seq[(Segment, Long, Long)] =
     for {
-      segment <- plan.segments().asScala
+      segment <- plan.segments().asScala.toSeq
       if segment.queries().contains(query)
       (row, index) <- segment.rows().toArray(0).zipWithIndex
       if segment.band().allows(query, row)
