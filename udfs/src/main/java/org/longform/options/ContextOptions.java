@@ -126,6 +126,7 @@ public final class ContextOptions {
     return switch (first.type()) {
       case INTEGER -> described(Option.wholeNumber(first.name()), sharing);
       case DECIMAL -> described(Option.decimal(first.name()), sharing);
+      case TEXT -> described(Option.text(first.name()), sharing);
       case CHOICE ->
           described(
               Option.choice(

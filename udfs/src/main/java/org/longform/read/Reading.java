@@ -30,6 +30,7 @@ import org.longform.prompt.Prompt;
 import org.longform.prompt.Task;
 import org.longform.tokenizer.TokenChunk;
 import org.longform.tokenizer.TokenStream;
+import org.longform.tokenizer.Tokenizer;
 
 /** One document in one session: read to its end, then asked. */
 final class Reading implements AutoCloseable {
@@ -149,7 +150,8 @@ final class Reading implements AutoCloseable {
     return ContextStrategies.create(
         options.get(ContextOptions.CONTEXT),
         ContextOptions.parametersOf(options),
-        model.decoder().limits());
+        model.decoder().limits(),
+        text -> model.tokenizer().encode(text, Tokenizer.Place.CONTINUATION));
   }
 
   ReadListener listener() {

@@ -30,11 +30,13 @@ public record Parameter(
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
 
-  /** Kind of value: whole number, one of some words, or decimal number. */
+  /** Kind of value: whole number, decimal number, one of some words, or any text. */
   public enum Type {
     INTEGER,
     DECIMAL,
-    CHOICE
+    CHOICE,
+    /** A text that the model reads: strategies get its tokens, see {@link TextTokens}. */
+    TEXT
   }
 
   public static Parameter integer(
@@ -52,12 +54,31 @@ public record Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
   }
 
+  /** A number with the same default for all models. */
+  public static Parameter decimal(String name, String doc, double defaultValue, long minimum) {
+    return new Parameter(
+        name,
+        doc,
+        Type.DECIMAL,
+        List.of(),
+        Double.toString(defaultValue),
+        limits -> defaultValue,
+        minimum);
+  }
+
+  /** A text that the model reads, with the same default for all models. */
+  public static Parameter text(String name, String doc, String defaultText, String defaultValue) {
+    return new Parameter(
+        name, doc, Type.TEXT, List.of(), defaultText, limits -> defaultValue, 0);
+  }
+
   @Override
   public String expectation() {
     return switch (type) {
       case INTEGER -> "a whole number that must be at least " + minimum;
       case DECIMAL -> "a number that must be at least " + minimum;
       case CHOICE -> "one of " + String.join(", ", choices);
+      case TEXT -> "a text that is not blank";
     };
   }
 
@@ -68,6 +89,8 @@ public record Parameter(
         return choices.contains(text)
             ? Optional.empty()
             : Optional.of("expected one of " + String.join(", ", choices));
+      case TEXT:
+        return text.isBlank() ? Optional.of("must not be blank") : Optional.empty();
       case INTEGER:
         try {
           long number = Long.parseLong(text.trim());

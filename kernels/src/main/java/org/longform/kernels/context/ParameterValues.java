@@ -11,17 +11,24 @@ import org.longform.kernels.error.LongformException;
 /** The checked values of a strategy's parameters: what the user gave, else the defaults. */
 public final class ParameterValues {
   private final Map<String, Object> values;
+  private final TextTokens tokenizer;
 
-  private ParameterValues(Map<String, Object> values) {
+  private ParameterValues(Map<String, Object> values, TextTokens tokenizer) {
     this.values = values;
+    this.tokenizer = tokenizer;
   }
 
   /**
    * @param given values as users write them, by parameter name
+   * @param tokenizer of the model that reads the texts
    * @throws LongformException INVALID_OPTION for an unknown name or a refused value
    */
   public static ParameterValues resolve(
-      String strategy, List<Parameter> parameters, Map<String, String> given, ModelLimits limits) {
+      String strategy,
+      List<Parameter> parameters,
+      Map<String, String> given,
+      ModelLimits limits,
+      TextTokens tokenizer) {
     Map<String, Object> values = new TreeMap<>();
     for (Parameter parameter : parameters) {
       String text = given.get(parameter.name());
@@ -44,7 +51,7 @@ public final class ParameterValues {
                             .collect(Collectors.joining(", "))));
       }
     }
-    return new ParameterValues(values);
+    return new ParameterValues(values, tokenizer);
   }
 
   private static Object parse(String strategy, Parameter parameter, String text) {
@@ -58,7 +65,7 @@ public final class ParameterValues {
     return switch (parameter.type()) {
       case INTEGER -> Long.valueOf(text.trim());
       case DECIMAL -> Double.valueOf(text.trim());
-      case CHOICE -> text;
+      case CHOICE, TEXT -> text;
     };
   }
 
@@ -72,6 +79,11 @@ public final class ParameterValues {
 
   public String choice(String name) {
     return (String) values.get(name);
+  }
+
+  /** The tokens of a text. */
+  public int[] tokens(String name) {
+    return tokenizer.of((String) values.get(name));
   }
 
   /** Name and value of every parameter, sorted by name: part of what makes a result repeatable. */

@@ -111,6 +111,10 @@ final class ForwardPass implements AutoCloseable {
         block.strategy().plan(new PlanRequest(layer, queries, view, block.encoding(), kernels));
     AttendTaps taps =
         block.strategy().watch(layer).map(block.taps()::withHeadMass).orElse(block.taps());
+    if (view.isGathered()) {
+      int sharers = spec.heads() / view.kvHeads();
+      taps = taps.withTokens((head, row) -> view.token(head / sharers, row));
+    }
     int asking = taps.wantsMass() ? tokens : answered;
     kernels.attend(
         new AttendRequest(

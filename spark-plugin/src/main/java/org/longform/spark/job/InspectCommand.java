@@ -104,9 +104,8 @@ final class InspectCommand implements Callable<Integer> {
   private void show(ContextFactory strategy, ModelLimits limits) {
     context.out().printf("%ncontext %s%n  %s%n", strategy.name(), strategy.description());
     for (Parameter parameter : strategy.parameters()) {
-      context
-          .out()
-          .printf("  --%-20s %s%n", parameter.name(), parameter.defaultValue().apply(limits));
+      String value = String.valueOf(parameter.defaultValue().apply(limits));
+      context.out().printf("  --%-20s %s%n", parameter.name(), value.replace("\n", "\\n"));
     }
   }
 
