@@ -81,10 +81,11 @@ final class Reading implements AutoCloseable {
     this.document = new DocumentTokens(prefix.length);
     this.rowCheck = new RowCheck(model.tokenizer(), options);
     ContextStrategy strategy = strategy(model, options);
-    if (strategy.dependsOnPromptLength() || asks.stream().anyMatch(Reading::wantsEvidence)) {
+    boolean countsFirst = strategy.dependsOnPromptLength() || strategy.dependsOnDocumentLength();
+    if (countsFirst || asks.stream().anyMatch(Reading::wantsEvidence)) {
       source.source().keep();
     }
-    long promptTokens = strategy.dependsOnPromptLength() ? promptTokens(first) : 0;
+    long expectedTokens = countsFirst ? expectedTokens(strategy, first) : 0;
     this.text = new PartsReader(source.source(), rowCheck);
     text.requireText();
     SessionOptions sessionOptions =
@@ -104,8 +105,8 @@ final class Reading implements AutoCloseable {
             .orElseGet(() -> model.decoder().open(strategy, sessionOptions));
     try {
       resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
-      if (strategy.dependsOnPromptLength()) {
-        session.expectPromptTokens(promptTokens);
+      if (countsFirst) {
+        session.expectPromptTokens(expectedTokens);
       }
       this.decoding = writing.open(endTokens(), scoring);
     } catch (Throwable e) {
@@ -407,11 +408,16 @@ final class Reading implements AutoCloseable {
     return Prompt.of(model.promptFormat(), ask.task(), question, ask.options());
   }
 
-  private long promptTokens(Ask ask) {
+  /** Tokens of the document, or of the whole prompt if those decide how it is read. */
+  private long expectedTokens(ContextStrategy strategy, Ask ask) {
+    long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
+    long document =
+        Math.min(limit, model.tokenizer().count(new PartsReader(source.source(), rowCheck)));
+    if (!strategy.dependsOnPromptLength()) {
+      return prefix.length + document;
+    }
     String first = ask.questions().isEmpty() ? "" : ask.questions().get(0);
-    return prefix.length
-        + model.tokenizer().count(new PartsReader(source.source(), rowCheck))
-        + prompt(ask, first).suffixTokens(model.tokenizer()).length;
+    return prefix.length + document + prompt(ask, first).suffixTokens(model.tokenizer()).length;
   }
 
   private Set<Integer> endTokens() {

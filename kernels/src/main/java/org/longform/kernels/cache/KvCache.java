@@ -186,12 +186,12 @@ public final class KvCache implements AutoCloseable {
   /**
    * Stores the reserved rows of one layer.
    *
-   * @param keys (T, kvHeads*headDim) before rotation
-   * @param values (T, kvHeads*headDim)
+   * @param keys (T, G*D) before rotation, G the layer's key/value heads
+   * @param values (T, G*D)
    */
   public void put(int layer, Tensor keys, Tensor values) {
     if (keys.rows() != reserved) {
-      throw cannotStore(keys, values);
+      throw cannotStore(layer, keys, values);
     }
     put(layer, 0, keys, values);
   }
@@ -199,15 +199,15 @@ public final class KvCache implements AutoCloseable {
   /**
    * Stores some of the reserved rows of one layer, from {@code first} of them on.
    *
-   * @param keys (T, kvHeads*headDim) before rotation
-   * @param values (T, kvHeads*headDim)
+   * @param keys (T, G*D) before rotation
+   * @param values (T, G*D)
    */
   public void put(int layer, int first, Tensor keys, Tensor values) {
     long rows = keys.rows();
-    if (rows > reserved - first
-        || values.rows() != rows
-        || keys.elements() != rows * shape.kvHeads() * shape.headDim()) {
-      throw cannotStore(keys, values);
+    int kvHeads = shape.kvHeads(layer);
+    long width = (long) kvHeads * shape.headDim();
+    if (rows > reserved - first || values.rows() != rows || keys.elements() != rows * width) {
+      throw cannotStore(layer, keys, values);
     }
     long begin = length + first;
     for (int t = 0; t < rows; ) {
@@ -215,18 +215,18 @@ public final class KvCache implements AutoCloseable {
       int row = (int) ((begin + t) % Page.ROWS);
       int count = (int) Math.min(rows - t, Page.ROWS - row);
       long at = page.keyOffset(layer, 0, row);
-      writer.write(keys, t, count, page, at);
-      writer.write(values, t, count, page, at + page.valueStride());
+      writer.write(kvHeads, keys, t, count, page, at);
+      writer.write(kvHeads, values, t, count, page, at + page.valueStride());
       t += count;
     }
   }
 
-  private LongformException cannotStore(Tensor keys, Tensor values) {
+  private LongformException cannotStore(int layer, Tensor keys, Tensor values) {
     return new LongformException(
         ErrorClass.INTERNAL,
         "Cannot store keys %s and values %s: %d rows of %d are reserved."
             .formatted(
-                keys.shape(), values.shape(), reserved, (long) shape.kvHeads() * shape.headDim()));
+                keys.shape(), values.shape(), reserved, (long) shape.kvHeads(layer) * shape.headDim()));
   }
 
   /** Makes the reserved rows part of the document. */
@@ -272,7 +272,7 @@ public final class KvCache implements AutoCloseable {
     Page target = page(to);
     int rowBytes = shape.rowBytes();
     for (int layer = 0; layer < shape.layers(); layer++) {
-      for (int head = 0; head < shape.kvHeads(); head++) {
+      for (int head = 0; head < shape.kvHeads(layer); head++) {
         long read = source.keyOffset(layer, head, (int) (from % Page.ROWS));
         long written = target.keyOffset(layer, head, (int) (to % Page.ROWS));
         target.memory().copyFrom(source.memory(), read, written, rowBytes);

@@ -15,12 +15,21 @@ public interface ContextStrategy {
    * How many of the document's tokens to read next as one block.
    *
    * @param read tokens read so far
-   * @param promptTokens tokens of the whole prompt if known in advance, else -1
+   * @param promptTokens tokens of the whole prompt if known in advance, else -1; of the document
+   *     alone for strategies that {@link #dependsOnDocumentLength}
    */
   int nextChunk(long read, long promptTokens);
 
   /** Whether the borders of the blocks depend on the length of the whole prompt. */
   default boolean dependsOnPromptLength() {
+    return false;
+  }
+
+  /**
+   * Whether what tokens see depends on the length of the document, though not on that of the
+   * question: several questions share a reading.
+   */
+  default boolean dependsOnDocumentLength() {
     return false;
   }
 

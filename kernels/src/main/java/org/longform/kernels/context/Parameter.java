@@ -50,6 +50,17 @@ public record Parameter(
         name, doc, Type.INTEGER, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
   }
 
+  /** A finite number that need not be whole. */
+  public static Parameter decimal(
+      String name,
+      String doc,
+      String defaultText,
+      Function<ModelLimits, Double> value,
+      long minimum) {
+    return new Parameter(
+        name, doc, Type.DECIMAL, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
+  }
+
   public static Parameter choice(String name, String doc, String defaultValue, String... choices) {
     return new Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
@@ -92,6 +103,9 @@ public record Parameter(
       default:
         try {
           double number = Double.parseDouble(text.trim());
+          if (!Double.isFinite(number)) {
+            return Optional.of("expected a finite number");
+          }
           return number >= minimum ? Optional.empty() : Optional.of("must be at least " + minimum);
         } catch (NumberFormatException e) {
           return Optional.of("expected a number");

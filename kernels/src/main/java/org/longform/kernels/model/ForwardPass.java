@@ -47,7 +47,7 @@ final class ForwardPass implements AutoCloseable {
     Scratch.Block rows = null;
     Kernels.Turn turn = kernels.turn();
     try {
-      rows = scratch.block(ids.length);
+      rows = scratch.block(ids.length, 0);
       layers(blocks, rows, ids, needed);
     } catch (Throwable e) {
       blocks.forEach(block -> block.fail(e));
@@ -75,9 +75,10 @@ final class ForwardPass implements AutoCloseable {
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      attention(layer, blocks, rows, wanted);
-      feedForward(layer, rows, wanted);
-      export(blocks, rows, layer + 1);
+      Scratch.Block shaped = scratch.block(ids.length, layer);
+      attention(layer, blocks, shaped, wanted);
+      feedForward(layer, shaped, wanted);
+      export(blocks, shaped, layer + 1);
     }
     Tensor hidden = lastRows(rows.hidden(), needed);
     int at = 0;
