@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Set;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.cache.KvShape;
+import org.longform.kernels.context.ModelLimits;
 
 /**
  * Everything that distinguishes one decoder-only transformer from another, as data.
@@ -49,6 +50,11 @@ public record DecoderSpec(
 
   public boolean has(Trait trait) {
     return traits.contains(trait);
+  }
+
+  /** What the defaults of context strategies depend on. */
+  public ModelLimits limits() {
+    return new ModelLimits(trainedWindow, layers(), rope.flow());
   }
 
   /** The same model stored in another way: its weights have other names and other pairs of rows. */

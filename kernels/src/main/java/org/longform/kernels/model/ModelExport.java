@@ -111,8 +111,14 @@ public final class ModelExport {
     }
   }
 
+  /**
+   * @throws LongformException UNSUPPORTED_MODEL if it has weights that are none of a layer
+   */
   public void writeSafetensors(Path file) {
     DecoderSpec spec = source.spec();
+    if (spec.rope().scaling() instanceof RopeScaling.Clex) {
+      throw unsupported("the weights of its scaling of positions must stay as they are");
+    }
     WeightTransfer transfer =
         new WeightTransfer(
             source,
@@ -223,7 +229,9 @@ public final class ModelExport {
       if (yarn.attentionFactor() != magnitude) {
         keys.fraction("rope_scaling.attention_factor", yarn.attentionFactor() / magnitude);
       }
-    } else if (scaling instanceof RopeScaling.Dynamic || scaling instanceof RopeScaling.Yarn) {
+    } else if (scaling instanceof RopeScaling.Dynamic
+        || scaling instanceof RopeScaling.Yarn
+        || scaling instanceof RopeScaling.Clex) {
       throw unsupported(
           "GGUF has no word for its scaling of positions (%s)"
               .formatted(scaling.getClass().getSimpleName().toLowerCase(Locale.ROOT)));

@@ -16,7 +16,7 @@ class KvAdmissionSuite extends AnyFunSuite {
   private val SKETCH = 16L
   private val never: BooleanSupplier = () => false
 
-  private def value(layer: Int, token: Long): Float = (token % 1000) + layer * 1000
+  private def value(layer: Int, token: Long): Float = ((token % 1000) + layer * 1000).toFloat
 
   private def append(cache: KvCache, tokens: Int, during: => Unit = ()): Unit = {
     cache.admit(tokens, never)

@@ -23,6 +23,7 @@ final case class TinyModel(
     biases: Boolean = false,
     shards: Int = 1,
     rope: String = "",
+    clexWidth: Int = 0,
     seed: Long = 1,
     altered: Map[String, Array[Double]] = Map.empty
 ) {
@@ -47,8 +48,16 @@ final case class TinyModel(
          else Nil)
     }
     Seq("model.embed_tokens.weight" -> Seq(vocabulary, hidden), "model.norm.weight" -> Seq(hidden)) ++
-      (if (tied) Nil else Seq("lm_head.weight" -> Seq(vocabulary, hidden))) ++ perLayer
+      (if (tied) Nil else Seq("lm_head.weight" -> Seq(vocabulary, hidden))) ++ perLayer ++ clex
   }
+
+  private def clex: Seq[(String, Seq[Int])] =
+    if (clexWidth == 0) Nil
+    else
+      Seq(
+        "model.clex_layer.proj_func.ode_up_proj" -> Seq(headDim / 2, clexWidth),
+        "model.clex_layer.proj_func.ode_down_proj" -> Seq(clexWidth, headDim / 2)
+      )
 
   val weights: Map[String, Array[Double]] = {
     val random = new Random(seed)

@@ -5,16 +5,16 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalDouble;
-import java.util.function.DoubleFunction;
 import org.longform.spark.compare.Comparison.Share;
 import org.longform.spark.compare.HeatMap.Shade;
 import org.longform.spark.compare.LineChart.Axis;
+import org.longform.spark.compare.LineChart.Marks;
 import org.longform.spark.compare.LineChart.Point;
 import org.longform.spark.compare.LineChart.Series;
 
 /** The charts of a comparison. */
 final class ComparisonCharts {
-  private static final Axis LENGTH = new Axis("tokens of the document", Figures::count);
+  private static final Axis LENGTH = new Axis("tokens of the document", Marks.BINARY, Figures::whole);
 
   private final Comparison comparison;
 
@@ -105,27 +105,26 @@ final class ComparisonCharts {
     }
     return new LineChart(
         "Perplexity by position of the token",
-        new Axis("position, up to", Figures::count),
-        new Axis("perplexity", Figures::number),
+        new Axis("position, up to", Marks.BINARY, Figures::whole),
+        new Axis("perplexity", Marks.DECIMAL, Figures::number),
         series);
   }
 
   LineChart timeByLength() {
     return byLength(
-        "Time for a document and its questions", "seconds", Figures::number, comparison::seconds);
+        "Time for a document and its questions", new Axis("seconds", Marks.DECIMAL, Figures::number), comparison::seconds);
   }
 
   LineChart attendedByLength() {
     return byLength(
         "Cached tokens attended to, summed over blocks",
-        "tokens",
-        Figures::count,
+        new Axis("tokens", Marks.DECIMAL, Figures::count),
         comparison::attendedTokens);
   }
 
   LineChart memoryByLength() {
     return byLength(
-        "Most memory for keys and values", "bytes", Figures::bytes, comparison::peakKvBytes);
+        "Most memory for keys and values", new Axis("bytes", Marks.BINARY, Figures::bytes), comparison::peakKvBytes);
   }
 
   /** A figure of a strategy for documents of a length. */
@@ -134,7 +133,7 @@ final class ComparisonCharts {
   }
 
   private LineChart byLength(
-      String title, String unit, DoubleFunction<String> format, Figure figure) {
+      String title, Axis vertical, Figure figure) {
     List<Series> series = new ArrayList<>();
     for (String strategy : comparison.strategies()) {
       List<Point> points = new ArrayList<>();
@@ -147,6 +146,6 @@ final class ComparisonCharts {
       }
       series.add(new Series(strategy, points));
     }
-    return new LineChart(title, LENGTH, new Axis(unit, format), series);
+    return new LineChart(title, LENGTH, vertical, series);
   }
 }

@@ -31,6 +31,15 @@ final class Figures {
         value);
   }
 
+  static String whole(double value) {
+    return String.format(Locale.ROOT, "%.0f", value);
+  }
+
+  /** 2.00 as 2 and 0.500 as 0.5, for marks that are round anyway. */
+  static String withoutZeros(String number) {
+    return number.replaceFirst("(\\.\\d*?)0+(?!\\d)", "$1").replaceFirst("\\.(?!\\d)", "");
+  }
+
   static String seconds(double value) {
     return number(value) + " s";
   }

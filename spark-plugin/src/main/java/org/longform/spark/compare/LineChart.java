@@ -15,7 +15,9 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
   private static final double PLOT_WIDTH = 460;
   private static final double PLOT_HEIGHT = 250;
   private static final double BOTTOM = 46;
-  private static final double NAMES = 250;
+  // line and marker before a name, and the room of its characters
+  private static final double BEFORE_NAME = 48;
+  private static final double CHARACTER = 6.8;
   private static final double NAME_HEIGHT = 18;
   private static final int LONGEST_NAME = 32;
   // more marks than this would run into each other
@@ -26,7 +28,15 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
    * @param label what the numbers are
    * @param format how they are written
    */
-  record Axis(String label, DoubleFunction<String> format) {}
+  record Axis(String label, Marks marks, DoubleFunction<String> format) {}
+
+  /** Which round numbers are marked on the vertical axis. */
+  enum Marks {
+    /** 1, 2 and 5 times powers of ten. */
+    DECIMAL,
+    /** Powers of two. */
+    BINARY
+  }
 
   /** A line. Points have positive coordinates; of each the first is x. */
   record Series(String name, List<Point> points) {
@@ -62,7 +72,9 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
 
   @Override
   public double width() {
-    return LEFT + PLOT_WIDTH + NAMES;
+    int longest =
+        series.stream().mapToInt(each -> shortened(each.name()).length()).max().orElse(0);
+    return LEFT + PLOT_WIDTH + BEFORE_NAME + longest * CHARACTER + 8;
   }
 
   @Override
@@ -106,12 +118,12 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
           "text-anchor",
           "middle");
     }
-    for (double mark : marksBetween(up)) {
+    for (double mark : y.marks() == Marks.BINARY ? binary(up) : decimal(up)) {
       double at = up.place(mark);
       out.empty("line", "class", "grid", "x1", LEFT, "x2", LEFT + PLOT_WIDTH, "y1", at, "y2", at);
       out.leaf(
           "text",
-          y.format().apply(mark),
+          Figures.withoutZeros(y.format().apply(mark)),
           "class",
           "small soft",
           "x",
@@ -132,8 +144,19 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
         bottom + 36);
   }
 
+  private static List<Double> binary(Span span) {
+    int low = (int) Math.ceil(span.low() / Math.log(2));
+    int high = (int) Math.floor(span.high() / Math.log(2));
+    int each = Math.max(1, (high - low + MOST_MARKS) / MOST_MARKS);
+    List<Double> marks = new ArrayList<>();
+    for (int power = low; power <= high; power += each) {
+      marks.add(Math.pow(2, power));
+    }
+    return marks;
+  }
+
   /** 1, 2 and 5 of each power of ten, or fewer where there are many powers. */
-  private static List<Double> marksBetween(Span span) {
+  private static List<Double> decimal(Span span) {
     int low = (int) Math.floor(span.low() / Math.log(10));
     int high = (int) Math.ceil(span.high() / Math.log(10));
     List<Double> marks = new ArrayList<>();
@@ -208,7 +231,7 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
       order.add(i);
     }
     order.sort((one, other) -> Double.compare(series.get(other).last(), series.get(one).last()));
-    double left = LEFT + PLOT_WIDTH + 16;
+    double left = LEFT + PLOT_WIDTH + BEFORE_NAME - 32;
     for (int place = 0; place < order.size(); place++) {
       int index = order.get(place);
       double y = TOP + 8 + place * NAME_HEIGHT;

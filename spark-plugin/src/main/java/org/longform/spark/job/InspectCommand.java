@@ -106,6 +106,9 @@ final class InspectCommand implements Callable<Integer> {
 
   private void show(ContextFactory strategy, ModelLimits limits) {
     context.out().printf("%ncontext %s%n  %s%n", strategy.name(), strategy.description());
+    strategy
+        .whyUnavailable(limits)
+        .ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
     for (Parameter parameter : strategy.parameters()) {
       context
           .out()
