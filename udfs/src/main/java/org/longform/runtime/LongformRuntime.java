@@ -226,9 +226,7 @@ public final class LongformRuntime {
     DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
     ContextStrategies.create(
-        all.get(ContextOptions.CONTEXT),
-        ContextOptions.parametersOf(all),
-        spec.limits());
+        all.get(ContextOptions.CONTEXT), ContextOptions.parametersOf(all), spec.limits());
   }
 
   /**
@@ -293,9 +291,7 @@ public final class LongformRuntime {
       DecoderSpec spec = StoredModel.spec(location.path());
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
-      ContextStrategy strategy =
-          ContextStrategies.create(
-              context, parameters, spec.limits());
+      ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
       return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s"
