@@ -196,7 +196,7 @@ class AnswersTogetherSuite extends AnyFunSuite with BeforeAndAfterAll {
       }
     }
     val counters = new ReadCounters
-    val by = new SequentialReader(options, _ => model, memory, counters)
+    val by = new SequentialReader(options, _ => model, NoFurtherModels, memory, counters)
     val answers = ask(by, needle.text(), questions.take(6), listener)
     assert(hogged.get())
     assert(answers.map(told) == expected.take(6).map(told))

@@ -97,4 +97,9 @@ final class Clex implements ContextStrategy {
   public ContextStrategy fork() {
     return new Clex(settings, frequencies, documentTokens);
   }
+
+  @Override
+  public boolean mayBranch() {
+    return true;
+  }
 }

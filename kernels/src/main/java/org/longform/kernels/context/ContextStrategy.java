@@ -107,6 +107,16 @@ public interface ContextStrategy {
     return OptionalLong.empty();
   }
 
+  /**
+   * Whether guesses may be planned of which most are wrong: {@link #plan} remembers nothing, nobody
+   * is told of masses or scores and nothing is probed, and a token sees the same whether or not
+   * {@link #retain} was asked after each one before it. Each row of guesses is planned alone, with
+   * the rows that lead to it, as if it were generated.
+   */
+  default boolean mayBranch() {
+    return false;
+  }
+
   /** An instance for a second document with the same past. */
   default ContextStrategy fork() {
     return this;

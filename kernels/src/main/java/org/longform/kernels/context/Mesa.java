@@ -183,4 +183,9 @@ final class Mesa implements ContextStrategy {
   public ContextStrategy fork() {
     return new Mesa(settings, documentTokens);
   }
+
+  @Override
+  public boolean mayBranch() {
+    return true;
+  }
 }

@@ -119,4 +119,9 @@ final class MsPoe implements ContextStrategy {
     fork.found.putAll(found);
     return fork;
   }
+
+  @Override
+  public boolean mayBranch() {
+    return true;
+  }
 }

@@ -30,11 +30,14 @@ public record Parameter(
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
 
-  /** Kind of value: whole number, one of some words, or decimal number. */
+  /**
+   * Kind of value: whole number, one of some words, decimal number, or any text (a file's path).
+   */
   public enum Type {
     INTEGER,
     DECIMAL,
-    CHOICE
+    CHOICE,
+    TEXT
   }
 
   public static Parameter integer(
@@ -63,12 +66,18 @@ public record Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
   }
 
+  /** A text without a default: nothing is written as an empty text. */
+  public static Parameter text(String name, String doc) {
+    return new Parameter(name, doc, Type.TEXT, List.of(), "none", limits -> "", 0);
+  }
+
   @Override
   public String expectation() {
     return switch (type) {
       case INTEGER -> "a whole number that must be at least " + minimum;
       case DECIMAL -> "a number that must be at least " + minimum;
       case CHOICE -> "one of " + String.join(", ", choices);
+      case TEXT -> "a text";
     };
   }
 
@@ -79,6 +88,8 @@ public record Parameter(
         return choices.contains(text)
             ? Optional.empty()
             : Optional.of("expected one of " + String.join(", ", choices));
+      case TEXT:
+        return Optional.empty();
       case INTEGER:
         try {
           long number = Long.parseLong(text.trim());

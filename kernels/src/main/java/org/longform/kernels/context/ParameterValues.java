@@ -16,49 +16,64 @@ public final class ParameterValues {
     this.values = values;
   }
 
+  /** As {@link #resolve(String, String, List, Map, ModelLimits)}, for a context strategy. */
+  public static ParameterValues resolve(
+      String strategy, List<Parameter> parameters, Map<String, String> given, ModelLimits limits) {
+    return resolve("context", strategy, parameters, given, limits);
+  }
+
   /**
+   * @param kind what the strategy is one of: context, decoding
    * @param given values as users write them, by parameter name
    * @throws LongformException INVALID_OPTION for an unknown name or a refused value
    */
   public static ParameterValues resolve(
-      String strategy, List<Parameter> parameters, Map<String, String> given, ModelLimits limits) {
+      String kind,
+      String strategy,
+      List<Parameter> parameters,
+      Map<String, String> given,
+      ModelLimits limits) {
     Map<String, Object> values = new TreeMap<>();
     for (Parameter parameter : parameters) {
       String text = given.get(parameter.name());
       values.put(
           parameter.name(),
-          text == null ? parameter.defaultValue().apply(limits) : parse(strategy, parameter, text));
+          text == null
+              ? parameter.defaultValue().apply(limits)
+              : parse(kind, strategy, parameter, text));
     }
     for (String name : given.keySet()) {
       if (!values.containsKey(name)) {
         throw new LongformException(
             ErrorClass.INVALID_OPTION,
-            "Cannot use '%s' with context '%s': it has no such parameter (known: %s). Remove it or choose another context."
+            "Cannot use '%s' with %s '%s': it has no such parameter (known: %s). Remove it or choose another %s."
                 .formatted(
                     name,
+                    kind,
                     strategy,
                     parameters.isEmpty()
                         ? "none"
                         : parameters.stream()
                             .map(Parameter::name)
-                            .collect(Collectors.joining(", "))));
+                            .collect(Collectors.joining(", ")),
+                    kind));
       }
     }
     return new ParameterValues(values);
   }
 
-  private static Object parse(String strategy, Parameter parameter, String text) {
+  private static Object parse(String kind, String strategy, Parameter parameter, String text) {
     Optional<String> refusal = parameter.refusal(text);
     if (refusal.isPresent()) {
       throw new LongformException(
           ErrorClass.INVALID_OPTION,
-          "Cannot use '%s' of context '%s': %s (value '%s'). %s"
-              .formatted(parameter.name(), strategy, refusal.get(), text, parameter.doc()));
+          "Cannot use '%s' of %s '%s': %s (value '%s'). %s"
+              .formatted(parameter.name(), kind, strategy, refusal.get(), text, parameter.doc()));
     }
     return switch (parameter.type()) {
       case INTEGER -> Long.valueOf(text.trim());
       case DECIMAL -> Double.valueOf(text.trim());
-      case CHOICE -> text;
+      case CHOICE, TEXT -> text;
     };
   }
 
@@ -71,6 +86,11 @@ public final class ParameterValues {
   }
 
   public String choice(String name) {
+    return (String) values.get(name);
+  }
+
+  /** Empty where none was given. */
+  public String text(String name) {
     return (String) values.get(name);
   }
 

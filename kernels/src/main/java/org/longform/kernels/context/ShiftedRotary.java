@@ -70,4 +70,9 @@ final class ShiftedRotary implements ContextStrategy {
     return Segment.of(rows, new KeyPositions.True(), queries, band)
         .withLogitScale(settings.logitFactor);
   }
+
+  @Override
+  public boolean mayBranch() {
+    return true;
+  }
 }

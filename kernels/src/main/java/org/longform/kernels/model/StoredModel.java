@@ -1,6 +1,9 @@
 package org.longform.kernels.model;
 
 import java.nio.file.Path;
+import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.Shape;
+import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.SafetensorsWeights;
 import org.longform.kernels.weights.WeightSource;
@@ -56,6 +59,14 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     }
     try (StoredModel model = open(path)) {
       return model.spec();
+    }
+  }
+
+  /** Type of the numbers that the matrices of the layers are stored in. */
+  public DType matrixType() {
+    String name = spec.names().attention().query().formatted(0) + ".weight";
+    try (Tensor tensor = weights.tensor(name, Shape.of(spec.queryWidth(0), spec.hidden()))) {
+      return tensor.dtype();
     }
   }
 

@@ -64,7 +64,7 @@ class ContextContractSuite extends AnyFunSuite {
     val types = ContextStrategies.ALL.asScala
       .flatMap(_.parameters().asScala)
       .groupBy(_.name())
-      .mapValues(_.map(_.`type`()).toSet)
+      .map { case (name, declared) => name -> declared.map(_.`type`()).toSet }
     assert(types.filter(_._2.size > 1).isEmpty)
   }
 
@@ -180,6 +180,14 @@ class ContextContractSuite extends AnyFunSuite {
       }
     }
 
+    test(s"$name learns nothing from what it sees, if it says that guesses may be forgotten") {
+      val strategy = create(factory)
+      if (strategy.mayBranch()) {
+        assert(!strategy.wantsScores() && strategy.mostProbeTokens() == 0)
+        assert((0 until limits.layers()).forall(layer => !strategy.watch(layer).isPresent))
+      }
+    }
+
     test(s"$name asks for blocks of at least one token") {
       for (
         window <- windows; prompt <- Seq(-1L, 1L, 100L, 1000000L); read <- Seq(0L, 1L, 99L, 5000L, 200000000L)
@@ -253,6 +261,7 @@ class ContextContractSuite extends AnyFunSuite {
     case Parameter.Type.INTEGER =>
       Seq("many", "1.5", (parameter.minimum() - 1).toString, "3000000000", "99999999999999999999")
     case Parameter.Type.DECIMAL => Seq("many", "NaN", (parameter.minimum() - 1).toString)
+    case Parameter.Type.TEXT    => Seq()
   }
 
   private def assertIncreasing(rows: Rows): Unit =
@@ -296,7 +305,7 @@ class ContextContractSuite extends AnyFunSuite {
 
   private def visible(plan: AttentionPlan, query: Long): Seq[(Segment, Long, Long)] =
     for {
-      segment <- plan.segments().asScala
+      segment <- plan.segments().asScala.toSeq
       if segment.queries().contains(query)
       (row, index) <- segment.rows().toArray(0).zipWithIndex
       if segment.band().allows(query, row)

@@ -24,7 +24,8 @@ final case class TinyModel(
     shards: Int = 1,
     rope: String = "",
     clexWidth: Int = 0,
-    seed: Long = 1
+    seed: Long = 1,
+    altered: Map[String, Array[Double]] = Map.empty
 ) {
 
   private val shapes: Seq[(String, Seq[Int])] = {
@@ -62,8 +63,12 @@ final case class TinyModel(
     val random = new Random(seed)
     shapes.map { case (name, shape) =>
       name -> Array.fill(shape.product)((random.nextInt(255) - 127) / 256.0)
-    }.toMap
+    }.toMap ++ altered
   }
+
+  /** The same model with other values in some tensors. */
+  def altering(change: (String, Array[Double] => Array[Double])*): TinyModel =
+    copy(altered = altered ++ change.map { case (name, f) => name -> f(weights(name).clone()) })
 
   def configJson: String =
     s"""{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu","vocab_size":$vocabulary,
