@@ -93,10 +93,7 @@ final class InfLlm implements ContextStrategy {
     Rows.Builder rows = Rows.builder();
     int[][] chosen =
         units.best(
-            request.queries(),
-            request.cache().headDim(),
-            request.encoding(),
-            settings.local - 1);
+            request.queries(), request.cache().headDim(), request.encoding(), settings.local - 1);
     for (int[] group : chosen) {
       rows.range(0, Math.min(settings.global, left));
       for (int unit : group) {

@@ -29,8 +29,7 @@ final class MemoryUnits {
     this(sizes, firstRow, new HeadMasses(), new ArrayList<>());
   }
 
-  private MemoryUnits(
-      InfLlm.Units sizes, long firstRow, HeadMasses received, List<float[]> keys) {
+  private MemoryUnits(InfLlm.Units sizes, long firstRow, HeadMasses received, List<float[]> keys) {
     this.sizes = sizes;
     this.firstRow = firstRow;
     this.received = received;

@@ -68,8 +68,7 @@ public record Parameter(
 
   /** A text that the model reads, with the same default for all models. */
   public static Parameter text(String name, String doc, String defaultText, String defaultValue) {
-    return new Parameter(
-        name, doc, Type.TEXT, List.of(), defaultText, limits -> defaultValue, 0);
+    return new Parameter(name, doc, Type.TEXT, List.of(), defaultText, limits -> defaultValue, 0);
   }
 
   @Override

@@ -274,7 +274,9 @@ class ContextContractSuite extends AnyFunSuite {
           Reading.ended(strategy, cache, first)
         } else {
           val queries = Tensor.allocate(last, 2)
-          val plan = strategy.plan(new PlanRequest(0, queries, cache.view(0), PositionEncoding.Rope.plain(2, 10000), kernels))
+          val plan = strategy.plan(
+            new PlanRequest(0, queries, cache.view(0), PositionEncoding.Rope.plain(2, 10000), kernels)
+          )
           queries.close()
           for (query <- Seq(cache.length(), tokens - 1L))
             check(largestDistance(plan, query), seenKeys(plan, query))

@@ -22,7 +22,10 @@ object DenseOracle {
   ): Array[Float] = {
     val d = sequence.headDim
     val out = new Array[Float](sequence.tokens * sequence.heads * d)
-    for (head <- 0 until sequence.heads; i <- queries; (j, weight) <- weights(sequence, encoding, head, i, distance)) {
+    for (
+      head <- 0 until sequence.heads; i <- queries;
+      (j, weight) <- weights(sequence, encoding, head, i, distance)
+    ) {
       val v = sequence.value(sequence.kvHead(head), j)
       for (c <- 0 until d) {
         out((i * sequence.heads + head) * d + c) += (weight * v(c)).toFloat
