@@ -1,7 +1,9 @@
 package org.longform.methods;
 
 import java.util.List;
+import org.longform.decoding.DecodingStrategies;
 import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.model.prune.LlmPruner;
 
 /** The lists of methods. To add a list: one line here. */
 public final class MethodSections {
@@ -10,7 +12,15 @@ public final class MethodSections {
           new MethodSection(
               "Context strategies",
               "How a document longer than the model's window is attended to. Chosen with `--context` and, in SQL, `map('context', …)`.",
-              ContextStrategies.ALL));
+              ContextStrategies.ALL),
+          new MethodSection(
+              "Decoding strategies",
+              "How the tokens of an answer come out. Chosen with `--decoding` and, in SQL, `map('decoding', …)`. Strategies that guess need a context that can forget wrong guesses; others are refused.",
+              DecodingStrategies.ALL),
+          new MethodSection(
+              "Pruning",
+              "How `ci/longform prune --model DIR|FILE.gguf --ratio … --to OUT` takes parts of a model away, once, before it is used; `ci/longform prune --help` lists the parameters.",
+              List.of(new LlmPruner())));
 
   private MethodSections() {}
 }

@@ -2,18 +2,18 @@ package org.longform.kernels.cache;
 
 /** Which tokens stand in the rows at the beginning of a cache, after they were moved together. */
 final class GatheredTokens {
-  static final GatheredTokens NONE = new GatheredTokens(0, 0, 1, new long[0][]);
+  static final GatheredTokens NONE = new GatheredTokens(0, 0, null, new long[0][]);
 
   private final int count;
   private final long length;
-  private final int kvHeads;
+  private final KvShape shape;
   // for each layer and head the tokens of its rows; the same array where they are the same
   private final long[][] tokens;
 
-  private GatheredTokens(int count, long length, int kvHeads, long[][] tokens) {
+  private GatheredTokens(int count, long length, KvShape shape, long[][] tokens) {
     this.count = count;
     this.length = length;
-    this.kvHeads = kvHeads;
+    this.shape = shape;
     this.tokens = tokens;
   }
 
@@ -29,17 +29,21 @@ final class GatheredTokens {
 
   /** The token in a row of a layer and head. */
   long at(int layer, int kvHead, long row) {
-    return row < count ? tokens[layer * kvHeads + kvHead][(int) row] : row;
+    return row < count ? tokens[list(shape, layer, kvHead)][(int) row] : row;
+  }
+
+  private static int list(KvShape shape, int layer, int kvHead) {
+    return (int) shape.headsBefore(layer) + kvHead;
   }
 
   /** After another gathering of rows that these tokens stand in. */
-  GatheredTokens then(Gathering gathering, KvShape shape, long lengthNow) {
-    long[][] moved = new long[shape.layers() * shape.kvHeads()][];
+  GatheredTokens then(Gathering gathering, KvShape of, long lengthNow) {
+    long[][] moved = new long[list(of, of.layers(), 0)][];
     boolean alike = !any() || allAlike();
-    for (int layer = 0; layer < shape.layers(); layer++) {
+    for (int layer = 0; layer < of.layers(); layer++) {
       Rows rows = gathering.rows(layer);
-      for (int head = 0; head < shape.kvHeads(); head++) {
-        int at = layer * shape.kvHeads() + head;
+      for (int head = 0; head < of.kvHeads(layer); head++) {
+        int at = list(of, layer, head);
         if (at > 0 && alike && gathering.layers().size() == 1 && rows.groups() == 1) {
           moved[at] = moved[0];
         } else {
@@ -51,7 +55,7 @@ final class GatheredTokens {
       }
     }
     return new GatheredTokens(
-        Math.toIntExact(gathering.count()), lengthNow, shape.kvHeads(), moved);
+        Math.toIntExact(gathering.count()), lengthNow, of, moved);
   }
 
   private boolean allAlike() {

@@ -34,8 +34,9 @@ public record Gathering(List<Rows> layers) {
     if (layers.size() != 1 && layers.size() != shape.layers()) {
       return false;
     }
-    for (Rows rows : layers) {
-      if (rows.groups() != 1 && rows.groups() != shape.kvHeads()) {
+    for (int layer = 0; layer < shape.layers(); layer++) {
+      Rows rows = rows(layer);
+      if (rows.groups() != 1 && rows.groups() != shape.kvHeads(layer)) {
         return false;
       }
       for (int g = 0; g < rows.groups(); g++) {

@@ -16,7 +16,7 @@ final class RowMover {
   void move(Gathering gathering) {
     for (int layer = 0; layer < shape.layers(); layer++) {
       Rows rows = gathering.rows(layer);
-      for (int head = 0; head < shape.kvHeads(); head++) {
+      for (int head = 0; head < shape.kvHeads(layer); head++) {
         move(layer, head, rows, rows.groups() == 1 ? 0 : head);
       }
     }

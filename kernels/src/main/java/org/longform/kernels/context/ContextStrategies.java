@@ -17,7 +17,11 @@ public final class ContextStrategies {
           InfLlm.FACTORY,
           SirLlm.FACTORY,
           InfiniPot.FACTORY,
-          InfiniteHip.FACTORY);
+          InfiniteHip.FACTORY,
+          ShiftedRotary.FACTORY,
+          Mesa.FACTORY,
+          MsPoe.FACTORY,
+          Clex.FACTORY);
 
   private ContextStrategies() {}
 

@@ -30,12 +30,14 @@ public record Parameter(
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
 
-  /** Kind of value: whole number, decimal number, one of some words, or any text. */
+  /**
+   * Kind of value: whole number, one of some words, decimal number, or any text (a file's path, or
+   * what the model reads).
+   */
   public enum Type {
     INTEGER,
     DECIMAL,
     CHOICE,
-    /** A text that the model reads: strategies get its tokens, see {@link TextTokens}. */
     TEXT
   }
 
@@ -49,24 +51,28 @@ public record Parameter(
         name, doc, Type.INTEGER, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
   }
 
+  /** A finite number that need not be whole. */
+  public static Parameter decimal(
+      String name,
+      String doc,
+      String defaultText,
+      Function<ModelLimits, Double> value,
+      long minimum) {
+    return new Parameter(
+        name, doc, Type.DECIMAL, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
+  }
+
   public static Parameter choice(String name, String doc, String defaultValue, String... choices) {
     return new Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
   }
 
-  /** A number with the same default for all models. */
-  public static Parameter decimal(String name, String doc, double defaultValue, long minimum) {
-    return new Parameter(
-        name,
-        doc,
-        Type.DECIMAL,
-        List.of(),
-        Double.toString(defaultValue),
-        limits -> defaultValue,
-        minimum);
+  /** A text without a default: nothing is written as an empty text. */
+  public static Parameter text(String name, String doc) {
+    return new Parameter(name, doc, Type.TEXT, List.of(), "none", limits -> "", 0);
   }
 
-  /** A text that the model reads, with the same default for all models. */
+  /** A text that the model reads, see {@link ParameterValues#tokens}; the same for all models. */
   public static Parameter text(String name, String doc, String defaultText, String defaultValue) {
     return new Parameter(name, doc, Type.TEXT, List.of(), defaultText, limits -> defaultValue, 0);
   }
@@ -77,7 +83,7 @@ public record Parameter(
       case INTEGER -> "a whole number that must be at least " + minimum;
       case DECIMAL -> "a number that must be at least " + minimum;
       case CHOICE -> "one of " + String.join(", ", choices);
-      case TEXT -> "a text that is not blank";
+      case TEXT -> "a text";
     };
   }
 
@@ -89,7 +95,7 @@ public record Parameter(
             ? Optional.empty()
             : Optional.of("expected one of " + String.join(", ", choices));
       case TEXT:
-        return text.isBlank() ? Optional.of("must not be blank") : Optional.empty();
+        return Optional.empty();
       case INTEGER:
         try {
           long number = Long.parseLong(text.trim());
@@ -103,6 +109,9 @@ public record Parameter(
       default:
         try {
           double number = Double.parseDouble(text.trim());
+          if (!Double.isFinite(number)) {
+            return Optional.of("expected a finite number");
+          }
           return number >= minimum ? Optional.empty() : Optional.of("must be at least " + minimum);
         } catch (NumberFormatException e) {
           return Optional.of("expected a number");

@@ -18,12 +18,37 @@ public final class ParameterValues {
     this.tokenizer = tokenizer;
   }
 
+  /** As {@link #resolve(String, String, List, Map, ModelLimits)}, for a context strategy. */
+  public static ParameterValues resolve(
+      String strategy,
+      List<Parameter> parameters,
+      Map<String, String> given,
+      ModelLimits limits,
+      TextTokens tokenizer) {
+    return resolve("context", strategy, parameters, given, limits, tokenizer);
+  }
+
   /**
-   * @param given values as users write them, by parameter name
-   * @param tokenizer of the model that reads the texts
+   * For who asks for no tokens.
+   *
+   * @param kind what the strategy is one of: context, decoding
    * @throws LongformException INVALID_OPTION for an unknown name or a refused value
    */
   public static ParameterValues resolve(
+      String kind,
+      String strategy,
+      List<Parameter> parameters,
+      Map<String, String> given,
+      ModelLimits limits) {
+    return resolve(kind, strategy, parameters, given, limits, TextTokens.ESTIMATE);
+  }
+
+  /**
+   * @param given values as users write them, by parameter name
+   * @param tokenizer of the model that reads the texts
+   */
+  private static ParameterValues resolve(
+      String kind,
       String strategy,
       List<Parameter> parameters,
       Map<String, String> given,
@@ -34,33 +59,37 @@ public final class ParameterValues {
       String text = given.get(parameter.name());
       values.put(
           parameter.name(),
-          text == null ? parameter.defaultValue().apply(limits) : parse(strategy, parameter, text));
+          text == null
+              ? parameter.defaultValue().apply(limits)
+              : parse(kind, strategy, parameter, text));
     }
     for (String name : given.keySet()) {
       if (!values.containsKey(name)) {
         throw new LongformException(
             ErrorClass.INVALID_OPTION,
-            "Cannot use '%s' with context '%s': it has no such parameter (known: %s). Remove it or choose another context."
+            "Cannot use '%s' with %s '%s': it has no such parameter (known: %s). Remove it or choose another %s."
                 .formatted(
                     name,
+                    kind,
                     strategy,
                     parameters.isEmpty()
                         ? "none"
                         : parameters.stream()
                             .map(Parameter::name)
-                            .collect(Collectors.joining(", "))));
+                            .collect(Collectors.joining(", ")),
+                    kind));
       }
     }
     return new ParameterValues(values, tokenizer);
   }
 
-  private static Object parse(String strategy, Parameter parameter, String text) {
+  private static Object parse(String kind, String strategy, Parameter parameter, String text) {
     Optional<String> refusal = parameter.refusal(text);
     if (refusal.isPresent()) {
       throw new LongformException(
           ErrorClass.INVALID_OPTION,
-          "Cannot use '%s' of context '%s': %s (value '%s'). %s"
-              .formatted(parameter.name(), strategy, refusal.get(), text, parameter.doc()));
+          "Cannot use '%s' of %s '%s': %s (value '%s'). %s"
+              .formatted(parameter.name(), kind, strategy, refusal.get(), text, parameter.doc()));
     }
     return switch (parameter.type()) {
       case INTEGER -> Long.valueOf(text.trim());
@@ -81,9 +110,14 @@ public final class ParameterValues {
     return (String) values.get(name);
   }
 
+  /** Empty where none was given. */
+  public String text(String name) {
+    return (String) values.get(name);
+  }
+
   /** The tokens of a text. */
   public int[] tokens(String name) {
-    return tokenizer.of((String) values.get(name));
+    return tokenizer.of(text(name));
   }
 
   /** Name and value of every parameter, sorted by name: part of what makes a result repeatable. */

@@ -154,6 +154,13 @@ class InfiniPotSuite extends AnyFunSuite {
       refusal("kept-size" -> "509") ==
         "Cannot use context 'infinipot': pot-size 512 has no room for new text beside 509 kept tokens and the 3 of catalyst-prompt. Raise it, lower kept-size, or shorten catalyst-prompt."
     )
+    val empty = intercept[LongformException](
+      ContextStrategies.create("infinipot", Map("catalyst-prompt" -> "").asJava, limits, _ => Array())
+    )
+    assert(
+      empty.getMessage ==
+        "Cannot use context 'infinipot': catalyst-prompt is empty. Leave it out, or write what to look for."
+    )
     assert(
       refusal("pot-size" -> "600") ==
         "Cannot use context 'infinipot': pot-size 600 exceeds the 512 tokens the model was trained on. Lower it."

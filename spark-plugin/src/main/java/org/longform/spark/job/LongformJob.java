@@ -16,7 +16,13 @@ import picocli.CommandLine.ParseResult;
 /**
  * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
  * {@code generate}, {@code perplexity}, {@code plan}, {@code inspect}, {@code tokenize}, {@code
- * convert}, {@code articles} and {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+<<<<<<< HEAD
+ * convert}, {@code prune}, {@code merge-lora}, {@code articles} and {@code evaluate}. Exit codes: 0
+ * done, 1 failed, 2 wrong arguments.
+=======
+ * convert}, {@code articles}, {@code evaluate} and {@code compare}. Exit codes: 0 done, 1 failed, 2
+ * wrong arguments.
+>>>>>>> main
  */
 public final class LongformJob {
   static final int DONE = 0;
@@ -64,12 +70,27 @@ public final class LongformJob {
         "inspect",
         "Show a model, its memory needs and its defaults.",
         new InspectCommand(context));
+    add(
+        root,
+        "compare",
+        "Read the same documents with several strategies and show what each is good for.",
+        new CompareCommand(context));
     add(root, "tokenize", "Count the tokens of each document.", new TokenizeCommand(context));
     addPlain(
         root,
         "convert",
         "Write a model as GGUF or safetensors, also quantised.",
         new ConvertCommand(context));
+    addPlain(
+        root,
+        "prune",
+        "Write a model without its least important heads and channels.",
+        new PruneCommand(context));
+    addPlain(
+        root,
+        "merge-lora",
+        "Write a model with a LoRA adapter in its weights.",
+        new MergeLoraCommand(context));
     addPlain(
         root,
         "articles",
