@@ -30,7 +30,6 @@ import org.longform.prompt.Prompt;
 import org.longform.prompt.Task;
 import org.longform.tokenizer.TokenChunk;
 import org.longform.tokenizer.TokenStream;
-import org.longform.tokenizer.Tokenizer;
 
 /** One document in one session: read to its end, then asked. */
 final class Reading implements AutoCloseable {

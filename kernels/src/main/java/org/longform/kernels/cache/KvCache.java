@@ -387,7 +387,9 @@ public final class KvCache implements AutoCloseable {
               .formatted(
                   newLength,
                   length,
-                  gathered.any() ? ", of which %d were gathered".formatted(gathered.length()) : ""));
+                  gathered.any()
+                      ? ", of which %d were gathered".formatted(gathered.length())
+                      : ""));
     }
     length = newLength;
     held = held.clip(0, newLength);

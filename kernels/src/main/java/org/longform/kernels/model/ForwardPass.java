@@ -47,7 +47,7 @@ final class ForwardPass implements AutoCloseable {
     Scratch.Block rows = null;
     Kernels.Turn turn = kernels.turn();
     try {
-      rows = scratch.block(ids.length);
+      rows = scratch.block(ids.length, 0);
       layers(blocks, rows, ids, needed);
     } catch (Throwable e) {
       blocks.forEach(block -> block.fail(e));
@@ -75,7 +75,7 @@ final class ForwardPass implements AutoCloseable {
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      Scratch.Block shaped = scratch.inLayer(rows, layer);
+      Scratch.Block shaped = scratch.block(ids.length, layer);
       attention(layer, blocks, shaped, wanted);
       feedForward(layer, shaped, wanted);
       export(blocks, shaped, layer + 1);
@@ -160,8 +160,7 @@ final class ForwardPass implements AutoCloseable {
     AttentionPlan plan = block.strategy().plan(request);
     AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
     if (request.cache().isGathered()) {
-      int sharers = spec.layer(request.layer()).heads() / request.cache().kvHeads();
-      all = all.withTokens((head, row) -> request.cache().token(head / sharers, row));
+      all = inTokens(request, all);
     }
     int asking = all.wantsMass() ? request.tokens() : answered;
     kernels.attend(
@@ -174,6 +173,13 @@ final class ForwardPass implements AutoCloseable {
             lastRows(mixed, asking),
             all));
     return plan;
+  }
+
+  /** Where rows hold other tokens than those of their numbers, who watches hears of the tokens. */
+  private static AttendTaps inTokens(PlanRequest request, AttendTaps taps) {
+    KvView view = request.cache();
+    long sharers = request.queries().shape().rowElements() / view.headDim() / view.kvHeads();
+    return taps.withTokens((head, row) -> view.token((int) (head / sharers), row));
   }
 
   private void feedForward(int layer, Scratch.Block rows, int wanted) {

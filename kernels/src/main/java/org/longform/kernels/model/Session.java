@@ -60,7 +60,7 @@ public final class Session implements AutoCloseable {
   // whether rows are reserved, and perhaps being read by the thread that leads a pass
   private boolean inPass;
   // whether the strategy has yet to keep what it wants of the last block
-  private boolean unsettled;
+  private boolean undigested;
   // whether a token waits for its pass
   private boolean prepared;
   private boolean closed;
@@ -110,9 +110,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Says how long the whole prompt will be, or the document alone, for strategies that depend on
-   * the one or the other. To be called before the first token; without it they treat the length as
-   * unknown.
+   * Says how long the whole prompt will be, or the document alone, for strategies that depend on the
+   * one or the other. To be called before the first token; without it they treat the length as unknown.
    */
   public void expectPromptTokens(long tokens) {
     requireOpen();
@@ -144,7 +143,7 @@ public final class Session implements AutoCloseable {
   /** Reads what is pending, although it does not fill a block. */
   public void flush() {
     requireOpen();
-    settle();
+    digest();
     while (pending.size() > 0) {
       readBlock(Math.min(chunk(), pending.size()));
     }
@@ -274,7 +273,7 @@ public final class Session implements AutoCloseable {
     fork.last.write(0, last.toArray());
     fork.phase = phase;
     fork.promptTokens = promptTokens;
-    fork.unsettled = unsettled;
+    fork.undigested = undigested;
     fork.notePeaks();
     return fork;
   }
@@ -297,7 +296,7 @@ public final class Session implements AutoCloseable {
                       ? "its strategy does not allow to go on elsewhere"
                       : "the document was read to its end. Save it before the question"));
     }
-    settle();
+    digest();
     new SessionState(
             length(),
             cache.held(),
@@ -381,7 +380,7 @@ public final class Session implements AutoCloseable {
   }
 
   private void readWhileFull() {
-    settle();
+    digest();
     for (int chunk = chunk(); pending.size() >= chunk; chunk = chunk()) {
       readBlock(chunk);
     }
@@ -426,7 +425,7 @@ public final class Session implements AutoCloseable {
       requireKnown(tree.token(row));
     }
     take(Phase.GENERATED, new int[] {tree.token(0)}, 0, 1);
-    settle();
+    digest();
     while (pending.size() > 1) {
       readBlock(1);
     }
@@ -588,19 +587,19 @@ public final class Session implements AutoCloseable {
     if (strategy.wantsScores()) {
       strategy.scored(first + unpredicted, surprises);
     }
-    unsettled = true;
+    undigested = true;
     for (int i = 0; scoring && i < surprises.length; i++) {
       scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
     }
-    settle();
+    digest();
   }
 
   /**
    * Lets the strategy look at what was read and keep what it wants. If that fails it is done before
    * the next block.
    */
-  private void settle() {
-    if (!unsettled) {
+  private void digest() {
+    if (!undigested) {
       return;
     }
     probe();
@@ -615,7 +614,7 @@ public final class Session implements AutoCloseable {
               cache.gather(wanted);
               strategy.gathered();
             });
-    unsettled = false;
+    undigested = false;
   }
 
   /** Reads what the strategy wants to be read behind the block, and forgets it. */
