@@ -22,38 +22,56 @@ public final class ParameterValues {
    */
   public static ParameterValues resolve(
       String strategy, List<Parameter> parameters, Map<String, String> given, ModelLimits limits) {
+    return resolve("context", strategy, parameters, given, limits);
+  }
+
+  /**
+   * As above, for what is not a context strategy.
+   *
+   * @param kind what {@code strategy} is the name of, in messages: "context", "method"
+   */
+  public static ParameterValues resolve(
+      String kind,
+      String strategy,
+      List<Parameter> parameters,
+      Map<String, String> given,
+      ModelLimits limits) {
     Map<String, Object> values = new TreeMap<>();
     for (Parameter parameter : parameters) {
       String text = given.get(parameter.name());
       values.put(
           parameter.name(),
-          text == null ? parameter.defaultValue().apply(limits) : parse(strategy, parameter, text));
+          text == null
+              ? parameter.defaultValue().apply(limits)
+              : parse(kind, strategy, parameter, text));
     }
     for (String name : given.keySet()) {
       if (!values.containsKey(name)) {
         throw new LongformException(
             ErrorClass.INVALID_OPTION,
-            "Cannot use '%s' with context '%s': it has no such parameter (known: %s). Remove it or choose another context."
+            "Cannot use '%s' with %s '%s': it has no such parameter (known: %s). Remove it or choose another %s."
                 .formatted(
                     name,
+                    kind,
                     strategy,
                     parameters.isEmpty()
                         ? "none"
                         : parameters.stream()
                             .map(Parameter::name)
-                            .collect(Collectors.joining(", "))));
+                            .collect(Collectors.joining(", ")),
+                    kind));
       }
     }
     return new ParameterValues(values);
   }
 
-  private static Object parse(String strategy, Parameter parameter, String text) {
+  private static Object parse(String kind, String strategy, Parameter parameter, String text) {
     Optional<String> refusal = parameter.refusal(text);
     if (refusal.isPresent()) {
       throw new LongformException(
           ErrorClass.INVALID_OPTION,
-          "Cannot use '%s' of context '%s': %s (value '%s'). %s"
-              .formatted(parameter.name(), strategy, refusal.get(), text, parameter.doc()));
+          "Cannot use '%s' of %s '%s': %s (value '%s'). %s"
+              .formatted(parameter.name(), kind, strategy, refusal.get(), text, parameter.doc()));
     }
     return switch (parameter.type()) {
       case INTEGER -> Long.valueOf(text.trim());

@@ -74,6 +74,24 @@ public record DecoderSpec(
         otherNames);
   }
 
+  /** A model of one of the layers alone, which has index 0 there. */
+  DecoderSpec ofLayer(int layer) {
+    return new DecoderSpec(
+        family,
+        vocabulary,
+        hidden,
+        1,
+        heads,
+        kvHeads,
+        headDim,
+        intermediate,
+        normEpsilon,
+        rope,
+        trainedWindow,
+        traits,
+        names.ofLayer(layer));
+  }
+
   /** H*D: width of the queries and of the attention's output. */
   public int queryWidth() {
     return heads * headDim;

@@ -25,12 +25,22 @@ final class ForwardPass implements AutoCloseable {
   private final DecoderWeights weights;
   private final Kernels kernels;
   private final Scratch scratch;
+  private final ProjectionObserver observer;
 
   ForwardPass(Decoder decoder) {
-    this.spec = decoder.spec();
-    this.weights = decoder.weights();
-    this.kernels = decoder.kernels();
+    this(decoder.spec(), decoder.weights(), decoder.kernels(), ProjectionObserver.NONE);
+  }
+
+  /**
+   * @param observer sees the inputs of all projections of each pass
+   */
+  ForwardPass(
+      DecoderSpec spec, DecoderWeights weights, Kernels kernels, ProjectionObserver observer) {
+    this.spec = spec;
+    this.weights = weights;
+    this.kernels = kernels;
     this.scratch = new Scratch(spec);
+    this.observer = observer;
   }
 
   /**
@@ -56,11 +66,33 @@ final class ForwardPass implements AutoCloseable {
     return rows == null ? null : lastRows(rows.hidden(), needed);
   }
 
+  /**
+   * Brings one block, all of whose rows are needed, through the layers from a residual stream of
+   * the caller's instead of its tokens' embeddings. A failure is noted in the block.
+   *
+   * @param stream (T, M), overwritten
+   */
+  void run(PassBlock block, Tensor stream) {
+    Kernels.Turn turn = kernels.turn();
+    try {
+      through(List.of(block), scratch.block(block.tokens()).on(stream), block.tokens());
+    } catch (Throwable e) {
+      block.fail(e);
+    } finally {
+      turn.close();
+    }
+  }
+
   private void layers(List<PassBlock> blocks, Scratch.Block rows, int[] ids, int needed) {
     kernels.gather(weights.embedding(), ids, rows.hidden());
+    through(blocks, rows, needed);
+  }
+
+  private void through(List<PassBlock> blocks, Scratch.Block rows, int needed) {
+    int tokens = (int) rows.hidden().rows();
     for (int layer = 0; layer < spec.layers(); layer++) {
       // nobody reads the last layer's other rows: their keys and values are all they leave behind
-      int wanted = layer == spec.layers() - 1 ? needed : ids.length;
+      int wanted = layer == spec.layers() - 1 ? needed : tokens;
       for (PassBlock block : blocks) {
         guarded(block, block::pollCancelled);
       }
@@ -81,6 +113,7 @@ final class ForwardPass implements AutoCloseable {
   private void attention(int layer, List<PassBlock> blocks, Scratch.Block rows, int wanted) {
     LayerWeights w = weights.layer(layer);
     kernels.rmsNorm(rows.hidden(), w.attentionNorm(), spec.normEpsilon(), rows.normed());
+    observer.sees(layer, ProjectionInput.ATTENTION, rows.normed());
     project(
         rows.normed(),
         List.of(w.query(), w.key(), w.value()),
@@ -95,8 +128,10 @@ final class ForwardPass implements AutoCloseable {
     for (PassBlock block : blocks) {
       guarded(block, () -> block.cache().passed(layer, kernels::forget, kernels::prefetch));
     }
+    Tensor mixed = lastRows(rows.mixed(), wanted);
     Tensor out = lastRows(rows.normed(), wanted);
-    project(lastRows(rows.mixed(), wanted), List.of(w.output()), List.of(out));
+    observer.sees(layer, ProjectionInput.OUTPUT, mixed);
+    project(mixed, List.of(w.output()), List.of(out));
     kernels.add(lastRows(rows.hidden(), wanted), out);
   }
 
@@ -128,8 +163,10 @@ final class ForwardPass implements AutoCloseable {
     Tensor gate = lastRows(rows.gate(), wanted);
     Tensor up = lastRows(rows.up(), wanted);
     kernels.rmsNorm(hidden, w.ffnNorm(), spec.normEpsilon(), normed);
+    observer.sees(layer, ProjectionInput.FEED_FORWARD, normed);
     project(normed, List.of(w.gate(), w.up()), List.of(gate, up));
     kernels.swiGlu(gate, up);
+    observer.sees(layer, ProjectionInput.DOWN, gate);
     project(gate, List.of(w.down()), List.of(normed));
     kernels.add(hidden, normed);
   }

@@ -40,7 +40,13 @@ final class Scratch implements AutoCloseable {
       Tensor values,
       Tensor mixed,
       Tensor gate,
-      Tensor up) {}
+      Tensor up) {
+
+    /** The same views around another residual stream. */
+    Block on(Tensor stream) {
+      return new Block(stream, normed, queries, keys, values, mixed, gate, up);
+    }
+  }
 
   Block block(int tokens) {
     if (tokens > capacity || tokens < capacity / MUCH) {
