@@ -162,9 +162,10 @@ typedef struct {
   const float *queries; /* (T, H*D) before rotation */
   float *out;           /* (T, H*D); zeros for a query that sees nothing */
   float *log_sum_exp;   /* (T, H) or NULL */
-  /* per run of the plan, in the order of segments and their runs, the mass of each of its rows,
-     summed over heads and queries: float [sum of run counts], or NULL */
-  float *column_mass;
+  /* or NULL: for each segment and each of its groups the mass of the rows of its runs, summed over queries;
+     summed over heads, too: float [rows], or for each query head of the group: float [heads of group, rows] */
+  float *mass;
+  int64_t mass_of_heads; /* whether mass is of each head */
   int64_t tokens; /* T */
   int64_t heads;  /* H */
   int64_t first_row;

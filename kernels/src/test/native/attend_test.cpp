@@ -207,7 +207,8 @@ std::vector<TestSegment> causal(const Case &test) {
 
 struct Answer {
   std::vector<double> out, log_sum_exp;
-  std::vector<double> mass;  // in the order of segments, lists and their rows
+  std::vector<double> mass;       // in the order of segments, lists and their rows
+  std::vector<double> head_mass;  // the same, each list once for each query head that shares it
 };
 
 void rotate(const Case &test, const std::vector<double> &frequencies, double position, std::vector<double> &x) {
@@ -228,27 +229,38 @@ Answer slow(const Case &test, const Cache &cache, const std::vector<TestSegment>
   Answer answer;
   const bool alibi = test.encoding == KERNELS_ALIBI;
   const size_t head_dim = static_cast<size_t>(test.head_dim), heads = static_cast<size_t>(test.heads);
-  size_t columns = 0;
+  size_t columns = 0, head_columns = 0;
   for (const TestSegment &segment : plan) {
-    for (const auto &list : segment.lists) columns += list.size();
+    for (const auto &list : segment.lists) {
+      columns += list.size();
+      head_columns += list.size() * (heads / segment.lists.size());
+    }
   }
   answer.mass.assign(columns, 0);
+  answer.head_mass.assign(head_columns, 0);
   for (size_t t = 0; t < static_cast<size_t>(test.tokens); t++) {
     for (size_t h = 0; h < heads; h++) {
       const int64_t query_row = test.past + static_cast<int64_t>(t);
       const size_t kv_head = h * static_cast<size_t>(test.kv_heads) / heads;
       struct Seen {
         double logit;
-        size_t row, column;
+        size_t row, column, head_column;
       };
       std::vector<Seen> seen;
       double largest = -kInfinity;
-      size_t base = 0;
+      size_t base = 0, head_base = 0;
       for (const TestSegment &segment : plan) {
         const size_t group = h * segment.lists.size() / heads;
-        size_t column = base;
-        for (size_t g = 0; g < group; g++) column += segment.lists[g].size();
-        for (const auto &list : segment.lists) base += list.size();
+        const size_t sharers = heads / segment.lists.size();
+        size_t column = base, head_column = head_base + (h - group * sharers) * segment.lists[group].size();
+        for (size_t g = 0; g < group; g++) {
+          column += segment.lists[g].size();
+          head_column += segment.lists[g].size() * sharers;
+        }
+        for (const auto &list : segment.lists) {
+          base += list.size();
+          head_base += list.size() * sharers;
+        }
         if (query_row < segment.plain.query_from || query_row >= segment.plain.query_to) continue;
         const double stretch = segment.head_scales.empty() ? 1 : segment.head_scales[h];
         const double at = segment.query_position(query_row) * stretch;
@@ -268,7 +280,7 @@ Answer slow(const Case &test, const Cache &cache, const std::vector<TestSegment>
           if (alibi) logit -= frequencies[h] * (at - key_at);
           logit *= segment.plain.logit_scale;
           if (!(logit <= largest)) largest = logit;
-          seen.push_back({logit, static_cast<size_t>(list[i]), column + i});
+          seen.push_back({logit, static_cast<size_t>(list[i]), column + i, head_column + i});
         }
       }
       double sum = 0;
@@ -278,6 +290,7 @@ Answer slow(const Case &test, const Cache &cache, const std::vector<TestSegment>
         const double p = std::exp(key.logit - largest) / sum;
         for (size_t d = 0; d < head_dim; d++) mixed[d] += p * cache.values[key.row][kv_head * head_dim + d];
         answer.mass[key.column] += p;
+        answer.head_mass[key.head_column] += p;
       }
       answer.out.insert(answer.out.end(), mixed.begin(), mixed.end());
       answer.log_sum_exp.push_back(seen.empty() ? -kInfinity : largest + std::log(sum));
@@ -340,7 +353,7 @@ void run(const Case &test, uint32_t seed) {
       call.queries = queries.data();
       call.out = out.data();
       call.log_sum_exp = lse.data();
-      call.column_mass = mass.data();
+      call.mass = mass.data();
       call.tokens = test.tokens;
       call.heads = test.heads;
       call.first_row = test.past;
@@ -357,11 +370,17 @@ void run(const Case &test, uint32_t seed) {
       compare(name + "out", out, expected.out, test.tolerance);
       compare(name + "log-sum-exp", lse, expected.log_sum_exp, test.tolerance * 10);
       compare(name + "mass", mass, expected.mass, test.tolerance * static_cast<double>(test.heads * test.tokens));
+      std::vector<float> head_mass(expected.head_mass.size(), -7);
+      call.mass = head_mass.data();
+      call.mass_of_heads = 1;
+      if (kernels_attend(device, &call) != KERNELS_OK) fail(name + kernels_last_error());
+      compare(name + "mass of heads", head_mass, expected.head_mass,
+              test.tolerance * static_cast<double>(test.tokens));
       // taps change nothing
       std::vector<float> alone(out.size(), -7);
       call.out = alone.data();
       call.log_sum_exp = nullptr;
-      call.column_mass = nullptr;
+      call.mass = nullptr;
       if (kernels_attend(device, &call) != KERNELS_OK) fail(name + kernels_last_error());
       answers.push_back(out);
       answers.push_back(alone);

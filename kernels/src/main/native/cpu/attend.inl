@@ -188,7 +188,7 @@ inline void attend(Pool &pool, const kernels_attention &call) {
   const int64_t products = (keys / job.shares + 1) * job.rows * head_dim;
   job.units_of_piece = products >= kPieceProducts ? 1 : kPieceProducts / products;
   const int64_t state_floats = job.shares > 1 ? job.units * job.rows * (2 + head_dim) : 0;
-  const int64_t sum_floats = call.column_mass != nullptr ? call.tokens * call.heads * 2 : 0;
+  const int64_t sum_floats = call.mass != nullptr ? call.tokens * call.heads * 2 : 0;
   job.states = nullptr;
   job.sums = nullptr;
   if (state_floats + sum_floats > 0) {
@@ -198,7 +198,7 @@ inline void attend(Pool &pool, const kernels_attention &call) {
   }
   pool.run((job.units + job.units_of_piece - 1) / job.units_of_piece, attend_piece, &job);
   if (job.shares > 1) pool.run(pairs, merge_shares_piece, &job);
-  if (call.column_mass != nullptr) {
+  if (call.mass != nullptr) {
     const MassJob mass = {&call, job.sums, job.block_tokens};
     pool.run(mass_pieces(call), mass_piece, &mass);
   }

@@ -10,7 +10,7 @@ class UdfsLayersSuite extends AnyFunSuite {
   private val ROOT = "org.longform."
 
   /** From the bottom: each layer may use the ones before it. */
-  private val stack = Seq("options", "tokenizer", "prompt", "generate", "models", "read", "runtime", "sql")
+  private val stack = Seq("options", "tokenizer", "prompt", "generate", "models", "read", "methods", "runtime", "sql")
 
   private val all: Seq[JavaClass] = new ClassFileImporter()
     .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -31,7 +31,7 @@ class UdfsLayersSuite extends AnyFunSuite {
     assert(all.map(layer).toSet == stack.toSet)
   }
 
-  test("imports go sql, runtime, read, models, generate, prompt, tokenizer, options") {
+  test("imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options") {
     val wrong = for {
       from <- all
       to <- targets(from)

@@ -20,9 +20,9 @@ class KernelsLayersSuite extends AnyFunSuite {
 
   /** From the bottom: each layer may use the ones before it. Weights stand beside the stack. */
   private val allowed: Map[String, Set[String]] = {
-    val stack = Seq("error", "tensor", "cache", "attention", "device", "context")
+    val stack = Seq("error", "method", "tensor", "cache", "attention", "device", "context")
     val lower = stack.zipWithIndex.map { case (layer, i) => layer -> stack.take(i).toSet }.toMap
-    lower + ("weights" -> Set("error", "tensor")) + ("model" -> (stack.toSet + "weights")) +
+    lower + ("weights" -> Set("error", "method", "tensor")) + ("model" -> (stack.toSet + "weights")) +
       ("quantise" -> (stack.toSet + "weights" + "model"))
   }
 
@@ -42,7 +42,7 @@ class KernelsLayersSuite extends AnyFunSuite {
     assert(all.flatMap(layer(_)).toSet == allowed.keySet, "a package without a place in the layers")
   }
 
-  test("imports go model, context, device, attention, cache, tensor; weights only to tensor") {
+  test("imports go model, context, device, attention, cache, tensor; weights only to tensor and method") {
     val wrong = for {
       from <- all
       here <- layer(from).toSeq

@@ -92,8 +92,8 @@ public final class ModelQuantisation {
     List<int[]> samples;
     try (Tokenizer tokenizer = Tokenizer.load(request.source().path())) {
       samples =
-          new CalibrationText(request.calibration().get(), tokenizer, spec.vocabulary())
-              .samples(
+          new CalibrationSamples(request.calibration().get(), tokenizer, spec.vocabulary())
+              .take(
                   values.integer(Calibration.SAMPLES),
                   Math.toIntExact(values.integer(Calibration.SAMPLE_TOKENS)));
     }

@@ -8,12 +8,13 @@ import java.util.Optional;
 import java.util.function.Predicate;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.method.MethodParameter;
 
 /**
  * One option, declared once. The name is in kebab case ({@code max-new-tokens}); the other
  * spellings follow from it.
  */
-public final class Option<T> {
+public final class Option<T> implements MethodParameter {
   private final String name;
   private final OptionType<T> type;
   private final String doc;
@@ -99,6 +100,7 @@ public final class Option<T> {
   }
 
   /** The name in kebab case, as declared. */
+  @Override
   public String name() {
     return name;
   }
@@ -128,11 +130,13 @@ public final class Option<T> {
     return aliases;
   }
 
+  @Override
   public String doc() {
     return doc;
   }
 
   /** What a value must be, with every check: "a whole number that must be positive". */
+  @Override
   public String expectation() {
     StringBuilder text = new StringBuilder(type.expected());
     String glue = " that ";
@@ -157,6 +161,7 @@ public final class Option<T> {
   }
 
   /** The default as people read it on the configuration page. */
+  @Override
   public String defaultText() {
     return defaultText;
   }

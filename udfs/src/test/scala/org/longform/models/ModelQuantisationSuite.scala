@@ -100,14 +100,14 @@ class ModelQuantisationSuite extends AnyFunSuite with BeforeAndAfterAll {
     for (file <- Seq(text, lines)) {
       val tokenizer = Tokenizer.load(TestModels.bundled)
       try {
-        val samples = new CalibrationText(file, tokenizer, 2048).samples(3, 64).asScala
+        val samples = new CalibrationSamples(file, tokenizer, 2048).take(3, 64).asScala
         assert(samples.map(_.length) == Seq(64, 64, 64))
         assert(samples.forall(_.head == tokenizer.bosId().getAsInt))
         assert(samples.flatMap(_.tail).take(10) == bundledIds.take(10))
-        val many = new CalibrationText(file, tokenizer, 2048).samples(100000, 64).asScala
+        val many = new CalibrationSamples(file, tokenizer, 2048).take(100000, 64).asScala
         assert(many.size > 10 && many.take(3).map(_.toSeq) == samples.map(_.toSeq))
         refused("the tokenizer gives token", ErrorClass.INVALID_MODEL)(
-          new CalibrationText(file, tokenizer, 5).samples(3, 64)
+          new CalibrationSamples(file, tokenizer, 5).take(3, 64)
         )
       } finally tokenizer.close()
     }

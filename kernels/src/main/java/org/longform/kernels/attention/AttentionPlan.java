@@ -1,6 +1,7 @@
 package org.longform.kernels.attention;
 
 import java.util.List;
+import java.util.Optional;
 import org.longform.kernels.cache.KvView;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -8,14 +9,31 @@ import org.longform.kernels.error.LongformException;
 /**
  * What one block of queries attends to in one layer: segments, whose partial outputs are merged by
  * their log-sum-exp to exactly one softmax over all keys that any segment lets a query see.
+ *
+ * @param gain factor on each query, in all segments alike
+ * @param encoding how positions act, if not as the model says (CLEX)
  */
-public record AttentionPlan(List<Segment> segments) {
+public record AttentionPlan(
+    List<Segment> segments, QueryGain gain, Optional<PositionEncoding> encoding) {
   public AttentionPlan {
     segments = List.copyOf(segments);
   }
 
+  /** Queries and positions as the model has them. */
+  public AttentionPlan(List<Segment> segments) {
+    this(segments, QueryGain.NONE, Optional.empty());
+  }
+
   public static AttentionPlan of(Segment... segments) {
     return new AttentionPlan(List.of(segments));
+  }
+
+  public AttentionPlan withGain(QueryGain factor) {
+    return new AttentionPlan(segments, factor, encoding);
+  }
+
+  public AttentionPlan withEncoding(PositionEncoding other) {
+    return new AttentionPlan(segments, gain, Optional.of(other));
   }
 
   /**

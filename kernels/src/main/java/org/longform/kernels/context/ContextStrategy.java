@@ -1,7 +1,9 @@
 package org.longform.kernels.context;
 
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.longform.kernels.attention.AttentionPlan;
+import org.longform.kernels.attention.HeadMass;
 import org.longform.kernels.cache.Rows;
 
 /**
@@ -30,6 +32,45 @@ public interface ContextStrategy {
 
   /** What the block attends to in one layer. Called once for each layer of each block, in order. */
   AttentionPlan plan(PlanRequest request);
+
+  /**
+   * Who is told how much attention each token got from each query head in this layer's next
+   * attention; asked after {@link #plan}. Empty, as long as nothing is learned from it: a device
+   * then computes none.
+   */
+  default Optional<HeadMass> watch(int layer) {
+    return Optional.empty();
+  }
+
+  /** Whether {@link #scored} is to be told of every token. */
+  default boolean wantsScores() {
+    return false;
+  }
+
+  /**
+   * Tells how surprising the tokens of a block were that was read, before {@link #retain}.
+   *
+   * @param first index of the first token that was scored: that of the block, or the one behind it
+   *     at the beginning of the document, which nothing predicts
+   * @param surprises {@code -ln p(token | what was seen before)} in nats
+   */
+  default void scored(long first, double[] surprises) {}
+
+  /**
+   * Tokens to read behind the block that was read, and to forget: what they attend to tells which
+   * tokens are worth keeping (InfiniPot's catalyst prompt). They come as a block of their own to
+   * {@link #plan}, and nothing of them stays. Asked after {@link #scored}, before {@link #retain}.
+   *
+   * @param length tokens read so far
+   */
+  default int[] probe(long length) {
+    return new int[0];
+  }
+
+  /** The most tokens that {@link #probe} ever answers. */
+  default int mostProbeTokens() {
+    return 0;
+  }
 
   /**
    * Which tokens stay cached after a block was read.

@@ -50,8 +50,25 @@ final class FullContext implements ContextStrategy {
 
     @Override
     public String description() {
-      return "Every token sees every earlier one, at its true distance. Exact inside the trained window; "
-          + "beyond it quality collapses and time grows with the square of the length.";
+      return "Every token sees every earlier one, at its true distance. Nothing is left out and nothing is forgotten. "
+          + "Inside the trained window this is what the model was trained for; beyond it distances appear that it never "
+          + "saw, and quality collapses.";
+    }
+
+    @Override
+    public String whenToUse() {
+      return "For documents inside the trained window, and as the measure for all others there.";
+    }
+
+    @Override
+    public String cost() {
+      return "Time grows with the square of the length, that of one generated token with the length. Memory grows with "
+          + "the length.";
+    }
+
+    @Override
+    public String notCopied() {
+      return "Nothing: it is the attention that the models were published with.";
     }
 
     @Override
@@ -66,7 +83,7 @@ final class FullContext implements ContextStrategy {
 
     @Override
     public Set<Promise> promises() {
-      return Set.of(Promise.CHUNK_INVARIANT, Promise.PREFIX_STABLE);
+      return Set.of(Promise.FULL_WHEN_SHORT, Promise.CHUNK_INVARIANT, Promise.PREFIX_STABLE);
     }
 
     @Override

@@ -15,9 +15,32 @@ final class LmInfiniteFactory implements ContextFactory {
 
   @Override
   public String description() {
-    return "The first tokens and a window of the newest ones, no distance above a ceiling. Memory stays "
-        + "constant and text fluent at any length; facts outside the window are lost unless top-k-middle brings "
-        + "the best matching tokens back, which keeps the whole document in memory.";
+    return "Every token sees the newest ones at their true distance and the first ones at no distance above a ceiling (a "
+        + "Λ-shaped mask). Text stays fluent at any length; facts outside the window are lost. With top-k-middle "
+        + "the last token of the question and each generated one also see the best matching tokens between, all at "
+        + "one distance.";
+  }
+
+  @Override
+  public String whenToUse() {
+    return "For perplexity and text without end; with top-k-middle also for facts that one query finds. To answer "
+        + "questions from anywhere in a document, reattention is better.";
+  }
+
+  @Override
+  public String cost() {
+    return "Time grows linearly with the length. Memory is constant: global-size, local-size and one block. With "
+        + "top-k-middle the whole document stays in memory, and each generated token compares itself with all of it.";
+  }
+
+  @Override
+  public String notCopied() {
+    return "A cache that grows for ever although most of it is never seen again: what was left behind is dropped, unless "
+        + "top-k-middle needs it. Key heads as many as query heads: groups of query heads share theirs. A softmax in "
+        + "half precision: it is computed in 32 bits. Masked pairs that get a score of zero or twice theirs where "
+        + "distance-limit and local-size differ: each pair counts once, at its own distance. Angles in 32 bits, which "
+        + "lose accuracy beyond some hundred thousand tokens: they come from 64 bits. Cutting the middle out of long "
+        + "documents before they are read, as its evaluations do: every document is read to its end.";
   }
 
   @Override
@@ -27,7 +50,12 @@ final class LmInfiniteFactory implements ContextFactory {
 
   @Override
   public Set<Promise> promises() {
-    return Set.of(Promise.CHUNK_INVARIANT, Promise.PREFIX_STABLE, Promise.BOUNDED_MEMORY);
+    return Set.of(
+        Promise.FULL_WHEN_SHORT,
+        Promise.WITHIN_WINDOW,
+        Promise.CHUNK_INVARIANT,
+        Promise.PREFIX_STABLE,
+        Promise.BOUNDED_MEMORY);
   }
 
   @Override

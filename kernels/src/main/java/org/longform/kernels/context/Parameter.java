@@ -3,6 +3,7 @@ package org.longform.kernels.context;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import org.longform.kernels.method.MethodParameter;
 
 /**
  * A parameter of a strategy, declared once. Command line flags, Spark conf keys, SQL options and
@@ -23,7 +24,8 @@ public record Parameter(
     List<String> choices,
     String defaultText,
     Function<ModelLimits, Object> defaultValue,
-    long minimum) {
+    long minimum)
+    implements MethodParameter {
 
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
@@ -48,6 +50,15 @@ public record Parameter(
   public static Parameter choice(String name, String doc, String defaultValue, String... choices) {
     return new Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
+  }
+
+  @Override
+  public String expectation() {
+    return switch (type) {
+      case INTEGER -> "a whole number that must be at least " + minimum;
+      case DECIMAL -> "a number that must be at least " + minimum;
+      case CHOICE -> "one of " + String.join(", ", choices);
+    };
   }
 
   /** Why a value as written by a user is refused, as part of a sentence; empty if it is fine. */

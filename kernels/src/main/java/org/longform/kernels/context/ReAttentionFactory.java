@@ -23,9 +23,35 @@ final class ReAttentionFactory implements ContextFactory {
 
   @Override
   public String description() {
-    return "The first tokens, the newest ones, and in every layer and step those spans between them that match "
-        + "best, at consecutive positions within the trained window. Finds facts anywhere in the document; the "
-        + "whole document stays in memory and time grows with the square of its length, at half the rate of full attention.";
+    return "Every block sees the first tokens, the newest ones, and in every layer those spans between them that match its "
+        + "queries best without regard to position. All of them stand at consecutive positions within the trained "
+        + "window. Spans are chosen anew in every layer and step, so facts are found anywhere in the document.";
+  }
+
+  @Override
+  public String whenToUse() {
+    return "For answers from anywhere in a document; it is the default. Many facts that look nearly alike are its known "
+        + "weakness.";
+  }
+
+  @Override
+  public String cost() {
+    return "Time grows with the square of the length, at half the rate of full attention; with recall-option decode_only "
+        + "linearly while the document is read. Memory grows with the length: the whole document stays in the cache, "
+        + "of which colder parts may lie on disk.";
+  }
+
+  @Override
+  public String notCopied() {
+    return "The clean profile leaves out what the published program does beside its method: windows that shrink to reach "
+        + "multiples of 128, one candidate for each 128 keys in place of the exact best, votes for the first token "
+        + "from empty slots, spans one longer than asked where their size is odd, borders of blocks that depend on "
+        + "the length of the prompt, scores rounded to 16 bits, and query heads compared with key heads of other "
+        + "groups in models with grouped heads. The faithful profile follows the program in all of these but the "
+        + "rounding, and resolves ties of votes by position where the program leaves them open. Left out of both: "
+        + "original positions for the recalled tokens (pe_original), which are the program's default but not the "
+        + "method, options without effect (unique_option, first_prefill, q_cache_len), experimental kinds of scores "
+        + "(k, v and those with positions), and cutting the middle out of long prompts, as its evaluations do.";
   }
 
   @Override
@@ -35,7 +61,7 @@ final class ReAttentionFactory implements ContextFactory {
 
   @Override
   public Set<Promise> promises() {
-    return Set.of(Promise.PREFIX_STABLE);
+    return Set.of(Promise.FULL_WHEN_SHORT, Promise.WITHIN_WINDOW, Promise.PREFIX_STABLE);
   }
 
   @Override

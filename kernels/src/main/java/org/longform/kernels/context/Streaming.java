@@ -106,8 +106,26 @@ final class Streaming implements ContextStrategy {
 
     @Override
     public String description() {
-      return "The first few tokens and a sliding window of the newest ones; all else is forgotten. "
-          + "The cheapest way to read without end: text stays fluent, facts outside the window are lost.";
+      return "Every token sees the first few tokens (attention sinks) and a sliding window of the newest ones; all else is "
+          + "forgotten. Positions count within the cache, so no distance exceeds the trained window. Text stays fluent "
+          + "without end, facts outside the window are lost.";
+    }
+
+    @Override
+    public String whenToUse() {
+      return "To follow text without end at the lowest cost, where only the newest part matters.";
+    }
+
+    @Override
+    public String cost() {
+      return "Time grows linearly with the length and is constant for each token. Memory is constant: global-size, "
+          + "local-size and one block.";
+    }
+
+    @Override
+    public String notCopied() {
+      return "The published code evicts tokens before each block, so that what a token of a block sees depends on how the "
+          + "text was cut. Here each token sees what it would see alone.";
     }
 
     @Override
@@ -144,7 +162,12 @@ final class Streaming implements ContextStrategy {
 
     @Override
     public Set<Promise> promises() {
-      return Set.of(Promise.CHUNK_INVARIANT, Promise.PREFIX_STABLE, Promise.BOUNDED_MEMORY);
+      return Set.of(
+          Promise.FULL_WHEN_SHORT,
+          Promise.WITHIN_WINDOW,
+          Promise.CHUNK_INVARIANT,
+          Promise.PREFIX_STABLE,
+          Promise.BOUNDED_MEMORY);
     }
 
     @Override

@@ -12,7 +12,7 @@ import org.longform.kernels.tensor.Tensor;
  * @param queries (T, H*D) before rotation
  * @param cache keys and values, the block's own included
  * @param plan what is attended to
- * @param encoding how positions act
+ * @param encoding how positions act where the plan does not say otherwise
  * @param scale factor on q·k, usually 1/sqrt(D)
  * @param out (T, H*D), overwritten; a query that sees no key gets zeros
  * @param taps what to report beside the output
@@ -25,6 +25,12 @@ public record AttendRequest(
     double scale,
     Tensor out,
     AttendTaps taps) {
+
+  /** How positions act: as the plan says, or else the model. */
+  @Override
+  public PositionEncoding encoding() {
+    return plan.encoding().orElse(encoding);
+  }
 
   /** T. */
   public int tokens() {

@@ -1,18 +1,21 @@
 package org.longform.kernels.device;
 
 import org.longform.kernels.attention.ColumnMass;
+import org.longform.kernels.attention.HeadMass;
 import org.longform.kernels.tensor.Tensor;
 
 /** What an attention call reports beside its output. Each is computed only when asked for. */
 public final class AttendTaps {
-  public static final AttendTaps NONE = new AttendTaps(null, null);
+  public static final AttendTaps NONE = new AttendTaps(null, null, null);
 
   private final Tensor logSumExp;
   private final ColumnMass columnMass;
+  private final HeadMass headMass;
 
-  private AttendTaps(Tensor logSumExp, ColumnMass columnMass) {
+  private AttendTaps(Tensor logSumExp, ColumnMass columnMass, HeadMass headMass) {
     this.logSumExp = logSumExp;
     this.columnMass = columnMass;
+    this.headMass = headMass;
   }
 
   /**
@@ -20,19 +23,30 @@ public final class AttendTaps {
    * query sees nothing.
    */
   public AttendTaps withLogSumExp(Tensor target) {
-    return new AttendTaps(target, columnMass);
+    return new AttendTaps(target, columnMass, headMass);
   }
 
   public AttendTaps withColumnMass(ColumnMass target) {
-    return new AttendTaps(logSumExp, target);
+    return new AttendTaps(logSumExp, target, headMass);
+  }
+
+  /** What is reported for each head is summed for {@link #withColumnMass}, if both are wanted. */
+  public AttendTaps withHeadMass(HeadMass target) {
+    return new AttendTaps(logSumExp, columnMass, target);
   }
 
   public boolean wantsLogSumExp() {
     return logSumExp != null;
   }
 
-  public boolean wantsColumnMass() {
-    return columnMass != null;
+  /** Whether any mass is wanted. */
+  public boolean wantsMass() {
+    return columnMass != null || headMass != null;
+  }
+
+  /** Whether mass is wanted for each head. */
+  public boolean wantsHeadMass() {
+    return headMass != null;
   }
 
   /** Only if {@link #wantsLogSumExp}. */
@@ -40,8 +54,16 @@ public final class AttendTaps {
     return logSumExp;
   }
 
-  /** Only if {@link #wantsColumnMass}. */
-  public ColumnMass columnMass() {
-    return columnMass;
+  /** Tells the mass of a token summed over heads, if {@link #wantsHeadMass} is false. */
+  public void mass(long row, float mass) {
+    columnMass.add(row, mass);
+  }
+
+  /** Tells the mass of a token from one head, if {@link #wantsHeadMass}. */
+  public void mass(int segment, int head, long row, float mass) {
+    headMass.add(segment, head, row, mass);
+    if (columnMass != null) {
+      columnMass.add(row, mass);
+    }
   }
 }

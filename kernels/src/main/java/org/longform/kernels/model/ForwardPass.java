@@ -7,6 +7,7 @@ import org.longform.kernels.attention.Segment;
 import org.longform.kernels.cache.KvView;
 import org.longform.kernels.context.PlanRequest;
 import org.longform.kernels.device.AttendRequest;
+import org.longform.kernels.device.AttendTaps;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.model.DecoderWeights.LayerWeights;
 import org.longform.kernels.model.DecoderWeights.Projection;
@@ -143,7 +144,9 @@ final class ForwardPass implements AutoCloseable {
     KvView view = block.cache().view(layer);
     AttentionPlan plan =
         block.strategy().plan(new PlanRequest(layer, queries, view, block.encoding(), kernels));
-    int asking = block.taps().wantsColumnMass() ? tokens : answered;
+    AttendTaps taps =
+        block.strategy().watch(layer).map(block.taps()::withHeadMass).orElse(block.taps());
+    int asking = taps.wantsMass() ? tokens : answered;
     kernels.attend(
         new AttendRequest(
             lastRows(queries, asking),
@@ -152,7 +155,7 @@ final class ForwardPass implements AutoCloseable {
             block.encoding(),
             spec.attentionScale(),
             lastRows(rows.mixed().rows(from, tokens), asking),
-            block.taps()));
+            taps));
     block.attendsTo(selected(plan, view));
   }
 

@@ -47,8 +47,11 @@ public enum LayerMatrix {
     return pattern.apply(spec.names()).formatted(layer) + ".bias";
   }
 
-  /** (out, in). */
-  public Shape shape(DecoderSpec spec) {
+  /** (out, in) in a layer. */
+  public Shape shape(DecoderSpec spec, int layer) {
+    if (layer < 0 || layer >= spec.layers()) {
+      throw new IndexOutOfBoundsException("no layer " + layer);
+    }
     return switch (this) {
       case QUERY -> Shape.of(spec.queryWidth(), spec.hidden());
       case KEY, VALUE -> Shape.of(spec.kvWidth(), spec.hidden());

@@ -353,7 +353,7 @@ public final class Session implements AutoCloseable {
   }
 
   private void readBlock(int count) {
-    cache.admit(count, options.cancelled());
+    cache.admit(count + strategy.mostProbeTokens(), options.cancelled());
     PassBlock block = begin(count);
     forward.run(List.of(block));
     end(block);
@@ -368,7 +368,7 @@ public final class Session implements AutoCloseable {
     while (pending.size() > 1) {
       readBlock(1);
     }
-    cache.admit(1, options.cancelled());
+    cache.admit(1 + strategy.mostProbeTokens(), options.cancelled());
     prepared = true;
   }
 
@@ -379,10 +379,15 @@ public final class Session implements AutoCloseable {
   }
 
   private PassBlock begin(int count) {
+    return begin(pending.first(count), scoring || strategy.wantsScores() ? count : 1, taps);
+  }
+
+  private PassBlock begin(int[] ids, int needed, AttendTaps taps) {
+    int count = ids.length;
     PassBlock block =
         new PassBlock(
-            pending.first(count),
-            scoring ? count : 1,
+            ids,
+            needed,
             taps,
             strategy,
             cache,
@@ -411,7 +416,7 @@ public final class Session implements AutoCloseable {
     double[] surprises = new double[0];
     try {
       block.requireRead();
-      if (scoring) {
+      if (scoring || strategy.wantsScores()) {
         surprises = head.surprises(first == 0 ? null : last, block.hidden(), ids);
       }
       notePeaks();
@@ -428,13 +433,35 @@ public final class Session implements AutoCloseable {
     } else {
       prefilled += count;
     }
+    int unpredicted = count - surprises.length;
+    if (strategy.wantsScores()) {
+      strategy.scored(first + unpredicted, surprises);
+    }
+    probe();
     Rows kept = strategy.retain(cache.held(), cache.length());
     if (!kept.equals(cache.held())) {
       cache.retain(kept);
     }
-    int unpredicted = count - surprises.length;
     for (int i = 0; scoring && i < surprises.length; i++) {
       scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
+    }
+  }
+
+  /** Reads what the strategy wants to be read behind the block, and forgets it. */
+  private void probe() {
+    int[] ids = strategy.probe(length());
+    if (ids.length == 0) {
+      return;
+    }
+    PassBlock block = begin(ids, 1, AttendTaps.NONE);
+    try {
+      forward.run(List.of(block));
+      block.requireRead();
+      notePeaks();
+      attended += block.attended();
+    } finally {
+      inPass = null;
+      cache.rollback();
     }
   }
 

@@ -8,7 +8,6 @@ import java.util.Map;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.context.Parameter.Type;
 import org.longform.kernels.context.ParameterValues;
-import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.LayerMatrix;
 import org.longform.kernels.model.ProjectionInput;
 
@@ -26,17 +25,23 @@ final class Awq implements QuantisationMethod {
 
   @Override
   public String description() {
-    return "Activation-aware: input channels with large activations get a scale that protects their"
-        + " weights from rounding, and the layer before takes its inverse; then the range of each group"
-        + " is clipped where that lessens the error on a calibration text. Close to GPTQ at 4 bits,"
-        + " leans less on the calibration text.";
+    return "Activation-aware: input channels with large activations get a scale that protects "
+        + "their weights from rounding, and what comes before, a norm or a projection, takes "
+        + "its inverse. How strong the scales are is searched on a calibration text. Then the "
+        + "range of each group is clipped where that lessens the error of the outputs.";
+  }
+
+  @Override
+  public String whenToUse() {
+    return "At 4 and 3 bits when the calibration text is short or unlike what will be read: it "
+        + "leans less on it than GPTQ.";
   }
 
   @Override
   public String cost() {
-    return "Two passes of the calibration text through each layer, and grid + 10 products of every"
-        + " matrix with the tokens searched on; memory for the text's residual stream and one float32"
-        + " copy of a layer.";
+    return "Two passes of the calibration text through each layer, and grid products of every "
+        + "matrix with the tokens searched on, half as many more for the clipping. Memory: the "
+        + "residual stream of the text and one float32 copy of a layer.";
   }
 
   @Override
@@ -46,11 +51,18 @@ final class Awq implements QuantisationMethod {
 
   @Override
   public String notCopied() {
-    return "The error of a scale is measured on the outputs of the projections themselves, as the"
-        + " paper's formula says, not behind the whole attention or feed-forward part, and on as many"
-        + " tokens as the published clip search takes. As published, queries and keys are not clipped,"
-        + " and the output projection of a model with grouped queries has no scale, because one value"
-        + " channel feeds several of its inputs.";
+    return "The error of a scale is measured on the outputs of the projections themselves, as "
+        + "the paper's formula says, not behind the whole attention or feed-forward part, and "
+        + "on as many tokens as the published clip search takes. As published, queries and keys "
+        + "are not clipped, and the output projection of a model with grouped queries has no "
+        + "scale, since one value channel feeds several of its inputs.";
+  }
+
+  @Override
+  public List<String> guarantees() {
+    return List.of(
+        "With exponent 0 and without clipping it is round-to-nearest.",
+        "Scales without rounding change nothing.");
   }
 
   @Override
@@ -129,7 +141,7 @@ final class Awq implements QuantisationMethod {
     private void scale(LayerEdit layer, Map<ProjectionInput, Activations> seen) {
       AwqSearch search = new AwqSearch(rounding, grid, layer.kernels());
       Map<ProjectionInput, float[]> scales = new EnumMap<>(ProjectionInput.class);
-      for (ProjectionInput input : scaled(layer.spec())) {
+      for (ProjectionInput input : scaled(layer)) {
         scales.put(
             input,
             search.scales(
@@ -149,9 +161,9 @@ final class Awq implements QuantisationMethod {
           });
     }
 
-    private static List<ProjectionInput> scaled(DecoderSpec spec) {
+    private static List<ProjectionInput> scaled(LayerEdit layer) {
       List<ProjectionInput> inputs = new ArrayList<>(Arrays.asList(ProjectionInput.values()));
-      if (spec.kvWidth() != spec.queryWidth()) {
+      if (layer.rows(LayerMatrix.VALUE) != layer.width(LayerMatrix.OUTPUT)) {
         inputs.remove(ProjectionInput.OUTPUT);
       }
       return inputs;

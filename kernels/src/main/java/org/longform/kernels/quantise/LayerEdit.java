@@ -39,9 +39,14 @@ public final class LayerEdit {
     return kernels;
   }
 
+  /** Rows of a matrix: the width of its output. */
+  int rows(LayerMatrix matrix) {
+    return Math.toIntExact(matrix.shape(spec, layer).axis(0));
+  }
+
   /** Elements of a row of a matrix: the width of its input. */
   int width(LayerMatrix matrix) {
-    return Math.toIntExact(matrix.shape(spec).rowElements());
+    return Math.toIntExact(matrix.shape(spec, layer).rowElements());
   }
 
   /** Tokens of the calibration. */
@@ -63,12 +68,12 @@ public final class LayerEdit {
 
   /** A matrix as it is by now; valid until it is replaced. */
   Tensor matrix(LayerMatrix matrix) {
-    return weights.tensor(matrix.weightName(spec, layer), matrix.shape(spec));
+    return weights.tensor(matrix.weightName(spec, layer), matrix.shape(spec, layer));
   }
 
   /** A matrix as a float32 tensor that may be written to; not after {@link #replace}. */
   Tensor editable(LayerMatrix matrix) {
-    return editable(matrix.weightName(spec, layer), matrix.shape(spec));
+    return editable(matrix.weightName(spec, layer), matrix.shape(spec, layer));
   }
 
   private Tensor editable(String name, Shape shape) {

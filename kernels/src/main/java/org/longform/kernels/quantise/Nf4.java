@@ -25,16 +25,22 @@ final class Nf4 implements QuantisationMethod {
 
   @Override
   public String description() {
-    return "Each block of 64 weights is scaled to -1 … 1 and rounded to 16 quantiles of the normal"
-        + " distribution; the blocks' scales are rounded to 8 bits. Needs no calibration text. For"
-        + " models whose adapters were trained on such weights (QLoRA), to measure or serve them as they"
-        + " were trained.";
+    return "Each block of 64 weights is scaled to lie between -1 and 1 and rounded to 16 "
+        + "quantiles of the normal distribution. The scales of the blocks are themselves "
+        + "rounded to 8 bits. No text is read.";
+  }
+
+  @Override
+  public String whenToUse() {
+    return "For models whose adapters were trained on such weights (QLoRA), to read with the "
+        + "weights that the adapters know; else the evenly spaced levels of the other methods "
+        + "are smaller in memory.";
   }
 
   @Override
   public String cost() {
-    return "One pass over the weights. The levels are not evenly spaced, so that no stored type of this"
-        + " product holds them: matrices are written as F16 and take as much memory.";
+    return "One pass over the weights. The levels are not evenly spaced, so that no stored type "
+        + "of this product holds them: the matrices are written as F16, and take its memory.";
   }
 
   @Override
@@ -45,7 +51,14 @@ final class Nf4 implements QuantisationMethod {
 
   @Override
   public String notCopied() {
-    return "The adapters and their training. Values are rounded to float16 in the written file.";
+    return "The adapters and their training are left out. Values are rounded to float16 in the "
+        + "written file.";
+  }
+
+  @Override
+  public List<String> guarantees() {
+    return List.of(
+        "Without double-quant the largest weight of each block is exact, but for float16.");
   }
 
   @Override

@@ -72,7 +72,7 @@ public final class Quantisation implements WeightSource {
 
   private void declare(LayerMatrix matrix, int layer) {
     String name = matrix.weightName(spec, layer);
-    Shape shape = matrix.shape(spec);
+    Shape shape = matrix.shape(spec, layer);
     Storage storage = quantiser.storage(Math.toIntExact(shape.rowElements()));
     layerOf.put(name, layer);
     layerOf.put(matrix.biasName(spec, layer), layer);

@@ -14,9 +14,14 @@ final class RoundToNearest implements QuantisationMethod {
 
   @Override
   public String description() {
-    return "Round-to-nearest: every weight becomes the nearest level of its group. Needs no"
-        + " calibration text and takes seconds; as good as any other at 8 bits, the baseline at 4,"
-        + " poor at 3.";
+    return "Round-to-nearest: every weight becomes the nearest of the levels of its group. The "
+        + "levels are evenly spaced over the range of the group's weights. No text is read.";
+  }
+
+  @Override
+  public String whenToUse() {
+    return "At 8 bits, where nothing is better, and as the baseline of the others at 4; at 3 "
+        + "bits use another method.";
   }
 
   @Override
@@ -33,6 +38,12 @@ final class RoundToNearest implements QuantisationMethod {
   public String notCopied() {
     return "Scales are float16 numbers before weights are rounded to them, since that is how they are"
         + " stored; the published harness keeps them in the precision of the model.";
+  }
+
+  @Override
+  public List<String> guarantees() {
+    return List.of(
+        "No weight moves by more than half a step of its group.");
   }
 
   @Override

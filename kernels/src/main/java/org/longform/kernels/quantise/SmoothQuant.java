@@ -23,17 +23,23 @@ final class SmoothQuant implements QuantisationMethod {
 
   @Override
   public String description() {
-    return "Part of the range of each activation channel is moved into the weights, so that both can"
-        + " be 8-bit numbers (W8A8); each row of weights has one scale. On device cpu activations are"
-        + " then really rounded to int8, in blocks of 32 with a scale of their own, which is finer than"
-        + " the paper's one scale a token; nd4j and reference multiply the same weights with float32"
-        + " activations.";
+    return "Part of the range of each activation channel is moved into the weights, so that both "
+        + "can be 8-bit numbers (W8A8); each row of weights has one scale. On device cpu "
+        + "activations are then really rounded to int8, in blocks of 32 that have a scale each, "
+        + "which is finer than the paper's one scale a token. The devices nd4j and reference "
+        + "multiply the same weights with float32 activations.";
+  }
+
+  @Override
+  public String whenToUse() {
+    return "At 8 bits on device cpu, for models whose activations have a few very large "
+        + "channels.";
   }
 
   @Override
   public String cost() {
-    return "Two passes of the calibration text through each layer; memory for the text's residual"
-        + " stream and one float32 copy of a layer.";
+    return "Two passes of the calibration text through each layer. Memory: the residual stream "
+        + "of the text and one float32 copy of a layer.";
   }
 
   @Override
@@ -43,9 +49,15 @@ final class SmoothQuant implements QuantisationMethod {
 
   @Override
   public String notCopied() {
-    return "The attention's own products are not int8: keys and values have a type of their own"
-        + " (option kv_dtype). As published, the inputs of the output and down projections are not"
-        + " smoothed.";
+    return "The attention's own products are not int8: keys and values have a type of their own, "
+        + "chosen with another option. As published, the inputs of the output and down "
+        + "projections are not smoothed.";
+  }
+
+  @Override
+  public List<String> guarantees() {
+    return List.of(
+        "Scales without rounding change nothing.");
   }
 
   @Override

@@ -24,10 +24,46 @@ final class Reading(
     val request = new PlanRequest(layer, queries, cache.view(0), encoding, kernels)
     val plan = strategy.plan(request)
     watch(request, plan)
-    Reading.attend(request, plan, sequence.scale).copyToArray(out, from * sequence.heads * sequence.headDim)
+    Reading
+      .attend(request, plan, sequence.scale, taps)
+      .copyToArray(out, from * sequence.heads * sequence.headDim)
     queries.close()
     cache.commit()
+    if (strategy.wantsScores()) {
+      val first = math.max(from, 1)
+      strategy.scored(first, Array.range(first, to).map(Reading.surprise))
+    }
+    probe()
     cache.retain(strategy.retain(cache.held(), cache.length()))
+  }
+
+  private def taps: AttendTaps = {
+    val watching = strategy.watch(layer)
+    if (watching.isPresent) AttendTaps.NONE.withHeadMass(watching.get) else AttendTaps.NONE
+  }
+
+  /** The probe's rows are drawn from its tokens; nothing of them stays. */
+  private def probe(): Unit = {
+    val ids = strategy.probe(cache.length())
+    if (ids.nonEmpty) {
+      val rows = Sequence.random(
+        ids.toSeq.hashCode().toLong,
+        ids.length,
+        sequence.heads,
+        sequence.kvHeads,
+        sequence.headDim
+      )
+      rows.append(cache, 0, ids.length)
+      val queries = rows.queries(0, ids.length)
+      try {
+        val request = new PlanRequest(layer, queries, cache.view(0), encoding, kernels)
+        val plan = strategy.plan(request)
+        Reading.attend(request, plan, sequence.scale, taps)
+      } finally {
+        queries.close()
+        cache.rollback()
+      }
+    }
   }
 
   def block(to: Int): Unit = watched(to)((_, _) => ())
@@ -51,6 +87,9 @@ final class Reading(
 }
 
 object Reading {
+
+  /** How surprising the token of a row is said to be, in nats. */
+  def surprise(row: Int): Double = 10 * new scala.util.Random(row).nextDouble()
 
   /** Plans the last tokens of `sequence`, from `first` on, as one block behind a cache of the others. */
   def last[A](
@@ -76,10 +115,15 @@ object Reading {
   }
 
   /** (T, H*D) */
-  def attend(request: PlanRequest, plan: AttentionPlan, scale: Double): Array[Float] = {
+  def attend(
+      request: PlanRequest,
+      plan: AttentionPlan,
+      scale: Double,
+      taps: AttendTaps = AttendTaps.NONE
+  ): Array[Float] = {
     val out = Tensor.allocate(request.queries.rows(), request.queries.shape().rowElements())
     request.kernels.attend(
-      new AttendRequest(request.queries, request.cache, plan, request.encoding, scale, out, AttendTaps.NONE)
+      new AttendRequest(request.queries, request.cache, plan, request.encoding, scale, out, taps)
     )
     val values = out.toArray()
     out.close()

@@ -217,6 +217,14 @@ object AttendCases {
           segment(Rows.range(100, 209), CAUSAL)
         )
       ),
+      "a gain that grows with the query's place" -> (v =>
+        AttentionPlan.of(segment(v.held(), CAUSAL)).withGain(new QueryGain.LogLength(64))
+      ),
+      "positions that act otherwise than the model's" -> (v =>
+        AttentionPlan
+          .of(segment(v.held(), CAUSAL))
+          .withEncoding(new Rope(Array(0.7, 0.1, 0.01, 0.0001), 1.1, Rope.Layout.HALF_SPLIT))
+      ),
       "segments for a part of the queries" -> (_ =>
         segments(
           segment(Rows.range(0, 100), CAUSAL).forQueries(new QueryRange(0, 204)),

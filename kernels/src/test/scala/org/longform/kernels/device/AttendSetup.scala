@@ -13,7 +13,12 @@ final case class Sizes(tokens: Int, past: Int, heads: Int, kvHeads: Int, headDim
 }
 
 /** What one device answered. */
-final case class Attended(out: Array[Float], logSumExp: Array[Float], mass: Map[Long, Double])
+final case class Attended(
+    out: Array[Float],
+    logSumExp: Array[Float],
+    mass: Map[Long, Double],
+    headMass: Map[(Int, Int, Long), Double]
+)
 
 /** A cache, queries and a plan, ready to run on any device.
   *
@@ -48,6 +53,7 @@ final class AttendSetup(
     val out = Tensor.allocate(sizes.tokens.toLong, width.toLong)
     val lse = Tensor.allocate(sizes.tokens.toLong, sizes.heads.toLong)
     val mass = mutable.Map.empty[Long, Double].withDefaultValue(0.0)
+    val headMass = mutable.Map.empty[(Int, Int, Long), Double].withDefaultValue(0.0)
     try {
       change(cache)
       val view = cache.view(0)
@@ -55,7 +61,13 @@ final class AttendSetup(
         .withLogSumExp(lse)
         .withColumnMass((row: Long, some: Float) => mass(row) += some)
       kernels.attend(new AttendRequest(queries, view, plan(view), encoding, scale, out, taps))
-      Attended(out.toArray, lse.toArray, mass.toMap)
+      // what is reported for each head is summed for who wants the sum: that is another way through a device
+      if (sizes.all < 400) {
+        val ofHeads =
+          AttendTaps.NONE.withHeadMass((segment, head, row, some) => headMass((segment, head, row)) += some)
+        kernels.attend(new AttendRequest(queries, view, plan(view), encoding, scale, out, ofHeads))
+      }
+      Attended(out.toArray, lse.toArray, mass.toMap, headMass.toMap)
     } finally {
       lse.close()
       out.close()
@@ -84,6 +96,13 @@ final class AttendSetup(
       assert(
         math.abs(a - b) <= tolerance * sizes.heads * sizes.tokens,
         s"mass of token $row: $a, expected $b"
+      )
+    }
+    for (place <- right.headMass.keySet ++ found.headMass.keySet) {
+      val (a, b) = (found.headMass.getOrElse(place, 0.0), right.headMass.getOrElse(place, 0.0))
+      assert(
+        math.abs(a - b) <= tolerance * sizes.tokens,
+        s"mass of (segment, head, token) $place: $a, expected $b"
       )
     }
     found

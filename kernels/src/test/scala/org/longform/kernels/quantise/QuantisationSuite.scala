@@ -99,8 +99,6 @@ class QuantisationSuite extends AnyFunSuite {
     val limits = new org.longform.kernels.context.ModelLimits(64, 2)
     for (method <- methods; parameter <- method.parameters().asScala)
       assert(!parameter.refusal(parameter.defaultValue()(limits).toString).isPresent, parameter.name())
-    for (method <- methods; text <- Seq(method.description(), method.cost(), method.source(), method.notCopied()))
-      assert(text.length > 20)
   }
 
   for (method <- QuantisationMethods.ALL.asScala; (kind, model) <- models; bits <- bitsOf(method))
@@ -176,7 +174,7 @@ class QuantisationSuite extends AnyFunSuite {
   private def layerError(directory: Path, model: TinyModel, file: Path): Double = {
     val found = withStored(file) { stored =>
       LayerMatrix.values().map { m =>
-        m -> stored.weights().tensor(m.weightName(stored.spec(), 0), m.shape(stored.spec())).toArray
+        m -> stored.weights().tensor(m.weightName(stored.spec(), 0), m.shape(stored.spec(), 0)).toArray
       }.toMap
     }
     withStored(directory) { stored =>
@@ -191,7 +189,7 @@ class QuantisationSuite extends AnyFunSuite {
             for (m <- LayerMatrix.of(input).asScala if m != LayerMatrix.QUERY && m != LayerMatrix.KEY) {
               val width = x.shape().rowElements().toInt
               val original =
-                stored.weights().tensor(m.weightName(stored.spec(), 0), m.shape(stored.spec())).toArray
+                stored.weights().tensor(m.weightName(stored.spec(), 0), m.shape(stored.spec(), 0)).toArray
               val lost = found(m).zip(original).map { case (a, b) => a.toDouble - b }.grouped(width).toSeq
               for (token <- x.toArray.grouped(width); row <- lost)
                 error += math.pow(row.indices.map(i => row(i) * token(i)).sum, 2)
@@ -343,7 +341,7 @@ class QuantisationSuite extends AnyFunSuite {
         val quantised =
           new Quantisation(stored.spec(), stored.weights(), rtn.quantiser(values), null, done += _)
         def ask(layer: Int, m: LayerMatrix) =
-          quantised.tensor(m.weightName(stored.spec(), layer), m.shape(stored.spec()))
+          quantised.tensor(m.weightName(stored.spec(), layer), m.shape(stored.spec(), layer))
         try {
           quantised.tensor("model.embed_tokens.weight", Shape.of(50, 64))
           assert(done.result().isEmpty)

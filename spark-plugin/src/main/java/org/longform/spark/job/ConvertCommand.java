@@ -59,7 +59,7 @@ final class ConvertCommand implements Callable<Integer> {
             new ConversionRequest(
                 ModelLocation.resolve(model),
                 target,
-                WrittenModel.dtype("--dtype", dtype),
+                WrittenModel.type("--dtype", dtype),
                 overwrite ? IfExists.REPLACE : IfExists.REFUSE))
         .ifPresent(note -> context.err().println("Note: " + note + "."));
     context

@@ -45,7 +45,7 @@ final class QuantizeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "<name>",
       order = -19,
-      description = "How: rtn, gptq, awq, smoothquant or nf4; kernels/QUANTISATION.md tells each.")
+      description = "How: rtn, gptq, awq, smoothquant or nf4; kernels/STRATEGIES.md tells each.")
   private String method;
 
   @Option(
@@ -149,7 +149,7 @@ final class QuantizeCommand implements Callable<Integer> {
                 chosen,
                 given(),
                 Optional.ofNullable(calibration),
-                WrittenModel.dtype("--other-dtype", otherDtype),
+                WrittenModel.type("--other-dtype", otherDtype),
                 device),
             layer -> context.err().printf(Locale.ROOT, "Layer %d is quantised%n", layer + 1));
     outcome.notes().forEach(note -> context.err().println("Note: " + note + "."));

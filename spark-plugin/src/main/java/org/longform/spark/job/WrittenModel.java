@@ -20,9 +20,9 @@ final class WrittenModel {
    *
    * @throws LongformException INVALID_OPTION naming the flag and the known types
    */
-  static DType dtype(String flag, String name) {
+  static DType type(String flag, String word) {
     return Arrays.stream(DType.values())
-        .filter(each -> each.name().equalsIgnoreCase(name))
+        .filter(each -> each.name().equalsIgnoreCase(word))
         .findFirst()
         .orElseThrow(
             () ->
@@ -31,7 +31,7 @@ final class WrittenModel {
                     "Cannot use option '%s': '%s' is unknown (known: %s). Change it or leave it out."
                         .formatted(
                             flag,
-                            name,
+                            word,
                             Arrays.stream(DType.values())
                                 .map(each -> each.name().toLowerCase(Locale.ROOT))
                                 .collect(Collectors.joining(", ")))));

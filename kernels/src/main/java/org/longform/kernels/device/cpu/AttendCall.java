@@ -5,6 +5,7 @@ import java.util.List;
 import org.longform.kernels.attention.Band;
 import org.longform.kernels.attention.KeyPositions;
 import org.longform.kernels.attention.PositionEncoding;
+import org.longform.kernels.attention.QueryGain;
 import org.longform.kernels.attention.QueryPositions;
 import org.longform.kernels.attention.Segment;
 import org.longform.kernels.cache.Rows;
@@ -14,7 +15,7 @@ import org.longform.kernels.tensor.Tensor;
 /** Writes an {@link AttendRequest} as the structs of {@code kernels_attention}. */
 final class AttendCall {
   private static final int SEGMENT_WORDS = 18;
-  private static final int ATTENTION_WORDS = 15;
+  private static final int ATTENTION_WORDS = 16;
   // ordinals of kernels_position_kind, kernels_band_kind and kernels_encoding
   private static final long TRUE = 0;
   private static final long CONTIGUOUS = 1;
@@ -54,10 +55,13 @@ final class AttendCall {
    */
   void run(long device) {
     CallBuffer buffer = CallBuffer.borrow();
-    long columns = request.taps().wantsColumnMass() ? columns() : 0;
-    try (Tensor mass = columns > 0 ? Tensor.allocate(columns) : null) {
+    long columns = request.taps().wantsMass() ? columns() : 0;
+    try (Tensor mass = columns > 0 ? Tensor.allocate(columns) : null;
+        Tensor scaled = scaledQueries()) {
+      Tensor queries = scaled == null ? request.queries() : scaled;
       CpuHandle.check(
-          "attend", CpuNative.attend(device, write(buffer, mass == null ? 0 : mass.address())));
+          "attend",
+          CpuNative.attend(device, write(buffer, queries, mass == null ? 0 : mass.address())));
       if (mass != null) {
         report(mass.toArray());
       }
@@ -66,28 +70,69 @@ final class AttendCall {
     }
   }
 
+  /** The queries times the plan's gain; null if there is none. */
+  private Tensor scaledQueries() {
+    if (request.plan().gain() instanceof QueryGain.None) {
+      return null;
+    }
+    float[] values = request.queries().toArray();
+    int width = values.length / request.tokens();
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (values[i] * request.plan().gain().at(request.firstRow() + i / width));
+    }
+    Tensor scaled = Tensor.allocate(request.tokens(), width);
+    scaled.write(0, values);
+    return scaled;
+  }
+
+  /** Query heads that share a list of a segment. */
+  private int sharers(int segment) {
+    return request.heads() / request.plan().segments().get(segment).rows().groups();
+  }
+
   private long columns() {
     long columns = 0;
-    for (RunList list : runs) {
-      for (int i = 0; i < list.size(); i++) {
-        columns += list.count(i);
+    for (int s = 0; s < runs.size(); s++) {
+      long rows = 0;
+      for (int i = 0; i < runs.get(s).size(); i++) {
+        rows += runs.get(s).count(i);
       }
+      columns += rows * (request.taps().wantsHeadMass() ? sharers(s) : 1);
     }
     return columns;
   }
 
   private void report(float[] mass) {
     int at = 0;
-    for (RunList list : runs) {
-      for (int i = 0; i < list.size(); i++) {
-        for (int j = 0; j < list.count(i); j++) {
-          request.taps().columnMass().add(list.row(i) + j, mass[at++]);
+    for (int s = 0; s < runs.size(); s++) {
+      long[] begins = starts.get(s);
+      for (int group = 0; group + 1 < begins.length; group++) {
+        int rows = request.taps().wantsHeadMass() ? sharers(s) : 1;
+        for (int row = 0; row < rows; row++) {
+          at = report(mass, at, s, group * sharers(s) + row, begins[group], begins[group + 1]);
         }
       }
     }
   }
 
-  private long write(CallBuffer buffer, long columnMass) {
+  /** Reports some runs of a segment; answers where the next ones begin. */
+  private int report(float[] mass, int from, int segment, int head, long firstRun, long endRun) {
+    int at = from;
+    RunList list = runs.get(segment);
+    for (int i = (int) firstRun; i < endRun; i++) {
+      for (int j = 0; j < list.count(i); j++) {
+        long row = list.row(i) + j;
+        if (request.taps().wantsHeadMass()) {
+          request.taps().mass(segment, head, row, mass[at++]);
+        } else {
+          request.taps().mass(row, mass[at++]);
+        }
+      }
+    }
+    return at;
+  }
+
+  private long write(CallBuffer buffer, Tensor queries, long mass) {
     buffer.reserve(bytes());
     long layout = KvLayout.write(request.cache(), buffer);
     double[] frequencies = frequencies();
@@ -104,10 +149,11 @@ final class AttendCall {
     long attention = buffer.address();
     boolean rope = request.encoding() instanceof PositionEncoding.Rope;
     buffer
-        .put(request.queries().address())
+        .put(queries.address())
         .put(request.out().address())
         .put(request.taps().wantsLogSumExp() ? request.taps().logSumExp().address() : 0)
-        .put(columnMass)
+        .put(mass)
+        .put(request.taps().wantsHeadMass() ? 1L : 0L)
         .put((long) request.tokens())
         .put((long) request.heads())
         .put(request.firstRow())

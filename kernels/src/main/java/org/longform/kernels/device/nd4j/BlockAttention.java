@@ -52,13 +52,14 @@ final class BlockAttention {
       return;
     }
     write(softmax, kvHead, from, to);
-    if (request.taps().wantsColumnMass()) {
+    if (request.taps().wantsMass()) {
       eachTile(kvHead, from, to, tile -> addMass(tile, softmax));
     }
   }
 
   private void eachTile(int kvHead, int from, int to, KeyTile.Visitor visitor) {
-    for (Segment segment : request.plan().segments()) {
+    for (int s = 0; s < request.plan().segments().size(); s++) {
+      Segment segment = request.plan().segments().get(s);
       long first = Math.max(from, segment.queries().from() - request.firstRow());
       long end = Math.min(to, segment.queries().to() - request.firstRow());
       if (first >= end) {
@@ -69,7 +70,7 @@ final class BlockAttention {
           segment.headScales().isNone() && (groups == 1 || groups == request.cache().kvHeads());
       int heads = together ? sharers : 1;
       for (int head = kvHead * sharers; head < (kvHead + 1) * sharers; head += heads) {
-        meet(new QueryPart(request, segment, kvHead, head, heads, (int) first, (int) end), visitor);
+        meet(new QueryPart(request, s, kvHead, head, heads, (int) first, (int) end), visitor);
       }
     }
   }
@@ -103,24 +104,40 @@ final class BlockAttention {
 
   /** A second pass over the keys: only now the sum that each exponential is a part of is known. */
   private void addMass(KeyTile keys, RunningSoftmax softmax) {
+    QueryPart part = keys.part();
     ScoreTile scores = ScoreTile.of(keys, scratch);
     float[] mass = scratch.narrow(keys.size());
-    Arrays.fill(mass, 0, keys.size(), 0f);
-    for (int row = 0; row < keys.part().rows(); row++) {
-      if (!scores.load(row)) {
-        continue;
+    int rowsAtOnce = request.taps().wantsHeadMass() ? part.tokens() : part.rows();
+    for (int first = 0; first < part.rows(); first += rowsAtOnce) {
+      Arrays.fill(mass, 0, keys.size(), 0f);
+      for (int row = first; row < first + rowsAtOnce; row++) {
+        addMass(scores, part, row, softmax, mass);
       }
-      int slot = softmax.slot(keys.part().head(row), keys.part().token(row));
-      float[] logits = scores.logits();
-      scratch.exponentials.apply(
-          logits, scores.from(), scores.to(), (float) softmax.logSumExp(slot));
-      scores.zeroMasked();
-      for (int i = scores.from(); i < scores.to(); i++) {
-        mass[i] += logits[i];
+      for (int i = 0; i < keys.size(); i++) {
+        tell(part, part.head(first), keys.row(i), mass[i]);
       }
     }
-    for (int i = 0; i < keys.size(); i++) {
-      request.taps().columnMass().add(keys.row(i), mass[i]);
+  }
+
+  private void addMass(
+      ScoreTile scores, QueryPart part, int row, RunningSoftmax softmax, float[] mass) {
+    if (!scores.load(row)) {
+      return;
+    }
+    int slot = softmax.slot(part.head(row), part.token(row));
+    float[] logits = scores.logits();
+    scratch.exponentials.apply(logits, scores.from(), scores.to(), (float) softmax.logSumExp(slot));
+    scores.zeroMasked();
+    for (int i = scores.from(); i < scores.to(); i++) {
+      mass[i] += logits[i];
+    }
+  }
+
+  private void tell(QueryPart part, int head, long row, float mass) {
+    if (request.taps().wantsHeadMass()) {
+      request.taps().mass(part.segmentIndex(), head, row, mass);
+    } else {
+      request.taps().mass(row, mass);
     }
   }
 }

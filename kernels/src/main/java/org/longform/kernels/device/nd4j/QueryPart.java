@@ -10,17 +10,22 @@ import org.longform.kernels.device.AttendRequest;
  * one list of rows. Row {@code r} of the part is head {@code firstHead + r / tokens()} and token
  * {@code from + r % tokens()} of the block.
  *
+ * @param segmentIndex in the plan
  * @param from first row of the block
  * @param to one past the last
  */
 record QueryPart(
     AttendRequest request,
-    Segment segment,
+    int segmentIndex,
     int kvHead,
     int firstHead,
     int heads,
     int from,
     int to) {
+
+  Segment segment() {
+    return request.plan().segments().get(segmentIndex);
+  }
 
   int tokens() {
     return to - from;
@@ -55,15 +60,15 @@ record QueryPart(
 
   /** First row that a query may see, before a tree's own mask. */
   long lowestKey(long queryRow) {
-    return segment.band() instanceof Band.Near near ? queryRow - near.width() + 1 : 0;
+    return segment().band() instanceof Band.Near near ? queryRow - near.width() + 1 : 0;
   }
 
   /** One past the last row that a query may see, before a tree's own mask. */
   long highestKey(long queryRow) {
-    if (segment.band() instanceof Band.Far far) {
+    if (segment().band() instanceof Band.Far far) {
       return queryRow - far.width() + 1;
     }
-    return segment.band() instanceof Band.Tree ? Long.MAX_VALUE : queryRow + 1;
+    return segment().band() instanceof Band.Tree ? Long.MAX_VALUE : queryRow + 1;
   }
 
   /** The heads' queries, rotated, packed as rows of headDim floats. */
@@ -75,7 +80,8 @@ record QueryPart(
     for (int row = 0; row < rows(); row++) {
       long at = token(row) * width + (long) head(row) * headDim;
       request.queries().read(at, packed, row * headDim, headDim);
-      positions[row] = segment.queryPositions().at(queryRow(row));
+      scale(packed, row * headDim, headDim, (float) request.plan().gain().at(queryRow(row)));
+      positions[row] = segment().queryPositions().at(queryRow(row));
     }
     if (request.encoding() instanceof PositionEncoding.Rope rope) {
       tables.table(rope, positionScale()).rotate(packed, rows(), headDim, positions);
@@ -83,8 +89,16 @@ record QueryPart(
     return packed;
   }
 
+  private static void scale(float[] values, int from, int count, float factor) {
+    if (factor != 1) {
+      for (int i = from; i < from + count; i++) {
+        values[i] *= factor;
+      }
+    }
+  }
+
   /** One factor for the whole part: a segment that scales heads is met by one head at a time. */
   double positionScale() {
-    return segment.headScales().at(firstHead);
+    return segment().headScales().at(firstHead);
   }
 }

@@ -19,7 +19,7 @@ final class ReferenceAttention {
   private double max = Double.NEGATIVE_INFINITY;
 
   /** A key that the query sees. */
-  private record Seen(long row, double logit) {}
+  private record Seen(int segment, long row, double logit) {}
 
   ReferenceAttention(AttendRequest request, int head, int token) {
     this.request = request;
@@ -31,9 +31,10 @@ final class ReferenceAttention {
   }
 
   void run() {
-    for (Segment segment : request.plan().segments()) {
-      if (segment.queries().contains(queryRow)) {
-        collect(segment);
+    List<Segment> segments = request.plan().segments();
+    for (int i = 0; i < segments.size(); i++) {
+      if (segments.get(i).queries().contains(queryRow)) {
+        collect(i, segments.get(i));
       }
     }
     double sum = 0;
@@ -48,8 +49,10 @@ final class ReferenceAttention {
       for (int d = 0; d < headDim; d++) {
         mixed[d] += probability * value[d];
       }
-      if (request.taps().wantsColumnMass()) {
-        request.taps().columnMass().add(key.row, (float) probability);
+      if (request.taps().wantsHeadMass()) {
+        request.taps().mass(key.segment, head, key.row, (float) probability);
+      } else if (request.taps().wantsMass()) {
+        request.taps().mass(key.row, (float) probability);
       }
     }
     long at = (long) token * request.heads() * headDim + (long) head * headDim;
@@ -64,13 +67,17 @@ final class ReferenceAttention {
     }
   }
 
-  private void collect(Segment segment) {
+  private void collect(int number, Segment segment) {
     Rows rows = segment.rows();
     int group = head * rows.groups() / request.heads();
     double scaleOfPositions = segment.headScales().at(head);
     double queryPosition = segment.queryPositions().at(queryRow) * scaleOfPositions;
     float[] query = new float[headDim];
     request.queries().read((long) token * request.heads() * headDim + (long) head * headDim, query);
+    double gain = request.plan().gain().at(queryRow);
+    for (int d = 0; d < headDim; d++) {
+      query[d] = (float) (query[d] * gain);
+    }
     if (request.encoding() instanceof PositionEncoding.Rope rope) {
       rope.rotate(query, 0, queryPosition);
     }
@@ -84,7 +91,7 @@ final class ReferenceAttention {
       request.cache().readKey(kvHead, row, key);
       double logit = logit(query, queryPosition, key, keyPosition) * segment.logitScale();
       max = Math.max(max, logit);
-      seen.add(new Seen(row, logit));
+      seen.add(new Seen(number, row, logit));
     }
   }
 

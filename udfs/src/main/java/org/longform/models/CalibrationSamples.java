@@ -25,7 +25,7 @@ import org.longform.tokenizer.Tokenizer;
  * .jsonl} file whose objects have a {@code text}. It is read from its beginning on until there are
  * enough pieces; each begins as a document of the model does.
  */
-final class CalibrationText {
+final class CalibrationSamples {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final Path file;
@@ -39,7 +39,7 @@ final class CalibrationText {
   /**
    * @param vocabulary ids that the model knows
    */
-  CalibrationText(Path file, Tokenizer tokenizer, int vocabulary) {
+  CalibrationSamples(Path file, Tokenizer tokenizer, int vocabulary) {
     this.file = file;
     this.tokenizer = tokenizer;
     this.vocabulary = vocabulary;
@@ -50,7 +50,7 @@ final class CalibrationText {
    *
    * @throws LongformException INVALID_INPUT if there is not even one, or the file cannot be read
    */
-  List<int[]> samples(long count, int length) {
+  List<int[]> take(long count, int length) {
     sample = new int[length];
     begin();
     try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
