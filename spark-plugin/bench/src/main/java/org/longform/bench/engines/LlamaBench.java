@@ -14,6 +14,7 @@ import org.longform.kernels.error.LongformException;
 /** llama.cpp's own benchmark program, a process for each measurement. */
 public final class LlamaBench implements Engine {
   private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int LONG_TOKENS = 4096;
 
   private final Path program;
   private final boolean flashAttention;
@@ -62,7 +63,8 @@ public final class LlamaBench implements Engine {
   @Override
   public double[] tokensPerSecond(Work work, int repetitions) {
     List<String> command =
-        List.of(
+        new ArrayList<>(
+            List.of(
             program.toString(),
             "-m",
             model.toString(),
@@ -79,7 +81,11 @@ public final class LlamaBench implements Engine {
             "-r",
             Integer.toString(repetitions),
             "-o",
-            "json");
+            "json"));
+    if (work.tokens() >= LONG_TOKENS) {
+      // what runs for minutes need not be run once more to warm up
+      command.add("--no-warmup");
+    }
     JsonNode result = run(command);
     build =
         "llama.cpp build %s (commit %s), backends %s, %s"

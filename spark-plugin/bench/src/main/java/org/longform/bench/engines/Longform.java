@@ -3,10 +3,13 @@ package org.longform.bench.engines;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.function.UnaryOperator;
+import org.longform.kernels.cache.KvDType;
+import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.model.Decoder;
 import org.longform.kernels.model.Session;
+import org.longform.kernels.model.SessionOptions;
 
 /** This project, with full attention. */
 public final class Longform implements Engine {
@@ -66,6 +69,16 @@ public final class Longform implements Engine {
     return decoder;
   }
 
+  /** A session with keys and values as users get them by default, and as the peers keep them. */
+  public Session session(ContextStrategy strategy) {
+    return session(decoder, strategy);
+  }
+
+  /** As {@link #session(ContextStrategy)}, of any model. */
+  public static Session session(Decoder decoder, ContextStrategy strategy) {
+    return decoder.open(strategy, SessionOptions.DEFAULT.withKvDType(KvDType.F16));
+  }
+
   @Override
   public double[] tokensPerSecond(Work work, int repetitions) {
     return tokensPerSecond(work, repetitions, () -> {});
@@ -80,7 +93,7 @@ public final class Longform implements Engine {
     double[] rates = new double[repetitions];
     FilledContext context = new FilledContext();
     int[] ids = ids(work.depth() + work.tokens());
-    try (Session filled = decoder.open(context)) {
+    try (Session filled = session(context)) {
       if (work.depth() > 0) {
         filled.feed(ids, 0, work.depth());
         filled.flush();
@@ -99,7 +112,7 @@ public final class Longform implements Engine {
   /** Bytes of the cache for each token, as a session of many pages takes them. */
   public double cachedBytesPerToken() {
     int tokens = 1024;
-    try (Session session = decoder.open(new FilledContext())) {
+    try (Session session = session(new FilledContext())) {
       session.feed(ids(tokens), 0, tokens);
       session.flush();
       return (double) session.stats().kvBytes() / tokens;

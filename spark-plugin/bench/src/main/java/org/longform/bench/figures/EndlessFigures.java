@@ -44,7 +44,8 @@ final class EndlessFigures implements Measurement {
             Decoder.load(
                 BundledModels.localDirectory(MODEL), settings.device().open(settings.threads()));
         Session session =
-            decoder.open(ContextStrategies.create("lm-infinite", Map.of(), decoder.limits()))) {
+            Longform.session(
+                decoder, ContextStrategies.create("lm-infinite", Map.of(), decoder.limits()))) {
       SplittableRandom random = new SplittableRandom(3);
       int vocabulary = decoder.spec().vocabulary();
       int[] part = new int[PART];

@@ -104,9 +104,7 @@ final class TogetherFigures implements Measurement {
     int[] ids = longform.ids(ANSWERS * PROMPT);
     for (int i = 0; i < ANSWERS; i++) {
       Session session =
-          longform
-              .decoder()
-              .open(ContextStrategies.create("full", Map.of(), longform.decoder().limits()));
+          longform.session(ContextStrategies.create("full", Map.of(), longform.decoder().limits()));
       prompts.add(session);
       session.feed(ids, i * PROMPT, PROMPT);
       session.flush();
