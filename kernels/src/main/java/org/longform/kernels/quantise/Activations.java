@@ -19,8 +19,8 @@ final class Activations implements AutoCloseable {
    */
   Activations(int width, long tokens, int kept) {
     this.width = width;
-    this.every = kept == 0 ? Long.MAX_VALUE : Math.max(1, tokens / kept);
-    this.sample = Tensor.allocate(Math.min(kept, (tokens + every - 1) / every), width);
+    this.every = Math.max(1, tokens / Math.max(1, kept));
+    this.sample = Tensor.allocate(Math.min(kept, tokens), width);
     this.sums = new double[width];
     this.largest = new float[width];
   }

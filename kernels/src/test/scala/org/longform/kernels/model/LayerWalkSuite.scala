@@ -1,6 +1,6 @@
 package org.longform.kernels.model
 
-import java.util.{List => JList, Map => JMap}
+import java.util.{Collections, Map => JMap}
 
 import scala.collection.JavaConverters._
 import scala.collection.mutable
@@ -43,7 +43,7 @@ class LayerWalkSuite extends AnyFunSuite {
           val encoding = stored.spec().rope().encoding(text.length.toLong)
           val block =
             new PassBlock(text, text.length, AttendTaps.NONE, strategy, cache, encoding, () => false)
-          forward.run(JList.of(block))
+          forward.run(Collections.singletonList(block))
           block.requireRead()
         } finally cache.close()
       }
