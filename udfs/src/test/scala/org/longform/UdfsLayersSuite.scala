@@ -10,7 +10,8 @@ class UdfsLayersSuite extends AnyFunSuite {
   private val ROOT = "org.longform."
 
   /** From the bottom: each layer may use the ones before it. */
-  private val stack = Seq("options", "tokenizer", "prompt", "generate", "models", "read", "methods", "runtime", "sql")
+  private val stack =
+    Seq("options", "tokenizer", "prompt", "generate", "models", "read", "methods", "runtime", "sql")
 
   private val all: Seq[JavaClass] = new ClassFileImporter()
     .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)

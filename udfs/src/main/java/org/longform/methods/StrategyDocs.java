@@ -52,7 +52,8 @@ public final class StrategyDocs {
     text.append(item("Cost", escaped(method.cost())));
     text.append(item("Source", escaped(method.source()) + "."));
     if (!method.guarantees().isEmpty()) {
-      text.append(item("Promises, with the defaults", escaped(String.join(" ", method.guarantees()))));
+      text.append(
+          item("Promises, with the defaults", escaped(String.join(" ", method.guarantees()))));
     }
     text.append(item("Not copied from the published code", escaped(method.notCopied())));
     if (!method.parameters().isEmpty()) {

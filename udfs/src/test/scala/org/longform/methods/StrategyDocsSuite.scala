@@ -11,10 +11,10 @@ import scala.collection.JavaConverters._
 /** The page of strategies is written by the code, and every method has something to say in every place. */
 class StrategyDocsSuite extends AnyFunSuite {
   private val page = Path.of(System.getProperty("longform.basedir"), "kernels", "STRATEGIES.md")
-  private val methods: Seq[Method] = MethodSections.ALL.asScala.flatMap(_.methods().asScala: Seq[Method])
+  private val methods: Seq[Method] =
+    MethodSections.ALL.asScala.flatMap(_.methods().asScala.toSeq: Seq[Method]).toSeq
 
-  private case class Told(name: String, parameters: java.util.List[MethodParameter] = java.util.List.of())
-      extends Method {
+  private case class Told(name: String, parameters: java.util.List[MethodParameter]) extends Method {
     override def description(): String = "It takes a*b*c of k_proj where a < b."
     override def whenToUse(): String = "Never."
     override def cost(): String = "None."
@@ -42,7 +42,9 @@ class StrategyDocsSuite extends AnyFunSuite {
     }
   }
 
-  test("every method says in whole sentences what it does, when to use it, its cost and what was not copied") {
+  test(
+    "every method says in whole sentences what it does, when to use it, its cost and what was not copied"
+  ) {
     methods.foreach { method =>
       val texts = Seq(method.description(), method.whenToUse(), method.cost(), method.notCopied())
       (texts ++ method.guarantees().asScala).foreach { text =>
@@ -52,7 +54,10 @@ class StrategyDocsSuite extends AnyFunSuite {
       assert(texts.distinct.size == texts.size, method.name())
       assert(method.source().nonEmpty && !method.source().endsWith("."), method.name())
       val sentences = method.description().split("(?<=[.!?]) +").length
-      assert(sentences >= 2 && sentences <= 4, s"${method.name()} is described in $sentences sentences, not three")
+      assert(
+        sentences >= 2 && sentences <= 4,
+        s"${method.name()} is described in $sentences sentences, not three"
+      )
       assert(method.cost().toLowerCase.contains("memory"), s"${method.name()}: ${method.cost()}")
     }
   }
@@ -73,9 +78,8 @@ class StrategyDocsSuite extends AnyFunSuite {
       override def expectation(): String = "a letter"
       override def defaultText(): String = "a|b"
     }
-    val text = StrategyDocs.markdown(
-      java.util.List.of(new MethodSection("Some", "So.", java.util.List.of(Told("x", java.util.List.of(bar)))))
-    )
+    val section = new MethodSection("Some", "So.", Seq(Told("x", Seq(bar).asJava)).asJava)
+    val text = StrategyDocs.markdown(Seq(section).asJava)
     assert(text.contains("a\\*b\\*c of k\\_proj where a \\< b."))
     assert(text.contains("| `bar` | One of a\\|b. A letter. | a\\|b |"))
   }
