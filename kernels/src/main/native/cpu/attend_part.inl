@@ -85,6 +85,20 @@ inline int64_t run_of_place(const Part &part, int64_t place) {
   return low;
 }
 
+// Whether a run goes on with the page of the one before it: rows of a guess lie in several places, and are
+// cut into tiles and shares as they will be when they lie side by side.
+inline bool goes_on(const Part &part, int64_t run) {
+  const kernels_run &before = part.runs[run - 1], &here = part.runs[run];
+  return before.row + before.count == here.row && here.row % kTileKeys != 0;
+}
+
+// Rows from `within` a run on to the end of its page, as far as the list has them without a gap.
+inline int64_t rows_of_page(const Part &part, int64_t run, int64_t within) {
+  int64_t rows = part.runs[run].count - within;
+  while (++run < part.run_count && goes_on(part, run)) rows += part.runs[run].count;
+  return rows;
+}
+
 // Places of a list from `from` to `to` (exclusive).
 struct Places {
   int64_t from;
@@ -105,7 +119,9 @@ inline int64_t share_begin(const Part &part, Places places, int64_t share, int64
   if (share == shares) return places.to;
   const int64_t cut = places.from + (places.to - places.from) * share / shares;
   if (cut >= places.to) return places.to;
-  const int64_t begin = part.runs[run_of_place(part, cut)].index;
+  int64_t run = run_of_place(part, cut);
+  while (run > 0 && goes_on(part, run)) run--;
+  const int64_t begin = part.runs[run].index;
   return begin < places.from ? places.from : begin;
 }
 

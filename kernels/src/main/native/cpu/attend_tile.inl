@@ -39,7 +39,7 @@ struct Tile {
 
 inline int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
 
-// Rows of a part between two places, tile by tile. A tile ends where the next run does not fit as a
+// Rows of a part between two places, tile by tile. A tile ends where the next page does not fit as a
 // whole, so that the pages of a long document are tiles.
 class TileReader {
  public:
@@ -57,10 +57,10 @@ class TileReader {
       const int64_t within = place_ - run.index;
       int64_t take = run.count - within < end_ - place_ ? run.count - within : end_ - place_;
       const int room = kTileKeys - tile.count;
-      if (take > room) {
-        if (tile.count > 0) break;
-        take = room;
-      }
+      int64_t whole = rows_of_page(part_, run_, within);
+      if (whole > end_ - place_) whole = end_ - place_;
+      if (whole > room && tile.count > 0) break;
+      if (take > room) take = room;
       for (int64_t i = 0; i < take; i++) {
         tile.keys[tile.count + i] = run.key + (within + i) * row_bytes;
         tile.rows[tile.count + i] = run.row + within + i;

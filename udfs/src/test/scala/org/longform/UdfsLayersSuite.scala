@@ -2,6 +2,7 @@ package org.longform
 
 import com.tngtech.archunit.core.domain.{JavaClass, JavaModifier}
 import com.tngtech.archunit.core.importer.{ClassFileImporter, ImportOption}
+import org.longform.decoding.{DecodingStrategies, DecodingStrategy}
 import org.longform.sql.{SqlFunction, SqlFunctions}
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -10,8 +11,18 @@ class UdfsLayersSuite extends AnyFunSuite {
   private val ROOT = "org.longform."
 
   /** From the bottom: each layer may use the ones before it. */
-  private val stack =
-    Seq("options", "tokenizer", "prompt", "generate", "models", "read", "methods", "runtime", "sql")
+  private val stack = Seq(
+    "decoding",
+    "options",
+    "tokenizer",
+    "prompt",
+    "generate",
+    "models",
+    "read",
+    "methods",
+    "runtime",
+    "sql"
+  )
 
   private val all: Seq[JavaClass] = new ClassFileImporter()
     .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
@@ -32,7 +43,7 @@ class UdfsLayersSuite extends AnyFunSuite {
     assert(all.map(layer).toSet == stack.toSet)
   }
 
-  test("imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options") {
+  test("imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, decoding") {
     val wrong = for {
       from <- all
       to <- targets(from)
@@ -51,6 +62,15 @@ class UdfsLayersSuite extends AnyFunSuite {
         .startsWith("org.longform.spark") || (name.startsWith("org.apache.spark") && layer(from) != "sql")
     } yield s"${from.getName} uses ${to.getName}"
     assert(wrong.distinct.isEmpty)
+  }
+
+  test("every decoding strategy is in the list") {
+    val listed = DecodingStrategies.ALL.toArray(Array.empty[DecodingStrategy]).map(_.getClass.getName).toSet
+    val written = all
+      .filter(c => c.isAssignableTo(classOf[DecodingStrategy]) && !c.isInterface)
+      .map(_.getName)
+      .toSet
+    assert(written == listed)
   }
 
   test("every SQL function is in the list") {

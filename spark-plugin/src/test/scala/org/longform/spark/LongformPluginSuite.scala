@@ -118,6 +118,7 @@ class LongformPluginSuite extends SparkSuite {
         "answersReused",
         "tokensRead",
         "tokensGenerated",
+        "decodeSteps",
         "tokensAttended",
         "prefillTime",
         "decodeTime",

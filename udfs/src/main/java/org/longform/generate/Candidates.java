@@ -97,6 +97,16 @@ final class Candidates {
     return ids[ids.length - 1];
   }
 
+  /** Of all tokens, by id; 0 for those that are no candidates. */
+  double[] probabilities() {
+    double sum = sum();
+    double[] probabilities = new double[weights.length];
+    for (int id : ids) {
+      probabilities[id] = weights[id] / sum;
+    }
+    return probabilities;
+  }
+
   int[] ids() {
     return ids.clone();
   }

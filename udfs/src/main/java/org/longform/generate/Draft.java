@@ -4,7 +4,10 @@ import java.util.BitSet;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import org.longform.decoding.Guesser;
+import org.longform.kernels.model.DecodeStep;
 import org.longform.kernels.model.Session;
+import org.longform.kernels.model.TokenTree;
 import org.longform.tokenizer.Detokenizer;
 
 /** An answer while it is written, token by token, from a session that has read the prompt. */
@@ -24,7 +27,9 @@ public final class Draft {
   private final Set<Integer> endTokens;
   private final Runnable onToken;
   private final StringBuilder text = new StringBuilder();
+  private final Guesser guesser;
   private int tokens;
+  private int newest;
   private Written written;
   private Throwable failure;
 
@@ -35,8 +40,10 @@ public final class Draft {
       long rowSeed,
       Detokenizer detokenizer,
       Set<Integer> endTokens,
+      Guesser guesser,
       Runnable onToken) {
     this.session = session;
+    this.guesser = guesser;
     this.parameters = parameters;
     this.sampler = new Sampler(parameters, rowSeed);
     prompt.stream().forEach(sampler::observe);
@@ -74,13 +81,49 @@ public final class Draft {
   }
 
   /**
-   * Chooses the next token.
+   * Chooses the token behind the prompt.
    *
-   * @return the token if the session has to read it, because another one follows; empty if the
-   *     answer is complete
+   * @return whether the answer goes on
    */
-  OptionalInt choose(float[] logits) {
-    int token = sampler.next(logits);
+  boolean begin(float[] logits) {
+    return write(sampler.next(logits));
+  }
+
+  /**
+   * Goes on from what was read: chooses the token behind the one before, and as long as that was
+   * guessed, the next.
+   *
+   * @return whether the answer goes on
+   */
+  boolean goOn(DecodeStep step) {
+    TokenTree tree = step.tree();
+    try {
+      guesser.read(tree, step::logits);
+      for (int row = 0; ; ) {
+        if (!write(guesser.choose(tree, row, step.logits(row), sampler))) {
+          return false;
+        }
+        OptionalInt right = tree.child(row, newest);
+        if (right.isEmpty()) {
+          return true;
+        }
+        row = right.getAsInt();
+        step.accept(row);
+        guesser.accepted(row);
+      }
+    } finally {
+      step.settle();
+    }
+  }
+
+  /** What the session has to read next. No other step of the thread may be open meanwhile. */
+  TokenTree next() {
+    return guesser.guess(newest, parameters.maxNewTokens() - tokens, sampler);
+  }
+
+  /** Writes a token; whether another one follows. */
+  private boolean write(int token) {
+    newest = token;
     tokens++;
     onToken.run();
     if (endTokens.contains(token)) {
@@ -89,16 +132,14 @@ public final class Draft {
     text.append(stops.append(detokenizer.append(token)));
     if (stops.stopped()) {
       written = new Written(text.toString(), tokens, FinishReason.STOP);
-      return OptionalInt.empty();
+      return false;
     }
-    return tokens < parameters.maxNewTokens()
-        ? OptionalInt.of(token)
-        : complete(FinishReason.LENGTH);
+    return tokens < parameters.maxNewTokens() || complete(FinishReason.LENGTH);
   }
 
-  private OptionalInt complete(FinishReason reason) {
+  private boolean complete(FinishReason reason) {
     text.append(stops.append(detokenizer.finish())).append(stops.finish());
     written = new Written(text.toString(), tokens, stops.stopped() ? FinishReason.STOP : reason);
-    return OptionalInt.empty();
+    return false;
   }
 }

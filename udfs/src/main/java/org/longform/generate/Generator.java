@@ -1,11 +1,12 @@
 package org.longform.generate;
 
-import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.OptionalInt;
+import java.util.Map;
 import java.util.Set;
-import java.util.function.Supplier;
+import java.util.function.BooleanSupplier;
+import org.longform.decoding.Guesser;
 import org.longform.kernels.model.DecodeBatcher;
 import org.longform.kernels.model.DecodeStep;
 import org.longform.kernels.model.Session;
@@ -34,6 +35,7 @@ public final class Generator {
    * @param parameters how tokens are chosen
    * @param prompt the tokens of the prompt, which a repetition penalty counts as written
    * @param rowSeed seed of this row, from {@link RowSeed}
+   * @param guesser of this answer; it stays with the caller
    * @param onToken told of each token
    */
   public Draft draft(
@@ -41,46 +43,52 @@ public final class Generator {
       SamplingParameters parameters,
       BitSet prompt,
       long rowSeed,
+      Guesser guesser,
       Runnable onToken) {
     return new Draft(
-        session, parameters, prompt, rowSeed, tokenizer.detokenizer(), endTokens, onToken);
+        session, parameters, prompt, rowSeed, tokenizer.detokenizer(), endTokens, guesser, onToken);
   }
 
   /**
-   * Writes several answers to their ends, a token of each at a time; those that other threads write
-   * from the same model share the passes. What each says does not depend on the others, and a
-   * failure is thrown by {@link Draft#written} of its draft alone.
+   * Writes several answers to their ends, a token of each at a time, and what is guessed behind it;
+   * those that other threads write from the same model share the passes. What each says does not
+   * depend on the others, and a failure is thrown by {@link Draft#written} of its draft alone.
    */
   public void write(List<Draft> drafts) {
-    List<Draft> writing = new ArrayList<>();
-    List<DecodeStep> steps = new ArrayList<>();
-    for (Draft draft : drafts) {
-      choose(draft, draft.session()::logits, writing, steps);
-    }
-    while (!steps.isEmpty()) {
-      batcher.read(steps);
-      List<Draft> before = writing;
-      List<DecodeStep> read = steps;
-      writing = new ArrayList<>();
-      steps = new ArrayList<>();
-      for (int i = 0; i < read.size(); i++) {
-        choose(before.get(i), read.get(i)::logits, writing, steps);
+    List<Draft> writing =
+        drafts.stream()
+            .filter(draft -> goesOn(draft, () -> draft.begin(draft.session().logits())))
+            .toList();
+    while (!writing.isEmpty()) {
+      Map<Draft, DecodeStep> steps = new LinkedHashMap<>();
+      for (Draft draft : writing) {
+        goesOn(
+            draft,
+            () -> {
+              steps.put(draft, new DecodeStep(draft.session(), draft.next()));
+              return true;
+            });
       }
+      batcher.read(List.copyOf(steps.values()));
+      // all are settled before any guesses again: a guess may wait for memory
+      writing = steps.keySet().stream().filter(draft -> goesOn(draft, steps.get(draft))).toList();
     }
   }
 
-  private void choose(
-      Draft draft, Supplier<float[]> logits, List<Draft> writing, List<DecodeStep> steps) {
+  private boolean goesOn(Draft draft, DecodeStep step) {
+    return goesOn(draft, () -> draft.goOn(step));
+  }
+
+  /** Whether the draft goes on; if it ended or failed, nobody need wait for it. */
+  private boolean goesOn(Draft draft, BooleanSupplier part) {
     try {
-      OptionalInt token = draft.choose(logits.get());
-      if (token.isPresent()) {
-        writing.add(draft);
-        steps.add(new DecodeStep(draft.session(), token.getAsInt()));
-        return;
+      if (part.getAsBoolean()) {
+        return true;
       }
     } catch (RuntimeException | Error e) {
       draft.fail(e);
     }
     batcher.leave(draft.session());
+    return false;
   }
 }

@@ -1,6 +1,7 @@
 package org.longform.generate;
 
 import java.util.BitSet;
+import org.longform.decoding.TokenChooser;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
@@ -17,7 +18,7 @@ import org.longform.kernels.error.LongformException;
  *
  * <p>Belongs to one answer and one thread.
  */
-public final class Sampler {
+public final class Sampler implements TokenChooser {
   private final SamplingParameters parameters;
   private final SplitMix64 random;
   private final BitSet seen = new BitSet();
@@ -49,10 +50,37 @@ public final class Sampler {
    * @param logits scores by token id; not changed
    * @throws LongformException INTERNAL where a score is not a number or none is finite
    */
+  @Override
   public int next(float[] logits) {
     double[] scores = penalized(logits);
     int best = Candidates.argmax(scores);
-    int token = parameters.greedy() ? best : draw(scores, best);
+    return take(parameters.greedy() ? best : candidates(scores, best).draw(random.nextDouble()));
+  }
+
+  @Override
+  public boolean greedy() {
+    return parameters.greedy();
+  }
+
+  @Override
+  public double[] probabilities(float[] logits) {
+    double[] scores = penalized(logits);
+    int best = Candidates.argmax(scores);
+    if (parameters.greedy()) {
+      double[] certain = new double[scores.length];
+      certain[best] = 1;
+      return certain;
+    }
+    return candidates(scores, best).probabilities();
+  }
+
+  @Override
+  public double random() {
+    return random.nextDouble();
+  }
+
+  @Override
+  public int take(int token) {
     seen.set(token);
     return token;
   }
@@ -78,11 +106,11 @@ public final class Sampler {
     return scores;
   }
 
-  private int draw(double[] scores, int best) {
+  private Candidates candidates(double[] scores, int best) {
     Candidates candidates = new Candidates(scores, best, parameters.temperature());
     candidates.keepTopK(parameters.topK());
     candidates.keepTopP(parameters.topP());
     candidates.keepMinP(parameters.minP());
-    return candidates.draw(random.nextDouble());
+    return candidates;
   }
 }

@@ -39,6 +39,9 @@ public final class ModelConversion {
           "special_tokens_map.json",
           "chat_template.jinja",
           GENERATION_CONFIG);
+  // its "llama" takes the sizes of the first layer for all, although the file tells each
+  private static final String UNEVEN =
+      "llama.cpp does not load a model of this family whose layers differ in size";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final ConversionRequest request;
@@ -132,7 +135,7 @@ public final class ModelConversion {
     String name = request.source().path().toAbsolutePath().normalize().getFileName().toString();
     GgufMetadata metadata = export.ggufMetadata(name);
     Optional<String> note = Optional.empty();
-    if (!(model.weights() instanceof GgufWeights)) {
+    if (!(model.weights().origin() instanceof GgufWeights)) {
       note = GgufTokenizer.describe(files, model.spec().vocabulary(), ends(), metadata);
       ChatTemplateFile.find(files)
           .ifPresent(template -> GgufTokenizer.describeTemplate(template, metadata));
@@ -142,7 +145,9 @@ public final class ModelConversion {
     }
     Files.createDirectories(target.getParent());
     export.writeGguf(target, metadata);
-    return note;
+    return model.spec().layerShapes().stream().distinct().count() == 1
+        ? note
+        : Optional.of(note.map(text -> text + "; ").orElse("") + UNEVEN);
   }
 
   /** The end of texts first. */

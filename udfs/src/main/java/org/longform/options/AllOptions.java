@@ -12,6 +12,7 @@ public final class AllOptions {
           ModelOptions.GROUP,
           PromptOptions.GROUP,
           GenerationOptions.GROUP,
+          DecodingOptions.GROUP,
           ContextOptions.GROUP,
           CacheOptions.GROUP,
           OutputOptions.GROUP,

@@ -1,6 +1,8 @@
 package org.longform.read;
 
 import java.util.Optional;
+import org.longform.decoding.Decoding;
+import org.longform.decoding.Guesser;
 import org.longform.generate.Draft;
 import org.longform.generate.Generator;
 import org.longform.generate.SamplingParameters;
@@ -19,6 +21,8 @@ final class Answering implements AutoCloseable {
   private final Question question;
   private final EvidenceCollector evidence;
   private Session fork;
+  private Decoding decoding;
+  private Guesser guesser;
   private Draft draft;
   private SessionStats stats;
   private int questionTokens;
@@ -47,19 +51,22 @@ final class Answering implements AutoCloseable {
       int[] suffix = prompt.suffixTokens(reading.model().tokenizer());
       questionTokens = suffix.length;
       fork = session.fork();
+      decoding = reading.decoding().fork(fork);
       long begin = System.nanoTime();
-      fork.ask(suffix);
+      decoding.ask(fork, suffix);
       reading.prefilled(suffix.length, System.nanoTime() - begin);
       attendedTokens = reading.track(fork.stats(), 0);
       if (Reading.wantsEvidence(question.ask())) {
         fork.watch(evidence);
       }
+      guesser = decoding.guesser();
       draft =
           generator.draft(
               fork,
               SamplingParameters.of(prompt.withStops(question.ask().options())),
               reading.promptWith(suffix),
               question.header().seed(question.text()),
+              guesser,
               this::chosen);
     } catch (RuntimeException | Error e) {
       failure = e;
@@ -106,9 +113,18 @@ final class Answering implements AutoCloseable {
   /** Gives the keys and values of the fork back. */
   @Override
   public void close() {
+    if (guesser != null) {
+      guesser.close();
+      guesser = null;
+    }
+    if (decoding != null) {
+      decoding.close();
+      decoding = null;
+    }
     if (fork != null) {
       stats = fork.stats();
       reading.track(stats, attendedTokens);
+      reading.counters().decodeSteps(stats.decodeSteps());
       fork.close();
       fork = null;
     }

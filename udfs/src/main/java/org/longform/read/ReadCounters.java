@@ -9,6 +9,7 @@ public final class ReadCounters {
   private final LongAdder failedRows = new LongAdder();
   private final LongAdder tokensRead = new LongAdder();
   private final LongAdder tokensGenerated = new LongAdder();
+  private final LongAdder decodeSteps = new LongAdder();
   private final LongAdder tokensAttended = new LongAdder();
   private final LongAdder answersReused = new LongAdder();
   private final LongAdder prefillNanos = new LongAdder();
@@ -54,6 +55,10 @@ public final class ReadCounters {
     tokensGenerated.add(tokens);
   }
 
+  public void decodeSteps(long steps) {
+    decodeSteps.add(steps);
+  }
+
   /** Documents read to the end, failed questions included. */
   public long documents() {
     return documents.sum();
@@ -71,6 +76,11 @@ public final class ReadCounters {
 
   public long tokensGenerated() {
     return tokensGenerated.sum();
+  }
+
+  /** Steps in which generated tokens were read: fewer than those where guesses were right. */
+  public long decodeSteps() {
+    return decodeSteps.sum();
   }
 
   public long tokensAttended() {

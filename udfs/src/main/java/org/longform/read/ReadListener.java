@@ -22,6 +22,14 @@ public interface ReadListener {
   /** So many more cached tokens were attended to. */
   default void tokensAttended(long tokens) {}
 
+  /**
+   * Where the document's tokens are scored, how surprising each was; called in order.
+   *
+   * @param position of the token in the prompt, from 0
+   * @param negativeLogLikelihood in nats
+   */
+  default void tokenScored(long position, double negativeLogLikelihood) {}
+
   /** The document holds so many bytes of keys and values in memory now. */
   default void kvHeld(long bytes) {}
 

@@ -8,20 +8,20 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
+import org.longform.decoding.Decoding;
 import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
 import org.longform.kernels.cache.KvMemory;
-import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.kernels.model.SessionStats;
+import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
-import org.longform.options.ContextOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
 import org.longform.options.PromptOptions;
@@ -42,6 +42,7 @@ final class Reading implements AutoCloseable {
   private final KvMemory kvMemory;
   private final ReadCounters counters;
   private final Session session;
+  private final Decoding decoding;
   private final int[] prefix;
   private final DocumentTokens document;
   private final Checkpoints checkpoints;
@@ -63,6 +64,7 @@ final class Reading implements AutoCloseable {
    */
   Reading(
       LoadedModel model,
+      FurtherModels furtherModels,
       Document source,
       List<Ask> asks,
       KvMemory kvMemory,
@@ -79,17 +81,20 @@ final class Reading implements AutoCloseable {
     this.document = new DocumentTokens(prefix.length);
     this.rowCheck = new RowCheck(model.tokenizer(), options);
     ContextStrategy strategy = strategy(model, options);
-    if (strategy.dependsOnPromptLength() || asks.stream().anyMatch(Reading::wantsEvidence)) {
+    boolean countsFirst = strategy.dependsOnPromptLength() || strategy.dependsOnDocumentLength();
+    if (countsFirst || asks.stream().anyMatch(Reading::wantsEvidence)) {
       source.source().keep();
     }
-    long promptTokens = strategy.dependsOnPromptLength() ? promptTokens(first) : 0;
+    long expectedTokens = countsFirst ? expectedTokens(strategy, first) : 0;
     this.text = new PartsReader(source.source(), rowCheck);
     text.requireText();
     SessionOptions sessionOptions =
         new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
             .withKvMemory(kvMemory);
-    this.checkpoints = checkpoints(first, strategy);
+    Writing writing = new Writing(model, options, furtherModels, sessionOptions);
+    writing.requireFits(strategy);
+    this.checkpoints = checkpoints(first, strategy, writing);
     Optional<Checkpoint.Resumed> resumed =
         checkpoints.resume(
             prefix.length,
@@ -98,14 +103,20 @@ final class Reading implements AutoCloseable {
         resumed
             .map(Checkpoint.Resumed::session)
             .orElseGet(() -> model.decoder().open(strategy, sessionOptions));
-    resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
-    if (strategy.dependsOnPromptLength()) {
-      session.expectPromptTokens(promptTokens);
+    try {
+      resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
+      if (countsFirst) {
+        session.expectPromptTokens(expectedTokens);
+      }
+      this.decoding = writing.open(endTokens(), scoring);
+    } catch (Throwable e) {
+      session.close();
+      throw e;
     }
   }
 
-  private Checkpoints checkpoints(Ask first, ContextStrategy strategy) {
-    boolean used = source.checkpoint().isUsed() && strategy.resumable();
+  private Checkpoints checkpoints(Ask first, ContextStrategy strategy, Writing writing) {
+    boolean used = source.checkpoint().isUsed() && strategy.resumable() && !writing.readsAlong();
     return new Checkpoints(
         source.checkpoint(),
         new Checkpoint.Identity(
@@ -146,10 +157,7 @@ final class Reading implements AutoCloseable {
   }
 
   private static ContextStrategy strategy(LoadedModel model, Options options) {
-    return ContextStrategies.create(
-        options.get(ContextOptions.CONTEXT),
-        ContextOptions.parametersOf(options),
-        model.decoder().limits());
+    return Writing.context(model.decoder(), options);
   }
 
   ReadListener listener() {
@@ -159,10 +167,16 @@ final class Reading implements AutoCloseable {
   /** Reads the document; for {@link Task#PERPLEXITY} also how surprising its tokens are. */
   void readDocument() {
     if (scoring) {
-      session.watchScores(surprise);
+      session.watchScores(
+          (row, token, negativeLogLikelihood) -> {
+            surprise.add(row, token, negativeLogLikelihood);
+            listener().tokenScored(row, negativeLogLikelihood);
+          });
     }
     if (session.length() + session.pendingTokens() == 0) {
-      session.feed(prefix, 0, prefix.length);
+      decoding.feed(session, prefix, 0, prefix.length);
+    } else {
+      decoding.known(prefix, 0, prefix.length);
     }
     long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
     for (TokenStream chunks = model.tokenizer().stream(text); chunks.hasNext(); ) {
@@ -174,6 +188,7 @@ final class Reading implements AutoCloseable {
         document.add(chunk.starts()[i], chunk.ends()[i]);
       }
       note(present, chunk.ids(), 0, take);
+      decoding.known(chunk.ids(), 0, Math.max(0, known));
       feed(chunk.ids(), known, take);
       if (truncated) {
         break;
@@ -208,7 +223,7 @@ final class Reading implements AutoCloseable {
     for (int from = first; from < end; from += piece) {
       int count = Math.min(piece, end - from);
       long started = System.nanoTime();
-      session.feed(ids, from, count);
+      decoding.feed(session, ids, from, count);
       prefilled(count, System.nanoTime() - started);
       taken += count;
       trackDocument();
@@ -377,6 +392,10 @@ final class Reading implements AutoCloseable {
     return model;
   }
 
+  Decoding decoding() {
+    return decoding;
+  }
+
   ReadCounters counters() {
     return counters;
   }
@@ -389,11 +408,16 @@ final class Reading implements AutoCloseable {
     return Prompt.of(model.promptFormat(), ask.task(), question, ask.options());
   }
 
-  private long promptTokens(Ask ask) {
+  /** Tokens of the document, or of the whole prompt if those decide how it is read. */
+  private long expectedTokens(ContextStrategy strategy, Ask ask) {
+    long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
+    long document =
+        Math.min(limit, model.tokenizer().count(new PartsReader(source.source(), rowCheck)));
+    if (!strategy.dependsOnPromptLength()) {
+      return prefix.length + document;
+    }
     String first = ask.questions().isEmpty() ? "" : ask.questions().get(0);
-    return prefix.length
-        + model.tokenizer().count(new PartsReader(source.source(), rowCheck))
-        + prompt(ask, first).suffixTokens(model.tokenizer()).length;
+    return prefix.length + document + prompt(ask, first).suffixTokens(model.tokenizer()).length;
   }
 
   private Set<Integer> endTokens() {
@@ -404,6 +428,7 @@ final class Reading implements AutoCloseable {
 
   @Override
   public void close() {
+    decoding.close();
     session.close();
   }
 }

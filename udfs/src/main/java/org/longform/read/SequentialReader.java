@@ -8,6 +8,7 @@ import java.util.function.Supplier;
 import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.options.Options;
 import org.longform.prompt.Task;
@@ -19,21 +20,25 @@ import org.longform.prompt.Task;
 public final class SequentialReader implements DocumentReader {
   private final Options callOptions;
   private final Function<BooleanSupplier, LoadedModel> model;
+  private final FurtherModels furtherModels;
   private final KvMemory kvMemory;
   private final ReadCounters counters;
 
   /**
    * @param options what was set by the call and the conf; the model's own defaults come under them
    * @param model loads the model when first asked, unless the caller cancels that
+   * @param furtherModels for decoding strategies that have a second model
    * @param kvMemory for keys and values, shared with other readers
    */
   public SequentialReader(
       Options options,
       Function<BooleanSupplier, LoadedModel> model,
+      FurtherModels furtherModels,
       KvMemory kvMemory,
       ReadCounters counters) {
     this.callOptions = options;
     this.model = model;
+    this.furtherModels = furtherModels;
     this.kvMemory = kvMemory;
     this.counters = counters;
   }
@@ -111,7 +116,7 @@ public final class SequentialReader implements DocumentReader {
       List<AnswerHeader> headers,
       List<List<Answer>> answers,
       long started) {
-    try (Reading reading = new Reading(loaded, document, asks, kvMemory, counters)) {
+    try (Reading reading = new Reading(loaded, furtherModels, document, asks, kvMemory, counters)) {
       reading.readDocument();
       reading.rowKey().ifPresent(key -> headers.replaceAll(header -> header.withRowKey(key)));
       List<Question> questions = new ArrayList<>();

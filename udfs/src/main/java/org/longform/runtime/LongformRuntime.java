@@ -1,5 +1,6 @@
 package org.longform.runtime;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -10,6 +11,8 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
+import org.longform.decoding.DecodingStrategies;
+import org.longform.decoding.DecodingStrategy;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ModelLimits;
@@ -19,6 +22,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.StoredModel;
+import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
@@ -27,10 +31,12 @@ import org.longform.models.ModelRevision;
 import org.longform.options.AllOptions;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
+import org.longform.options.DecodingOptions;
+import org.longform.options.GenerationOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Option;
-import org.longform.options.OptionSource;
 import org.longform.options.Options;
+import org.longform.options.PromptOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
 import org.longform.read.DocumentReader;
@@ -174,7 +180,11 @@ public final class LongformRuntime {
           all,
           each ->
               new SequentialReader(
-                  each, cancelled -> model(each, cancelled), KV_MEMORIES.of(each), COUNTERS));
+                  each,
+                  cancelled -> model(each, cancelled),
+                  furtherModels(each),
+                  KV_MEMORIES.of(each),
+                  COUNTERS));
     }
   }
 
@@ -190,24 +200,28 @@ public final class LongformRuntime {
   }
 
   private static ModelLocation locate(Options all) {
-    requireFixed(all);
-    return LOCATIONS.locate(
-        all.get(ModelOptions.MODEL),
-        all.find(ModelOptions.MODEL_CACHE),
-        all.find(ModelOptions.ALLOWED_MODEL_PATHS));
+    return locate(all, all.get(ModelOptions.MODEL));
   }
 
-  /** What the application fixed stays as it is, whoever calls. */
-  private static void requireFixed(Options all) {
-    for (Option<?> option : AllOptions.ALL) {
-      if (option.applicable() == Option.Applicable.APPLICATION
-          && all.sourceOf(option) == OptionSource.CALL) {
-        throw new LongformException(
-            ErrorClass.INVALID_OPTION,
-            "Cannot use option '%s': it is fixed when the application starts. Set %s in the Spark configuration before."
-                .formatted(option.sqlKey(), option.confKey()));
+  private static ModelLocation locate(Options all, String name) {
+    return LOCATIONS.locate(
+        name, all.find(ModelOptions.MODEL_CACHE), all.find(ModelOptions.ALLOWED_MODEL_PATHS));
+  }
+
+  /** Models beside the one that writes: found, allowed and loaded as that one. */
+  private static FurtherModels furtherModels(Options all) {
+    return new FurtherModels() {
+      @Override
+      public LoadedModel load(String name, BooleanSupplier cancelled) {
+        DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
+        return MODELS.get(locate(all, name), device, threads(all, device), cancelled);
       }
-    }
+
+      @Override
+      public Path files(String name) {
+        return locate(all, name).path();
+      }
+    };
   }
 
   /**
@@ -226,10 +240,25 @@ public final class LongformRuntime {
     ModelLocation location = locate(all);
     DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
-    ContextStrategies.create(
-        all.get(ContextOptions.CONTEXT),
-        ContextOptions.parametersOf(all),
-        new ModelLimits(spec.trainedWindow(), spec.layers()));
+    ModelLimits limits = spec.limits();
+    String context = all.get(ContextOptions.CONTEXT);
+    ContextStrategy strategy =
+        ContextStrategies.create(context, ContextOptions.parametersOf(all), limits);
+    DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
+    Map<String, String> parameters = DecodingOptions.parametersOf(all);
+    DecodingStrategies.values(decoding, parameters, limits);
+    DecodingStrategies.requireFits(decoding, context, strategy);
+    for (String model : decoding.models()) {
+      locate(all, DecodingStrategies.requireModel(decoding, model, parameters));
+    }
+  }
+
+  /**
+   * Tokens that the model of these options was trained to read at once; the model is not loaded.
+   */
+  public static long trainedWindow(Map<String, String> options) {
+    Options all = processOptions.and(Options.ofCall(options));
+    return StoredModel.spec(locate(all).path()).trainedWindow();
   }
 
   /**
@@ -237,11 +266,17 @@ public final class LongformRuntime {
    * on the driver, where a relative path is what the user meant.
    */
   public static Options portable(Options options) {
-    if (!options.isSet(ModelOptions.MODEL)) {
-      return options;
+    Options portable = portable(options, ModelOptions.MODEL);
+    for (Option<String> model : DecodingOptions.models()) {
+      portable = portable(portable, model);
     }
-    String model = ModelLocation.portable(options.get(ModelOptions.MODEL));
-    return options.with(ModelOptions.MODEL, model, options.sourceOf(ModelOptions.MODEL));
+    return portable;
+  }
+
+  private static Options portable(Options options, Option<String> model) {
+    return options.isSet(model)
+        ? options.with(model, ModelLocation.portable(options.get(model)), options.sourceOf(model))
+        : options;
   }
 
   /**
@@ -296,10 +331,10 @@ public final class LongformRuntime {
       Map<String, String> parameters = ContextOptions.parametersOf(all);
       ContextStrategy strategy =
           ContextStrategies.create(
-              context, parameters, new ModelLimits(spec.trainedWindow(), spec.layers()));
+              context, parameters, spec.limits());
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
-      return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s"
+      return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
           .formatted(
               context,
               parameters.isEmpty() ? "" : parameters,
@@ -307,6 +342,7 @@ public final class LongformRuntime {
               device.name(),
               bytes,
               kvNeed(strategy, bytes),
+              limits(all),
               refusals(device));
     } catch (LongformException e) {
       return "fails: " + e.getMessage();
@@ -320,6 +356,18 @@ public final class LongformRuntime {
         ? "at most %,d tokens (%,d bytes) of a document"
             .formatted(most.getAsLong(), most.getAsLong() * bytesPerToken)
         : "grows with the document";
+  }
+
+  /** Settings that Spark's own pages hide because their names contain "token". */
+  private static String limits(Options all) {
+    StringBuilder text = new StringBuilder();
+    for (Option<?> option :
+        List.of(PromptOptions.MAX_INPUT_TOKENS, GenerationOptions.MAX_NEW_TOKENS)) {
+      if (all.isSet(option)) {
+        text.append(", ").append(option.sqlKey()).append(' ').append(all.textOf(option));
+      }
+    }
+    return text.toString();
   }
 
   /** Why none of the devices before the chosen one was taken. */

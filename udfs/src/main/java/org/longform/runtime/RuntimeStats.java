@@ -13,6 +13,7 @@ import org.longform.read.ReadCounters;
  * @param answersReused answers that were known already, so that nothing was read for them
  * @param tokensRead tokens of documents and questions
  * @param tokensGenerated tokens written
+ * @param decodeSteps steps in which written tokens were read; right guesses spare some
  * @param tokensAttended cached tokens attended to, summed over blocks
  * @param prefillNanos time that went into reading documents and questions, summed over tasks
  * @param decodeNanos time that went into writing answers, summed over tasks
@@ -31,6 +32,7 @@ public record RuntimeStats(
     long answersReused,
     long tokensRead,
     long tokensGenerated,
+    long decodeSteps,
     long tokensAttended,
     long prefillNanos,
     long decodeNanos,
@@ -50,6 +52,7 @@ public record RuntimeStats(
         counters.answersReused(),
         counters.tokensRead(),
         counters.tokensGenerated(),
+        counters.decodeSteps(),
         counters.tokensAttended(),
         counters.prefillNanos(),
         counters.decodeNanos(),

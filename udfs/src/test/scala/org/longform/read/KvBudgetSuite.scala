@@ -34,7 +34,9 @@ class KvBudgetSuite extends AnyFunSuite with BeforeAndAfterAll {
       needle.id(),
       ReadListener.NONE
     )
-    val answers = new SequentialReader(options, _ => model, memory, new ReadCounters).read(request).asScala
+    val answers = new SequentialReader(options, _ => model, NoFurtherModels, memory, new ReadCounters)
+      .read(request)
+      .asScala
     assert(answers.forall(_.error() == null), answers)
     answers.map(_.value()).toList
   }

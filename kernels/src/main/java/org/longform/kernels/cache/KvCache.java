@@ -3,6 +3,7 @@ package org.longform.kernels.cache;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -185,28 +186,47 @@ public final class KvCache implements AutoCloseable {
   /**
    * Stores the reserved rows of one layer.
    *
-   * @param keys (T, kvHeads*headDim) before rotation
-   * @param values (T, kvHeads*headDim)
+   * @param keys (T, G*D) before rotation, G the layer's key/value heads
+   * @param values (T, G*D)
    */
   public void put(int layer, Tensor keys, Tensor values) {
-    long width = (long) shape.kvHeads() * shape.headDim();
-    if (keys.rows() != reserved
-        || values.rows() != reserved
-        || keys.elements() != reserved * width) {
-      throw new LongformException(
-          ErrorClass.INTERNAL,
-          "Cannot store keys %s and values %s: %d rows of %d are reserved."
-              .formatted(keys.shape(), values.shape(), reserved, width));
+    if (keys.rows() != reserved) {
+      throw cannotStore(layer, keys, values);
     }
-    for (int t = 0; t < reserved; ) {
-      Page page = page(length + t);
-      int row = (int) ((length + t) % Page.ROWS);
-      int count = Math.min(reserved - t, Page.ROWS - row);
+    put(layer, 0, keys, values);
+  }
+
+  /**
+   * Stores some of the reserved rows of one layer, from {@code first} of them on.
+   *
+   * @param keys (T, G*D) before rotation
+   * @param values (T, G*D)
+   */
+  public void put(int layer, int first, Tensor keys, Tensor values) {
+    long rows = keys.rows();
+    int kvHeads = shape.kvHeads(layer);
+    long width = (long) kvHeads * shape.headDim();
+    if (rows > reserved - first || values.rows() != rows || keys.elements() != rows * width) {
+      throw cannotStore(layer, keys, values);
+    }
+    long begin = length + first;
+    for (int t = 0; t < rows; ) {
+      Page page = page(begin + t);
+      int row = (int) ((begin + t) % Page.ROWS);
+      int count = (int) Math.min(rows - t, Page.ROWS - row);
       long at = page.keyOffset(layer, 0, row);
-      writer.write(keys, t, count, page, at);
-      writer.write(values, t, count, page, at + page.valueStride());
+      writer.write(kvHeads, keys, t, count, page, at);
+      writer.write(kvHeads, values, t, count, page, at + page.valueStride());
       t += count;
     }
+  }
+
+  private LongformException cannotStore(int layer, Tensor keys, Tensor values) {
+    return new LongformException(
+        ErrorClass.INTERNAL,
+        "Cannot store keys %s and values %s: %d rows of %d are reserved."
+            .formatted(
+                keys.shape(), values.shape(), reserved, (long) shape.kvHeads(layer) * shape.headDim()));
   }
 
   /** Makes the reserved rows part of the document. */
@@ -215,6 +235,56 @@ public final class KvCache implements AutoCloseable {
     length += reserved;
     reserved = 0;
     endReading();
+  }
+
+  /**
+   * Makes some of the reserved rows part of the document, one behind the other, and gives the
+   * others up.
+   *
+   * @param rows in increasing order, counted from the first reserved one
+   */
+  public void commit(int[] rows) {
+    for (int i = 0; i < rows.length; i++) {
+      if (rows[i] < i || rows[i] >= reserved || (i > 0 && rows[i] <= rows[i - 1])) {
+        throw new LongformException(
+            ErrorClass.INTERNAL,
+            "Cannot keep rows %s: they must be increasing, and %d are reserved."
+                .formatted(Arrays.toString(rows), reserved));
+      }
+    }
+    for (int i = 0; i < rows.length; i++) {
+      if (rows[i] != i) {
+        copyRow(length + rows[i], length + i);
+      }
+    }
+    if (rows.length > 0) {
+      held = held.append(length, length + rows.length);
+    }
+    visible = held;
+    length += rows.length;
+    reserved = 0;
+    endReading();
+    pages.drop(pagesUpTo(length), Long.MAX_VALUE);
+  }
+
+  private void copyRow(long from, long to) {
+    Page source = page(from);
+    Page target = page(to);
+    int rowBytes = shape.rowBytes();
+    for (int layer = 0; layer < shape.layers(); layer++) {
+      for (int head = 0; head < shape.kvHeads(layer); head++) {
+        long read = source.keyOffset(layer, head, (int) (from % Page.ROWS));
+        long written = target.keyOffset(layer, head, (int) (to % Page.ROWS));
+        target.memory().copyFrom(source.memory(), read, written, rowBytes);
+        target
+            .memory()
+            .copyFrom(
+                source.memory(),
+                read + source.valueStride(),
+                written + target.valueStride(),
+                rowBytes);
+      }
+    }
   }
 
   /** Gives the reserved rows up, after a failure or a cancellation. */
@@ -236,6 +306,16 @@ public final class KvCache implements AutoCloseable {
   /** What one layer sees: the held rows and the reserved ones. */
   public KvView view(int layer) {
     return new KvView(this, layer, length + reserved, visible);
+  }
+
+  /**
+   * What one layer sees if of the reserved rows only these follow the held ones, in this order.
+   *
+   * @param path rows counted from the first reserved one
+   */
+  public KvView view(int layer, int[] path) {
+    long end = length + path.length;
+    return new KvView(this, layer, end, held.append(length, end), length, path);
   }
 
   /** Writes the held rows as they are stored, one after the other. */

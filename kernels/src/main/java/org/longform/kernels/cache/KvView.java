@@ -3,18 +3,34 @@ package org.longform.kernels.cache;
 /**
  * One layer of a cache, read only. Rows are addressed by token index; {@link #keyAddress} gives
  * native devices the place of {@link #contiguous} rows at once.
+ *
+ * <p>Where several continuations of a document stand side by side in the reserved rows, the view of
+ * one of them shows its rows alone, with the indices they will have if they are kept.
  */
 public final class KvView {
   private final KvCache cache;
   private final int layer;
   private final long end;
   private final Rows held;
+  // tokens from here on lie in the reserved rows that the path names
+  private final long firstNew;
+  private final int[] path;
 
   KvView(KvCache cache, int layer, long end, Rows held) {
+    this(cache, layer, end, held, end, new int[0]);
+  }
+
+  /**
+   * @param firstNew index of the first token of a path
+   * @param path for each token from there on the reserved row it lies in
+   */
+  KvView(KvCache cache, int layer, long end, Rows held, long firstNew, int[] path) {
     this.cache = cache;
     this.layer = layer;
     this.end = end;
     this.held = held;
+    this.firstNew = firstNew;
+    this.path = path;
   }
 
   public int layer() {
@@ -22,7 +38,7 @@ public final class KvView {
   }
 
   public int kvHeads() {
-    return cache.shape().kvHeads();
+    return cache.shape().kvHeads(layer);
   }
 
   public int headDim() {
@@ -45,7 +61,23 @@ public final class KvView {
 
   /** Rows from {@code row} on, and before {@code to}, that lie side by side in memory. */
   public int contiguous(long row, long to) {
-    return (int) Math.min(to - row, Page.ROWS - row % Page.ROWS);
+    // no run goes beyond the page it would be in alone, so that it is cut as it would be then
+    int most = (int) Math.min(to - row, Page.ROWS - row % Page.ROWS);
+    if (row + most <= firstNew) {
+      return most;
+    }
+    long place = place(row);
+    int inPage = (int) Math.min(most, Page.ROWS - place % Page.ROWS);
+    int count = 1;
+    while (count < inPage && place(row + count) == place + count) {
+      count++;
+    }
+    return count;
+  }
+
+  /** Where a token lies: its own index, but for those of a path. */
+  private long place(long row) {
+    return row < firstNew ? row : firstNew + path[Math.toIntExact(row - firstNew)];
   }
 
   /** How keys and values are stored. */
@@ -73,9 +105,10 @@ public final class KvView {
    * next {@link #contiguous} rows follow every {@link #rowBytes}.
    */
   public long keyAddress(long row) {
-    Page page = cache.page(row);
+    long place = place(row);
+    Page page = cache.page(place);
     page.touch();
-    return page.memory().address(page.keyOffset(layer, 0, (int) (row % Page.ROWS)));
+    return page.memory().address(page.keyOffset(layer, 0, (int) (place % Page.ROWS)));
   }
 
   /** Rows of a page, the first at a multiple of this; sketches are of whole pages. */
@@ -87,10 +120,10 @@ public final class KvView {
    * The sketches of the page that begins at {@code row}, or null if it can still change or memory
    * is short. Good until the cache changes.
    *
-   * @param layerBytes size of one layer's sketch; always the same for a cache
+   * @param headBytes size of the sketch of one head; always the same for a cache
    */
-  public PageSketches sketches(long row, long layerBytes) {
-    return row + Page.ROWS <= cache.length() ? cache.page(row).sketches(layerBytes) : null;
+  public PageSketches sketches(long row, long headBytes) {
+    return row + Page.ROWS <= cache.length() ? cache.page(row).sketches(headBytes) : null;
   }
 
   /** Copies the un-rotated key of one token. */
@@ -114,9 +147,10 @@ public final class KvView {
   }
 
   private void read(int kvHead, long row, int count, long part, float[] target, int offset) {
-    Page page = cache.page(row);
+    long place = place(row);
+    Page page = cache.page(place);
     page.touch();
-    long at = page.keyOffset(layer, kvHead, (int) (row % Page.ROWS)) + part;
+    long at = page.keyOffset(layer, kvHead, (int) (place % Page.ROWS)) + part;
     if (dtype() == KvDType.F32) {
       // plain rows are one stretch
       page.memory().read(at, target, offset, count * headDim());

@@ -9,7 +9,15 @@ import org.longform.kernels.error.LongformException;
 /** The list of context strategies. To add one: one file, one line here. */
 public final class ContextStrategies {
   public static final List<ContextFactory> ALL =
-      List.of(FullContext.FACTORY, Streaming.FACTORY, LmInfinite.FACTORY, ReAttention.FACTORY);
+      List.of(
+          FullContext.FACTORY,
+          Streaming.FACTORY,
+          LmInfinite.FACTORY,
+          ReAttention.FACTORY,
+          ShiftedRotary.FACTORY,
+          Mesa.FACTORY,
+          MsPoe.FACTORY,
+          Clex.FACTORY);
 
   private ContextStrategies() {}
 

@@ -15,12 +15,21 @@ public interface ContextStrategy {
    * How many of the document's tokens to read next as one block.
    *
    * @param read tokens read so far
-   * @param promptTokens tokens of the whole prompt if known in advance, else -1
+   * @param promptTokens tokens of the whole prompt if known in advance, else -1; of the document
+   *     alone for strategies that {@link #dependsOnDocumentLength}
    */
   int nextChunk(long read, long promptTokens);
 
   /** Whether the borders of the blocks depend on the length of the whole prompt. */
   default boolean dependsOnPromptLength() {
+    return false;
+  }
+
+  /**
+   * Whether what tokens see depends on the length of the document, though not on that of the
+   * question: several questions share a reading.
+   */
+  default boolean dependsOnDocumentLength() {
     return false;
   }
 
@@ -96,6 +105,16 @@ public interface ContextStrategy {
    */
   default OptionalLong mostTokensHeld() {
     return OptionalLong.empty();
+  }
+
+  /**
+   * Whether guesses may be planned of which most are wrong: {@link #plan} remembers nothing, nobody
+   * is told of masses or scores and nothing is probed, and a token sees the same whether or not
+   * {@link #retain} was asked after each one before it. Each row of guesses is planned alone, with
+   * the rows that lead to it, as if it were generated.
+   */
+  default boolean mayBranch() {
+    return false;
   }
 
   /** An instance for a second document with the same past. */

@@ -38,6 +38,11 @@ final class FullContext implements ContextStrategy {
             new Band.Causal()));
   }
 
+  @Override
+  public boolean mayBranch() {
+    return true;
+  }
+
   private static final class Factory implements ContextFactory {
     private static final Parameter CHUNK_SIZE =
         Parameter.integer(

@@ -174,4 +174,9 @@ final class LmInfinite implements ContextStrategy {
         ? OptionalLong.empty()
         : OptionalLong.of(settings.global + settings.local - 1 + settings.chunk);
   }
+
+  @Override
+  public boolean mayBranch() {
+    return true;
+  }
 }

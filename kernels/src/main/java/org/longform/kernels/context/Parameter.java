@@ -30,11 +30,14 @@ public record Parameter(
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
 
-  /** Kind of value: whole number, one of some words, or decimal number. */
+  /**
+   * Kind of value: whole number, one of some words, decimal number, or any text (a file's path).
+   */
   public enum Type {
     INTEGER,
     DECIMAL,
-    CHOICE
+    CHOICE,
+    TEXT
   }
 
   public static Parameter integer(
@@ -47,9 +50,25 @@ public record Parameter(
         name, doc, Type.INTEGER, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
   }
 
+  /** A finite number that need not be whole. */
+  public static Parameter decimal(
+      String name,
+      String doc,
+      String defaultText,
+      Function<ModelLimits, Double> value,
+      long minimum) {
+    return new Parameter(
+        name, doc, Type.DECIMAL, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
+  }
+
   public static Parameter choice(String name, String doc, String defaultValue, String... choices) {
     return new Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
+  }
+
+  /** A text without a default: nothing is written as an empty text. */
+  public static Parameter text(String name, String doc) {
+    return new Parameter(name, doc, Type.TEXT, List.of(), "none", limits -> "", 0);
   }
 
   @Override
@@ -58,6 +77,7 @@ public record Parameter(
       case INTEGER -> "a whole number that must be at least " + minimum;
       case DECIMAL -> "a number that must be at least " + minimum;
       case CHOICE -> "one of " + String.join(", ", choices);
+      case TEXT -> "a text";
     };
   }
 
@@ -68,6 +88,8 @@ public record Parameter(
         return choices.contains(text)
             ? Optional.empty()
             : Optional.of("expected one of " + String.join(", ", choices));
+      case TEXT:
+        return Optional.empty();
       case INTEGER:
         try {
           long number = Long.parseLong(text.trim());
@@ -81,6 +103,9 @@ public record Parameter(
       default:
         try {
           double number = Double.parseDouble(text.trim());
+          if (!Double.isFinite(number)) {
+            return Optional.of("expected a finite number");
+          }
           return number >= minimum ? Optional.empty() : Optional.of("must be at least " + minimum);
         } catch (NumberFormatException e) {
           return Optional.of("expected a number");

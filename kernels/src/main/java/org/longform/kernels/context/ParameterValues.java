@@ -16,19 +16,16 @@ public final class ParameterValues {
     this.values = values;
   }
 
-  /**
-   * @param given values as users write them, by parameter name
-   * @throws LongformException INVALID_OPTION for an unknown name or a refused value
-   */
+  /** As {@link #resolve(String, String, List, Map, ModelLimits)}, for a context strategy. */
   public static ParameterValues resolve(
       String strategy, List<Parameter> parameters, Map<String, String> given, ModelLimits limits) {
     return resolve("context", strategy, parameters, given, limits);
   }
 
   /**
-   * As above, for what is not a context strategy.
-   *
-   * @param kind what {@code strategy} is the name of, in messages: "context", "method"
+   * @param kind what the strategy is one of: context, decoding
+   * @param given values as users write them, by parameter name
+   * @throws LongformException INVALID_OPTION for an unknown name or a refused value
    */
   public static ParameterValues resolve(
       String kind,
@@ -76,7 +73,7 @@ public final class ParameterValues {
     return switch (parameter.type()) {
       case INTEGER -> Long.valueOf(text.trim());
       case DECIMAL -> Double.valueOf(text.trim());
-      case CHOICE -> text;
+      case CHOICE, TEXT -> text;
     };
   }
 
@@ -89,6 +86,11 @@ public final class ParameterValues {
   }
 
   public String choice(String name) {
+    return (String) values.get(name);
+  }
+
+  /** Empty where none was given. */
+  public String text(String name) {
     return (String) values.get(name);
   }
 

@@ -238,4 +238,9 @@ final class ReAttention implements ContextStrategy {
         ? Rows.builder().range(0, sizes.global).range(length - sizes.local, length).build()
         : held;
   }
+
+  @Override
+  public boolean mayBranch() {
+    return true;
+  }
 }

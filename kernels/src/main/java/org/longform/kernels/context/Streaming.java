@@ -98,6 +98,11 @@ final class Streaming implements ContextStrategy {
     return OptionalLong.of(global + local - 1 + chunk);
   }
 
+  @Override
+  public boolean mayBranch() {
+    return true;
+  }
+
   private static final class Factory implements ContextFactory {
     @Override
     public String name() {

@@ -15,7 +15,8 @@ import org.longform.kernels.tensor.Tensor;
 /**
  * Brings the generated tokens that sessions of one model read at about the same time through the
  * layers together, so that the weights are read once for all of them (continuous batching).
- * Sessions join and leave at every token, whichever threads they belong to.
+ * Sessions join and leave at every token, whichever threads they belong to. A token may come with
+ * guesses of what follows it, which are rows of the pass, too.
  *
  * <p>There is no thread of its own: of the threads that wait one leads the next pass. A pass begins
  * when everybody is there who was in the last one and has not left, or when half as long as that
@@ -26,7 +27,8 @@ import org.longform.kernels.tensor.Tensor;
  * the thread that leads.
  *
  * <p>No pass has more rows than the device computes alike, so a session's logits do not depend on
- * who shares its passes. On a device that computes no two rows alike each token is read alone.
+ * who shares its passes; more guesses take several passes. On a device that computes no two rows
+ * alike each token is read alone.
  */
 public final class DecodeBatcher {
   private static final int MOST_ROWS = 32;
@@ -53,7 +55,7 @@ public final class DecodeBatcher {
     this.nanos = nanos;
   }
 
-  /** The most tokens of one pass. */
+  /** The most rows of one pass. */
   public int limit() {
     return limit;
   }
@@ -63,14 +65,15 @@ public final class DecodeBatcher {
     return passes.sum();
   }
 
-  /** Tokens read by all passes. */
+  /** Rows of all passes, wrong guesses included. */
   public long tokens() {
     return tokens.sum();
   }
 
   /**
-   * Reads one token of each of several sessions, which belong to the calling thread, and comes back
-   * when all are read. Whatever fails is thrown by {@link DecodeStep#logits} of its step alone.
+   * Reads one token of each of several sessions, which belong to the calling thread, with the
+   * guesses that come with it, and comes back when all are read. Whatever fails is thrown by {@link
+   * DecodeStep#logits} of its step alone. Steps with guesses must be settled before the next call.
    */
   public void read(List<DecodeStep> steps) {
     // all wait for memory before any reads: a document that is read keeps others waiting
@@ -79,7 +82,12 @@ public final class DecodeBatcher {
     if (limit > 1) {
       together(begun);
     } else {
-      begun.forEach(step -> pass(List.of(step)));
+      for (DecodeStep step : begun) {
+        while (!step.over()) {
+          step.pass().next(1);
+          pass(List.of(step));
+        }
+      }
     }
     begun.forEach(DecodeStep::end);
   }
@@ -118,7 +126,7 @@ public final class DecodeBatcher {
           continue;
         }
         long patience = deadlineNanos - nanos.getAsLong();
-        if (waiting.size() >= limit || returning.isEmpty() || patience <= 0) {
+        if (waitingRows() >= limit || returning.isEmpty() || patience <= 0) {
           lead();
           continue;
         }
@@ -137,11 +145,22 @@ public final class DecodeBatcher {
     }
   }
 
-  /** Reads the tokens that have waited longest. Holds the lock before and after, not meanwhile. */
+  private int waitingRows() {
+    return waiting.stream().mapToInt(step -> step.pass().rowsLeft()).sum();
+  }
+
+  /** Reads the rows that have waited longest. Holds the lock before and after, not meanwhile. */
   private void lead() {
     List<DecodeStep> batch = new ArrayList<>();
-    while (batch.size() < limit && !waiting.isEmpty()) {
-      batch.add(waiting.remove());
+    int room = limit;
+    for (DecodeStep step : waiting) {
+      if (room == 0) {
+        break;
+      }
+      int rows = Math.min(room, step.pass().rowsLeft());
+      step.pass().next(rows);
+      room -= rows;
+      batch.add(step);
     }
     leading = true;
     lock.unlock();
@@ -154,32 +173,40 @@ public final class DecodeBatcher {
       leading = false;
       deadlineNanos = end + (end - begin) / 2;
       returning.clear();
-      batch.forEach(DecodeStep::setDone);
+      // a large tree goes on with its other rows
+      List<DecodeStep> over = batch.stream().filter(DecodeStep::over).toList();
+      waiting.removeAll(over);
+      over.forEach(DecodeStep::setDone);
       // a thread whose other tokens still wait cannot come with the next ones
-      batch.stream()
+      over.stream()
           .flatMap(step -> step.company().stream())
           .filter(step -> step.company().stream().allMatch(DecodeStep::done))
-          .filter(step -> !step.block().failed())
+          .filter(step -> !step.pass().failed())
           .forEach(step -> returning.add(step.session()));
       changed.signalAll();
     }
   }
 
+  /** Reads the part that each of the steps has begun. */
   private void pass(List<DecodeStep> batch) {
     Session first = batch.get(0).session();
+    List<PassBlock> blocks = batch.stream().map(step -> step.pass().part()).toList();
     try {
-      Tensor hidden = first.forward().run(batch.stream().map(DecodeStep::block).toList());
+      Tensor hidden = first.forward().run(blocks);
       passes.increment();
-      tokens.add(batch.size());
-      if (batch.stream().allMatch(step -> step.block().failed())) {
+      tokens.add(blocks.stream().mapToInt(PassBlock::tokens).sum());
+      if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
       List<float[]> logits = first.head().logits(hidden);
-      for (int i = 0; i < batch.size(); i++) {
-        batch.get(i).answer(logits.get(i));
+      int at = 0;
+      for (DecodeStep step : batch) {
+        int rows = step.pass().part().tokens();
+        step.pass().answer(logits.subList(at, at + rows));
+        at += rows;
       }
     } catch (Throwable e) {
-      batch.forEach(step -> step.fail(e));
+      blocks.forEach(block -> block.fail(e));
     }
   }
 }

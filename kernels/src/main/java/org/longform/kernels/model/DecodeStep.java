@@ -3,24 +3,38 @@ package org.longform.kernels.model;
 import java.util.List;
 import java.util.Objects;
 
-/** One generated token to be read by its session, and the logits that follow it. */
+/**
+ * One generated token to be read by its session, perhaps with guesses of what follows it, and the
+ * logits behind each of them.
+ *
+ * <p>A step with guesses keeps its session busy until {@link #settle}: the rows that were {@link
+ * #accept accepted} are tokens of the session then, the others have left no trace.
+ */
 public final class DecodeStep {
   private final Session session;
-  private final int token;
-  private PassBlock block;
-  private float[] logits;
+  private final TokenTree tree;
+  private TreePass pass;
+  private boolean ended;
   private Throwable failure;
   // guarded by the batcher's lock: the steps of the same call, and whether this one is over
   private List<DecodeStep> company = List.of();
   private boolean done;
 
   public DecodeStep(Session session, int token) {
+    this(session, TokenTree.of(token));
+  }
+
+  public DecodeStep(Session session, TokenTree tree) {
     this.session = Objects.requireNonNull(session, "session");
-    this.token = token;
+    this.tree = Objects.requireNonNull(tree, "tree");
   }
 
   public Session session() {
     return session;
+  }
+
+  public TokenTree tree() {
+    return tree;
   }
 
   /**
@@ -28,26 +42,50 @@ public final class DecodeStep {
    * reading fail, if it did; the token is pending then.
    */
   public float[] logits() {
+    return logits(0);
+  }
+
+  /** As {@link #logits()}, for the token after a row of the tree. */
+  public float[] logits(int row) {
+    requireRead();
+    return pass.logits(row);
+  }
+
+  /**
+   * Makes a guess the session's next token. It must continue the one accepted last; row 0 is
+   * accepted already.
+   */
+  public void accept(int row) {
+    requireRead();
+    session.accept(pass, row);
+  }
+
+  /** Forgets the guesses that were not accepted. */
+  public void settle() {
+    requireRead();
+    session.settle(pass);
+  }
+
+  private void requireRead() {
     if (failure instanceof Error error) {
       throw error;
     }
     if (failure instanceof RuntimeException exception) {
       throw exception;
     }
-    if (logits == null) {
+    if (!ended) {
       throw new IllegalStateException("the step was not given to a batcher", failure);
     }
-    return logits;
   }
 
   /** Waits for memory; answers whether the step can begin. */
   boolean prepare() {
-    return succeeds(() -> session.prepare(token));
+    return succeeds(() -> session.prepare(tree));
   }
 
   /** Makes room in the session's cache; answers whether the step can be read. */
   boolean begin() {
-    return succeeds(() -> block = session.begin());
+    return succeeds(() -> pass = session.begin(tree));
   }
 
   private boolean succeeds(Runnable part) {
@@ -60,15 +98,16 @@ public final class DecodeStep {
     }
   }
 
-  PassBlock block() {
-    return block;
+  TreePass pass() {
+    return pass;
   }
 
-  void answer(float[] scores) {
-    logits = scores;
+  /** Whether no part of it is to be read any more. */
+  boolean over() {
+    return pass.failed() || pass.rowsLeft() == 0;
   }
 
-  void fail(Throwable e) {
+  private void fail(Throwable e) {
     if (failure == null) {
       failure = e;
     }
@@ -77,7 +116,8 @@ public final class DecodeStep {
   /** Makes the token part of the session, or takes it back. */
   void end() {
     try {
-      session.end(block);
+      session.end(pass);
+      ended = true;
     } catch (Throwable e) {
       failure = e;
     }

@@ -120,13 +120,13 @@ final class DecoderWeights implements AutoCloseable {
       WeightNames.Attention attention = spec.names().attention();
       WeightNames.FeedForward ffn = spec.names().feedForward();
       int hidden = spec.hidden();
-      int inner = spec.intermediate();
+      int inner = spec.intermediate(layer);
       return new LayerWeights(
           weight(attention.norm().formatted(layer) + ".weight", hidden),
-          projection(attention.query(), layer, Trait.QKV_BIAS, spec.queryWidth(), hidden),
-          projection(attention.key(), layer, Trait.QKV_BIAS, spec.kvWidth(), hidden),
-          projection(attention.value(), layer, Trait.QKV_BIAS, spec.kvWidth(), hidden),
-          projection(attention.output(), layer, Trait.OUTPUT_BIAS, hidden, spec.queryWidth()),
+          projection(attention.query(), layer, Trait.QKV_BIAS, spec.queryWidth(layer), hidden),
+          projection(attention.key(), layer, Trait.QKV_BIAS, spec.kvWidth(layer), hidden),
+          projection(attention.value(), layer, Trait.QKV_BIAS, spec.kvWidth(layer), hidden),
+          projection(attention.output(), layer, Trait.OUTPUT_BIAS, hidden, spec.queryWidth(layer)),
           weight(ffn.norm().formatted(layer) + ".weight", hidden),
           projection(ffn.gate(), layer, Trait.FFN_BIAS, inner, hidden),
           projection(ffn.up(), layer, Trait.FFN_BIAS, inner, hidden),

@@ -14,7 +14,7 @@ import org.longform.kernels.model.DecoderWeights.Projection;
 import org.longform.kernels.tensor.Tensor;
 
 /**
- * Brings tokens through all layers: a block of one session, or one token of each of several, for
+ * Brings tokens through all layers: a block of one session, or a few tokens of each of several, for
  * which the weights are read once. Sessions meet in operations on single rows and in products
  * alone; keys and values, plan and attention are each one's own.
  *
@@ -47,7 +47,7 @@ final class ForwardPass implements AutoCloseable {
   /**
    * Reads the blocks. A failure is noted in its block, or in all of them where they share it.
    *
-   * @param blocks one of any length, or several of one token
+   * @param blocks one of any length, or several whose rows are all needed
    * @return (rows needed, M) residual stream before the final norm, block after block; valid until
    *     the next pass; what belongs to failed blocks means nothing
    */
@@ -57,7 +57,7 @@ final class ForwardPass implements AutoCloseable {
     Scratch.Block rows = null;
     Kernels.Turn turn = kernels.turn();
     try {
-      rows = scratch.block(ids.length);
+      rows = scratch.block(ids.length, 0);
       layers(blocks, rows, ids, needed);
     } catch (Throwable e) {
       blocks.forEach(block -> block.fail(e));
@@ -76,7 +76,7 @@ final class ForwardPass implements AutoCloseable {
   void run(PassBlock block, Tensor stream) {
     Kernels.Turn turn = kernels.turn();
     try {
-      through(List.of(block), scratch.block(block.tokens()).on(stream), block.tokens());
+      through(List.of(block), stream, block.tokens());
     } catch (Throwable e) {
       block.fail(e);
     } finally {
@@ -86,11 +86,19 @@ final class ForwardPass implements AutoCloseable {
 
   private void layers(List<PassBlock> blocks, Scratch.Block rows, int[] ids, int needed) {
     kernels.gather(weights.embedding(), ids, rows.hidden());
-    through(blocks, rows, needed);
+    int begin = 0;
+    for (PassBlock block : blocks) {
+      Tensor own = rows.hidden().rows(begin, block.tokens());
+      guarded(block, () -> block.hooks().embeddings().apply(block.firstRow(), own));
+      begin += block.tokens();
+    }
+    export(blocks, rows, 0);
+    through(blocks, rows.hidden(), needed);
   }
 
-  private void through(List<PassBlock> blocks, Scratch.Block rows, int needed) {
-    int tokens = (int) rows.hidden().rows();
+  /** The layers over a residual stream (T, M). */
+  private void through(List<PassBlock> blocks, Tensor stream, int needed) {
+    int tokens = (int) stream.rows();
     for (int layer = 0; layer < spec.layers(); layer++) {
       // nobody reads the last layer's other rows: their keys and values are all they leave behind
       int wanted = layer == spec.layers() - 1 ? needed : tokens;
@@ -100,14 +108,33 @@ final class ForwardPass implements AutoCloseable {
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      attention(layer, blocks, rows, wanted);
-      feedForward(layer, rows, wanted);
+      Scratch.Block shaped = scratch.block(tokens, layer).on(stream);
+      attention(layer, blocks, shaped, wanted);
+      feedForward(layer, shaped, wanted);
+      export(blocks, shaped, layer + 1);
     }
-    Tensor hidden = lastRows(rows.hidden(), needed);
+    Tensor hidden = lastRows(stream, needed);
     int at = 0;
     for (PassBlock block : blocks) {
       block.read(hidden.rows(at, block.needed()));
       at += block.needed();
+    }
+  }
+
+  /** Rows that somebody wants with so many layers behind them; behind the last with its norm. */
+  private void export(List<PassBlock> blocks, Scratch.Block rows, int layersBehind) {
+    int at = 0;
+    for (PassBlock block : blocks) {
+      if (block.hooks().exports(layersBehind)) {
+        Tensor own = rows.hidden().rows(at, block.tokens());
+        if (layersBehind == spec.layers()) {
+          Tensor normed = rows.normed().rows(at, block.tokens());
+          kernels.rmsNorm(own, weights.finalNorm(), spec.normEpsilon(), normed);
+          own = normed;
+        }
+        block.export(own);
+      }
+      at += block.tokens();
     }
   }
 
@@ -139,24 +166,46 @@ final class ForwardPass implements AutoCloseable {
   /** The attention of one block, whose rows begin at {@code from}. */
   private void attend(int layer, PassBlock block, Scratch.Block rows, int from, int answered) {
     int tokens = block.tokens();
-    Tensor queries = rows.queries().rows(from, tokens);
-    block.cache().put(layer, rows.keys().rows(from, tokens), rows.values().rows(from, tokens));
-    KvView view = block.cache().view(layer);
-    AttentionPlan plan =
-        block.strategy().plan(new PlanRequest(layer, queries, view, block.encoding(), kernels));
-    AttendTaps taps =
-        block.strategy().watch(layer).map(block.taps()::withHeadMass).orElse(block.taps());
-    int asking = taps.wantsMass() ? tokens : answered;
+    block
+        .cache()
+        .put(
+            layer, block.first(), rows.keys().rows(from, tokens), rows.values().rows(from, tokens));
+    for (int i = 0; i < block.branches().size(); i++) {
+      Branch branch = block.branches().get(i);
+      long begin = from + (long) branch.from();
+      KvView view = branch.view(block.cache(), layer);
+      AttentionPlan plan =
+          attend(
+              new PlanRequest(
+                  layer,
+                  rows.queries().rows(begin, branch.tokens()),
+                  view,
+                  branch.encoding(),
+                  kernels),
+              block,
+              branch.taps(),
+              rows.mixed().rows(begin, branch.tokens()),
+              Math.min(answered, branch.tokens()));
+      block.attendsTo(i, selected(plan, view));
+    }
+  }
+
+  /** The attention of rows that are planned together, of which the last are answered. */
+  private AttentionPlan attend(
+      PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
+    AttentionPlan plan = block.strategy().plan(request);
+    AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
+    int asking = all.wantsMass() ? request.tokens() : answered;
     kernels.attend(
         new AttendRequest(
-            lastRows(queries, asking),
-            view,
+            lastRows(request.queries(), asking),
+            request.cache(),
             plan,
-            block.encoding(),
+            request.encoding(),
             spec.attentionScale(),
-            lastRows(rows.mixed().rows(from, tokens), asking),
-            taps));
-    block.attendsTo(selected(plan, view));
+            lastRows(mixed, asking),
+            all));
+    return plan;
   }
 
   private void feedForward(int layer, Scratch.Block rows, int wanted) {

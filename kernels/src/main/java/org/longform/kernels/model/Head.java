@@ -53,9 +53,14 @@ final class Head {
     try (Tensor logits = compute(hidden)) {
       for (int r = 0; r < hidden.rows(); r++) {
         logits.read((long) r * row.length, row);
-        surprises[at + r] = logSumExp(row) - row[ids[firstId + r]];
+        surprises[at + r] = surprise(row, ids[firstId + r]);
       }
     }
+  }
+
+  /** {@code -ln p} of a token in nats, by the logits before it. */
+  static double surprise(float[] logits, int id) {
+    return logSumExp(logits) - logits[id];
   }
 
   private static double logSumExp(float[] logits) {

@@ -49,15 +49,13 @@ public enum LayerMatrix {
 
   /** (out, in) in a layer. */
   public Shape shape(DecoderSpec spec, int layer) {
-    if (layer < 0 || layer >= spec.layers()) {
-      throw new IndexOutOfBoundsException("no layer " + layer);
-    }
+    int hidden = spec.hidden();
     return switch (this) {
-      case QUERY -> Shape.of(spec.queryWidth(), spec.hidden());
-      case KEY, VALUE -> Shape.of(spec.kvWidth(), spec.hidden());
-      case OUTPUT -> Shape.of(spec.hidden(), spec.queryWidth());
-      case GATE, UP -> Shape.of(spec.intermediate(), spec.hidden());
-      case DOWN -> Shape.of(spec.hidden(), spec.intermediate());
+      case QUERY -> Shape.of(spec.queryWidth(layer), hidden);
+      case KEY, VALUE -> Shape.of(spec.kvWidth(layer), hidden);
+      case OUTPUT -> Shape.of(hidden, spec.queryWidth(layer));
+      case GATE, UP -> Shape.of(spec.intermediate(layer), hidden);
+      case DOWN -> Shape.of(hidden, spec.intermediate(layer));
     };
   }
 }

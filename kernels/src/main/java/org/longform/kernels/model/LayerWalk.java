@@ -7,7 +7,6 @@ import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
-import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.device.AttendTaps;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.device.Weight;
@@ -89,18 +88,21 @@ public final class LayerWalk implements AutoCloseable {
 
   private static void pass(DecoderSpec one, ForwardPass forward, int[] ids, Tensor stream) {
     ContextStrategy strategy =
-        ContextStrategies.create("full", Map.of(), new ModelLimits(one.trainedWindow(), 1));
+        ContextStrategies.create("full", Map.of(), one.limits());
     try (KvCache cache = new KvCache(one.kvShape(KvDType.F32))) {
       cache.reserve(ids.length);
+      Branch all =
+          new Branch(0, ids.length, null, one.rope().encoding(ids.length), AttendTaps.NONE);
       PassBlock block =
           new PassBlock(
               ids,
+              0,
               ids.length,
-              AttendTaps.NONE,
+              List.of(all),
               strategy,
               cache,
-              one.rope().encoding(ids.length),
-              () -> false);
+              () -> false,
+              BlockHooks.NONE);
       forward.run(block, stream);
       block.requireRead();
     }

@@ -1,10 +1,9 @@
 package org.longform.kernels.model;
 
+import java.util.List;
 import java.util.function.BooleanSupplier;
-import org.longform.kernels.attention.PositionEncoding;
 import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.context.ContextStrategy;
-import org.longform.kernels.device.AttendTaps;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Tensor;
@@ -15,38 +14,45 @@ import org.longform.kernels.tensor.Tensor;
  */
 final class PassBlock {
   private final int[] ids;
+  private final int first;
   private final int needed;
-  private final AttendTaps taps;
+  private final List<Branch> branches;
   private final ContextStrategy strategy;
   private final KvCache cache;
-  private final PositionEncoding encoding;
   private final BooleanSupplier cancelled;
-  private long attended;
+  private final BlockHooks hooks;
+  private final long[] attended;
+  private float[] exported;
   private Tensor hidden;
   private float[] last;
   private Throwable failure;
 
   /**
    * @param ids the tokens, inside the vocabulary
+   * @param first which of the reserved rows of the cache is that of the first token
    * @param needed how many of the last rows the caller wants, at least 1
-   * @param taps what every attention reports
+   * @param branches all rows, one branch after the other
    * @param cache with a row reserved for each token
+   * @param hooks where rows are exported after the last layer, all must be needed
    */
   PassBlock(
       int[] ids,
+      int first,
       int needed,
-      AttendTaps taps,
+      List<Branch> branches,
       ContextStrategy strategy,
       KvCache cache,
-      PositionEncoding encoding,
-      BooleanSupplier cancelled) {
+      BooleanSupplier cancelled,
+      BlockHooks hooks) {
     this.ids = ids;
+    this.first = first;
     this.needed = needed;
-    this.taps = taps;
+    this.branches = List.copyOf(branches);
     this.strategy = strategy;
     this.cache = cache;
-    this.encoding = encoding;
     this.cancelled = cancelled;
+    this.hooks = hooks;
+    this.attended = new long[branches.size()];
   }
 
   int[] ids() {
@@ -57,12 +63,21 @@ final class PassBlock {
     return ids.length;
   }
 
+  int first() {
+    return first;
+  }
+
+  /** Index in the document of the first token, if all rows before it stay. */
+  long firstRow() {
+    return cache.length() + first;
+  }
+
   int needed() {
     return needed;
   }
 
-  AttendTaps taps() {
-    return taps;
+  List<Branch> branches() {
+    return branches;
   }
 
   ContextStrategy strategy() {
@@ -73,27 +88,45 @@ final class PassBlock {
     return cache;
   }
 
-  PositionEncoding encoding() {
-    return encoding;
+  BlockHooks hooks() {
+    return hooks;
+  }
+
+  /** Keeps (T, M) rows for whoever wants them. */
+  void export(Tensor rows) {
+    exported = rows.toArray();
+  }
+
+  /** (T, M), if the hooks export. */
+  float[] exported() {
+    return exported;
   }
 
   void pollCancelled() {
+    requireGoingOn(cancelled, cache.length());
+  }
+
+  static void requireGoingOn(BooleanSupplier cancelled, long tokensRead) {
     if (cancelled.getAsBoolean()) {
       throw new LongformException(
           ErrorClass.CANCELLED,
           "Cannot go on reading after %d tokens: the caller cancelled it. Read again if it is still wanted."
-              .formatted(cache.length()));
+              .formatted(tokensRead));
     }
   }
 
-  /** The plan of one layer selects so many cached tokens. */
-  void attendsTo(long tokens) {
-    attended = Math.max(attended, tokens);
+  /** The plan of one branch in one layer selects so many cached tokens. */
+  void attendsTo(int branch, long tokens) {
+    attended[branch] = Math.max(attended[branch], tokens);
   }
 
-  /** Cached tokens that the plan of the layer that selects most selects. */
+  /** Cached tokens that the plan of the layer that selects most selects, summed over branches. */
   long attended() {
-    return attended;
+    long sum = 0;
+    for (long tokens : attended) {
+      sum += tokens;
+    }
+    return sum;
   }
 
   /**

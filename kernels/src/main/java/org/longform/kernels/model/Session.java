@@ -3,6 +3,7 @@ package org.longform.kernels.model;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import org.longform.kernels.attention.ColumnMass;
@@ -47,14 +48,17 @@ public final class Session implements AutoCloseable {
   private AttendTaps taps = AttendTaps.NONE;
   private TokenScores scores = (row, token, surprise) -> {};
   private boolean scoring;
+  private BlockHooks hooks = BlockHooks.NONE;
+  private HiddenStates hidden = (firstRow, states) -> {};
   private long promptTokens = -1;
   private long prefilled;
   private long decoded;
   private long attended;
   private long peakBytes;
   private long peakDiskBytes;
-  // reserved, and perhaps being read by the thread that leads a pass
-  private PassBlock inPass;
+  private long decodeSteps;
+  // whether rows are reserved, and perhaps being read by the thread that leads a pass
+  private boolean inPass;
   // whether a token waits for its pass
   private boolean prepared;
   private boolean closed;
@@ -104,8 +108,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Says how long the whole prompt will be, for strategies whose block lengths depend on it. To be
-   * called before the first token; without it they treat the length as unknown.
+   * Says how long the whole prompt will be, or the document alone, for strategies that depend on the
+   * one or the other. To be called before the first token; without it they treat the length as unknown.
    */
   public void expectPromptTokens(long tokens) {
     requireOpen();
@@ -151,7 +155,10 @@ public final class Session implements AutoCloseable {
     flush();
   }
 
-  /** Reads one generated token. {@link DecodeBatcher} reads those of several sessions at once. */
+  /**
+   * Reads one generated token. {@link DecodeBatcher} reads those of several sessions at once, and
+   * guesses of what follows them.
+   */
   public void step(int token) {
     take(Phase.GENERATED, new int[] {token}, 0, 1);
     flush();
@@ -231,6 +238,29 @@ public final class Session implements AutoCloseable {
   }
 
   /**
+   * From now on the hidden states of every block of the prompt are told once it was read; generated
+   * tokens are not part of it.
+   *
+   * @param layers so many layers are behind them: 0 for the embeddings, all for what the output
+   *     matrix gets, the final norm included
+   */
+  public void exportHidden(int layers, HiddenStates target) {
+    if (layers < 0 || layers > decoder.spec().layers()) {
+      throw new LongformException(
+          ErrorClass.INVALID_OPTION,
+          "Cannot export hidden states after layer %d: the model has %d layers. Choose one from 0 to %d."
+              .formatted(layers, decoder.spec().layers(), decoder.spec().layers()));
+    }
+    hidden = Objects.requireNonNull(target, "target");
+    hooks = new BlockHooks(hooks.embeddings(), layers);
+  }
+
+  /** From now on blocks of the prompt are changed before the first layer; generated tokens not. */
+  public void changeEmbeddings(InputEmbeddings change) {
+    hooks = new BlockHooks(Objects.requireNonNull(change, "change"), hooks.exportLayer());
+  }
+
+  /**
    * A second session with the same past, pending tokens included. Keys and values are shared until
    * one of both writes; counters start from zero; nobody watches it.
    */
@@ -300,7 +330,14 @@ public final class Session implements AutoCloseable {
   public SessionStats stats() {
     long disk = cache.diskBytes();
     return new SessionStats(
-        prefilled, decoded, attended, cache.bytes() - disk, peakBytes, disk, peakDiskBytes);
+        prefilled,
+        decoded,
+        decodeSteps,
+        attended,
+        cache.bytes() - disk,
+        peakBytes,
+        disk,
+        peakDiskBytes);
   }
 
   ForwardPass forward() {
@@ -314,20 +351,24 @@ public final class Session implements AutoCloseable {
   private void take(Phase next, int[] tokens, int from, int count) {
     requireOpen();
     Objects.checkFromIndexSize(from, count, tokens.length);
-    int vocabulary = decoder.spec().vocabulary();
     for (int i = from; i < from + count; i++) {
-      if (tokens[i] < 0 || tokens[i] >= vocabulary) {
-        throw new LongformException(
-            ErrorClass.INVALID_INPUT,
-            "Cannot read token %d: it is not in the vocabulary (0 to %d). Use the tokenizer that belongs to the model."
-                .formatted(tokens[i], vocabulary - 1));
-      }
+      requireKnown(tokens[i]);
     }
     if (phase != next) {
       flush();
       phase = next;
     }
     pending.add(tokens, from, count);
+  }
+
+  private void requireKnown(int token) {
+    int vocabulary = decoder.spec().vocabulary();
+    if (token < 0 || token >= vocabulary) {
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot read token %d: it is not in the vocabulary (0 to %d). Use the tokenizer that belongs to the model."
+              .formatted(token, vocabulary - 1));
+    }
   }
 
   private void readWhileFull() {
@@ -360,57 +401,88 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Takes a generated token for a pass and waits until there is memory for it. To be called while
-   * the thread reads nothing, in other sessions either: those it waits for may wait for them.
+   * Takes a generated token for a pass and waits until there is memory for it and its guesses. To
+   * be called while the thread reads nothing, in other sessions either: those it waits for may wait
+   * for them.
    */
-  void prepare(int token) {
-    take(Phase.GENERATED, new int[] {token}, 0, 1);
+  void prepare(TokenTree tree) {
+    if (tree.size() > 1 && !strategy.mayBranch()) {
+      throw new LongformException(
+          ErrorClass.INVALID_OPTION,
+          "Cannot read guesses: the context strategy remembers what it has seen, and cannot forget a wrong guess (%d rows). Read one token at a time, or choose another context."
+              .formatted(tree.size()));
+    }
+    for (int row = 1; row < tree.size(); row++) {
+      requireKnown(tree.token(row));
+    }
+    take(Phase.GENERATED, new int[] {tree.token(0)}, 0, 1);
     while (pending.size() > 1) {
       readBlock(1);
     }
-    cache.admit(1 + strategy.mostProbeTokens(), options.cancelled());
+    cache.admit(tree.size() + strategy.mostProbeTokens(), options.cancelled());
     prepared = true;
   }
 
-  /** Begins the pass of a prepared token, to be followed by {@link #end} once it was read. */
-  PassBlock begin() {
+  /** Begins the pass of a prepared tree, to be followed by {@link #end} once it was read. */
+  TreePass begin(TokenTree tree) {
     prepared = false;
-    return begin(1);
+    long afterRow0 = length() + 1;
+    TreePass pass =
+        new TreePass(
+            tree,
+            taps,
+            depth -> decoder.spec().rope().encoding(afterRow0 + depth),
+            (ids, first, branches) ->
+                new PassBlock(
+                    ids,
+                    first,
+                    ids.length,
+                    branches,
+                    strategy,
+                    cache,
+                    options.cancelled(),
+                    BlockHooks.NONE));
+    reserve(tree.size());
+    return pass;
   }
 
   private PassBlock begin(int count) {
-    return begin(pending.first(count), scoring || strategy.wantsScores() ? count : 1, taps);
+    boolean allNeeded = scoring || strategy.wantsScores() || hooks.exports(decoder.spec().layers());
+    return begin(
+        pending.first(count),
+        allNeeded ? count : 1,
+        taps,
+        phase == Phase.GENERATED ? BlockHooks.NONE : hooks);
   }
 
-  private PassBlock begin(int[] ids, int needed, AttendTaps taps) {
+  private PassBlock begin(int[] ids, int needed, AttendTaps watching, BlockHooks blockHooks) {
     int count = ids.length;
+    Branch all =
+        new Branch(0, count, null, decoder.spec().rope().encoding(length() + count), watching);
     PassBlock block =
         new PassBlock(
-            ids,
-            needed,
-            taps,
-            strategy,
-            cache,
-            decoder.spec().rope().encoding(length() + count),
-            options.cancelled());
+            ids, 0, needed, List.of(all), strategy, cache, options.cancelled(), blockHooks);
+    reserve(count);
+    return block;
+  }
+
+  private void reserve(int count) {
     try {
-      block.pollCancelled();
+      PassBlock.requireGoingOn(options.cancelled(), length());
       cache.reserve(count);
     } catch (Throwable e) {
       // gives back what was admitted, too
       cache.rollback();
       throw e;
     }
-    inPass = block;
-    return block;
+    inPass = true;
   }
 
   /**
    * Makes a block that was read part of the document, or forgets one that failed and throws why.
    */
-  void end(PassBlock block) {
-    inPass = null;
-    int count = block.tokens();
+  private void end(PassBlock block) {
+    inPass = false;
     int[] ids = block.ids();
     long first = length();
     double[] surprises = new double[0];
@@ -425,11 +497,79 @@ public final class Session implements AutoCloseable {
       cache.rollback();
       throw e;
     }
-    pending.drop(count);
-    last.write(0, block.last());
+    pending.drop(ids.length);
     attended += block.attended();
+    committed(ids, surprises, block.last());
+    if (block.exported() != null) {
+      hidden.add(first, block.exported());
+    }
+  }
+
+  /**
+   * Makes the token of a tree that was read part of the document, with the guesses that will be
+   * accepted; or forgets a tree that failed and throws why.
+   */
+  void end(TreePass pass) {
+    try {
+      pass.requireRead();
+      notePeaks();
+      pass.accept(0);
+    } catch (Throwable e) {
+      inPass = false;
+      cache.rollback();
+      throw e;
+    }
+    if (pass.tree().size() == 1) {
+      settle(pass);
+    }
+  }
+
+  /** A guess is right: what watches the session is told of it. */
+  void accept(TreePass pass, int row) {
+    pass.accept(row);
+  }
+
+  /** Keeps the accepted rows of a tree, and forgets the others. */
+  void settle(TreePass pass) {
+    if (!inPass) {
+      return;
+    }
+    inPass = false;
+    int[] rows = pass.accepted();
+    int[] ids = Arrays.stream(rows).map(pass.tree()::token).toArray();
+    double[] surprises = new double[0];
+    try {
+      if (scoring || strategy.wantsScores()) {
+        surprises = surprises(pass, rows, ids);
+      }
+      cache.commit(rows);
+    } catch (Throwable e) {
+      cache.rollback();
+      throw e;
+    }
+    pending.drop(1);
+    attended += pass.attended();
+    committed(ids, surprises, pass.hidden(rows[rows.length - 1]));
+  }
+
+  private double[] surprises(TreePass pass, int[] rows, int[] ids) {
+    boolean predicted = length() > 0;
+    double[] surprises = new double[predicted ? rows.length : rows.length - 1];
+    for (int i = rows.length - surprises.length, at = 0; i < rows.length; i++, at++) {
+      float[] before = i == 0 ? head.logits(last).get(0) : pass.logits(rows[i - 1]);
+      surprises[at] = Head.surprise(before, ids[i]);
+    }
+    return surprises;
+  }
+
+  /** Tokens became part of the document; the first of it has no surprise. */
+  private void committed(int[] ids, double[] surprises, float[] hidden) {
+    int count = ids.length;
+    long first = length() - count;
+    last.write(0, hidden);
     if (phase == Phase.GENERATED) {
       decoded += count;
+      decodeSteps++;
     } else {
       prefilled += count;
     }
@@ -453,14 +593,14 @@ public final class Session implements AutoCloseable {
     if (ids.length == 0) {
       return;
     }
-    PassBlock block = begin(ids, 1, AttendTaps.NONE);
+    PassBlock block = begin(ids, 1, AttendTaps.NONE, BlockHooks.NONE);
     try {
       forward.run(List.of(block));
       block.requireRead();
       notePeaks();
       attended += block.attended();
     } finally {
-      inPass = null;
+      inPass = false;
       cache.rollback();
     }
   }
@@ -489,7 +629,7 @@ public final class Session implements AutoCloseable {
       throw new LongformException(
           ErrorClass.INTERNAL, "Cannot use the session: it is closed. Open another.");
     }
-    if (prepared || inPass != null) {
+    if (prepared || inPass) {
       throw new LongformException(
           ErrorClass.INTERNAL,
           "Cannot use the session: a token of it is being read. Wait for that.");

@@ -5,7 +5,8 @@ package org.longform.kernels.model;
  * pages shared with other sessions included.
  *
  * @param prefilledTokens tokens read by feed, flush and ask
- * @param decodedTokens tokens read by step
+ * @param decodedTokens generated tokens that were read
+ * @param decodeSteps in so many steps; fewer than the tokens where guesses were right
  * @param attendedTokens for each block the cached tokens that its plan selects, in the layer that
  *     selects most, summed over blocks; a token in several segments counts in each, but a block
  *     never counts more than the document's length so far
@@ -17,6 +18,7 @@ package org.longform.kernels.model;
 public record SessionStats(
     long prefilledTokens,
     long decodedTokens,
+    long decodeSteps,
     long attendedTokens,
     long kvBytes,
     long peakKvBytes,

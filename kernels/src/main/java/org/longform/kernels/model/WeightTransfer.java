@@ -108,7 +108,9 @@ final class WeightTransfer {
   void write(TensorWriter writer) {
     for (int i = 0; i < tensors.size(); i++) {
       TensorSpec tensor = tensors.get(i);
-      write(weights.tensor(sourceNames.get(i), tensor.shape()), tensor, writer);
+      try (Tensor from = weights.tensor(sourceNames.get(i), tensor.shape())) {
+        write(from, tensor, writer);
+      }
     }
   }
 

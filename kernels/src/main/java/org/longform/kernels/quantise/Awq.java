@@ -6,7 +6,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.longform.kernels.context.Parameter;
-import org.longform.kernels.context.Parameter.Type;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.model.LayerMatrix;
 import org.longform.kernels.model.ProjectionInput;
@@ -79,11 +78,9 @@ final class Awq implements QuantisationMethod {
             limits -> 20L,
             1),
         Parameter.choice(CLIP, "Whether ranges are clipped.", "true", "true", "false"),
-        new Parameter(
+        Parameter.decimal(
             MAX_SHRINK,
             "Part of a range that may be clipped, below 1.",
-            Type.DECIMAL,
-            List.of(),
             "0.5",
             limits -> 0.5,
             0),

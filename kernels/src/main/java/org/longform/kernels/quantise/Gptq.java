@@ -4,7 +4,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.longform.kernels.context.Parameter;
-import org.longform.kernels.context.Parameter.Type;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.model.LayerMatrix;
 import org.longform.kernels.model.ProjectionInput;
@@ -70,11 +69,9 @@ final class Gptq implements QuantisationMethod {
         GroupedGrid.bits("4", "8", "4", "3"),
         GroupedGrid.group(128),
         GroupedGrid.scheme(),
-        new Parameter(
+        Parameter.decimal(
             DAMP,
             "Part of the mean of the Hessian's diagonal that is added to it.",
-            Type.DECIMAL,
-            List.of(),
             "0.01",
             limits -> 0.01,
             0),

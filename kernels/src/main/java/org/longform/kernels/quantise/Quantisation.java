@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
-import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -84,9 +83,8 @@ public final class Quantisation implements WeightSource {
   /** What the parameters of a method are for a model. */
   public static ParameterValues values(
       QuantisationMethod method, Map<String, String> given, DecoderSpec spec) {
-    ModelLimits limits = new ModelLimits(spec.trainedWindow(), spec.layers());
     ParameterValues values =
-        ParameterValues.resolve("method", method.name(), method.parameters(), given, limits);
+        ParameterValues.resolve("method", method.name(), method.parameters(), given, spec.limits());
     if (method.isCalibrated()
         && values.integer(Calibration.SAMPLE_TOKENS) > spec.trainedWindow()) {
       throw new LongformException(

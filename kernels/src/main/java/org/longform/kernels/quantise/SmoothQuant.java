@@ -4,7 +4,6 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import org.longform.kernels.context.Parameter;
-import org.longform.kernels.context.Parameter.Type;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.model.LayerMatrix;
 import org.longform.kernels.model.ProjectionInput;
@@ -64,11 +63,9 @@ final class SmoothQuant implements QuantisationMethod {
   public List<Parameter> parameters() {
     return List.of(
         GroupedGrid.bits("8", "8"),
-        new Parameter(
+        Parameter.decimal(
             ALPHA,
             "How much of the activations' range is moved: 0 nothing, 1 all of it.",
-            Type.DECIMAL,
-            List.of(),
             "0.5",
             limits -> 0.5,
             0),

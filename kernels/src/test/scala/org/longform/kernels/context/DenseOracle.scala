@@ -13,12 +13,13 @@ object DenseOracle {
 
   val Masked: Double = Double.NaN
 
-  /** (N, H*D), the rows of `queries` filled. `distance` is asked for (head, query, key). */
+  /** (N, H*D), the rows of `queries` filled. `distance` is asked for (head, query, key), `gain` for the query. */
   def attend(
       sequence: Sequence,
       encoding: PositionEncoding,
       queries: Iterable[Int],
-      distance: Distance
+      distance: Distance,
+      gain: Int => Double = _ => 1
   ): Array[Float] = {
     val d = sequence.headDim
     val out = new Array[Float](sequence.tokens * sequence.heads * d)
@@ -32,7 +33,7 @@ object DenseOracle {
           q,
           sequence.key(sequence.kvHead(head), j),
           distance(head, i, j)
-        ) * sequence.scale
+        ) * sequence.scale * gain(i)
           - bias(encoding, head, distance(head, i, j))
       )
       val weights = logits.map(x => math.exp(x - logits.max))

@@ -41,8 +41,18 @@ class LayerWalkSuite extends AnyFunSuite {
               new org.longform.kernels.context.ModelLimits(64, model.layers)
             )
           val encoding = stored.spec().rope().encoding(text.length.toLong)
+          val all = new Branch(0, text.length, null, encoding, AttendTaps.NONE)
           val block =
-            new PassBlock(text, text.length, AttendTaps.NONE, strategy, cache, encoding, () => false)
+            new PassBlock(
+              text,
+              0,
+              text.length,
+              Collections.singletonList(all),
+              strategy,
+              cache,
+              () => false,
+              BlockHooks.NONE
+            )
           forward.run(Collections.singletonList(block))
           block.requireRead()
         } finally cache.close()

@@ -64,7 +64,13 @@ final class ConvertCommand implements Callable<Integer> {
         .ifPresent(note -> context.err().println("Note: " + note + "."));
     context
         .out()
-        .printf(Locale.ROOT, "Wrote %s as %s, %,d bytes: %s%n", model, dtype, WrittenModel.bytes(target), target);
+        .printf(
+            Locale.ROOT,
+            "Wrote %s as %s, %,d bytes: %s%n",
+            model,
+            dtype,
+            WrittenModel.bytes(target),
+            target);
     return 0;
   }
 }

@@ -1,7 +1,9 @@
 package org.longform.spark.job;
 
+import java.util.IntSummaryStatistics;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.function.ToIntFunction;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
@@ -11,6 +13,7 @@ import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.DecoderSpec.Trait;
+import org.longform.kernels.model.LayerShape;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
 import org.longform.options.Options;
@@ -57,12 +60,12 @@ final class InspectCommand implements Callable<Integer> {
     line("revision", "%s", model.revision());
     line(
         "family",
-        "%s, %d layers, width %d, %d query and %d key/value heads of %d",
+        "%s, %d layers, width %d, %s query and %s key/value heads of %d",
         spec.family(),
         spec.layers(),
         spec.hidden(),
-        spec.heads(),
-        spec.kvHeads(),
+        range(spec, LayerShape::heads),
+        range(spec, LayerShape::kvHeads),
         spec.headDim());
     line("parameters", "%,d", parameters);
     line(
@@ -103,6 +106,9 @@ final class InspectCommand implements Callable<Integer> {
 
   private void show(ContextFactory strategy, ModelLimits limits) {
     context.out().printf("%ncontext %s%n  %s%n", strategy.name(), strategy.description());
+    strategy
+        .whyUnavailable(limits)
+        .ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
     for (Parameter parameter : strategy.parameters()) {
       context
           .out()
@@ -114,19 +120,36 @@ final class InspectCommand implements Callable<Integer> {
     context.out().printf("%-16s%s%n", name, String.format(Locale.ROOT, format, values));
   }
 
+  /** A pruned model's layers differ: "4 to 6". */
+  private static String range(DecoderSpec spec, ToIntFunction<LayerShape> size) {
+    IntSummaryStatistics sizes = spec.layerShapes().stream().mapToInt(size).summaryStatistics();
+    return sizes.getMin() == sizes.getMax()
+        ? String.valueOf(sizes.getMin())
+        : "%d to %d".formatted(sizes.getMin(), sizes.getMax());
+  }
+
   /** Numbers in all matrices and vectors of the model. */
   static long parameters(DecoderSpec spec) {
     long width = spec.hidden();
-    long attention =
-        width * spec.queryWidth() * 2 // queries and output
-            + width * spec.kvWidth() * 2; // keys and values
-    long feedForward = width * spec.intermediate() * 3;
-    long biases =
-        (spec.has(Trait.QKV_BIAS) ? spec.queryWidth() + 2L * spec.kvWidth() : 0)
-            + (spec.has(Trait.OUTPUT_BIAS) ? width : 0)
-            + (spec.has(Trait.FFN_BIAS) ? 2L * spec.intermediate() + width : 0);
     long embeddings = spec.vocabulary() * width * (spec.has(Trait.TIED_EMBEDDINGS) ? 1L : 2L);
+    long all = embeddings + width;
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      all += parameters(spec, layer);
+    }
+    return all;
+  }
+
+  private static long parameters(DecoderSpec spec, int layer) {
+    long width = spec.hidden();
+    long attention =
+        width * spec.queryWidth(layer) * 2 // queries and output
+            + width * spec.kvWidth(layer) * 2; // keys and values
+    long feedForward = width * spec.intermediate(layer) * 3;
+    long biases =
+        (spec.has(Trait.QKV_BIAS) ? spec.queryWidth(layer) + 2L * spec.kvWidth(layer) : 0)
+            + (spec.has(Trait.OUTPUT_BIAS) ? width : 0)
+            + (spec.has(Trait.FFN_BIAS) ? 2L * spec.intermediate(layer) + width : 0);
     long norms = 2 * width;
-    return spec.layers() * (attention + feedForward + biases + norms) + embeddings + width;
+    return attention + feedForward + biases + norms;
   }
 }

@@ -16,7 +16,8 @@ import picocli.CommandLine.ParseResult;
 /**
  * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
  * {@code generate}, {@code perplexity}, {@code plan}, {@code inspect}, {@code tokenize}, {@code
- * convert}, {@code quantize}, {@code articles} and {@code evaluate}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+ * convert}, {@code quantize}, {@code prune}, {@code merge-lora}, {@code articles}, {@code evaluate}
+ * and {@code compare}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
  */
 public final class LongformJob {
   static final int DONE = 0;
@@ -64,6 +65,11 @@ public final class LongformJob {
         "inspect",
         "Show a model, its memory needs and its defaults.",
         new InspectCommand(context));
+    add(
+        root,
+        "compare",
+        "Read the same documents with several strategies and show what each is good for.",
+        new CompareCommand(context));
     add(root, "tokenize", "Count the tokens of each document.", new TokenizeCommand(context));
     addPlain(
         root,
@@ -76,6 +82,16 @@ public final class LongformJob {
             "quantize",
             "Write a model with weights of few bits, by a method chosen for it.",
             new QuantizeCommand(context)));
+    addPlain(
+        root,
+        "prune",
+        "Write a model without its least important heads and channels.",
+        new PruneCommand(context));
+    addPlain(
+        root,
+        "merge-lora",
+        "Write a model with a LoRA adapter in its weights.",
+        new MergeLoraCommand(context));
     addPlain(
         root,
         "articles",

@@ -18,6 +18,9 @@ interface ReaderSource extends Serializable {
   /** The version of the model that the options name, as its files are now. */
   String modelRevision(Map<String, String> options);
 
+  /** Tokens that the model the options name was trained to read at once. */
+  long trainedWindow(Map<String, String> options);
+
   /**
    * Refuses to read, in an executor, with a model that is not the driver's; cheap where nothing
    * changed.

@@ -29,6 +29,11 @@ final class RuntimeReaders implements ReaderSource {
   }
 
   @Override
+  public long trainedWindow(Map<String, String> options) {
+    return LongformRuntime.trainedWindow(options);
+  }
+
+  @Override
   public void requireModelRevision(Map<String, String> options, String revision) {
     LongformRuntime.requireModelRevision(options, revision);
   }

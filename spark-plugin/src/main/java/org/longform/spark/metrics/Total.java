@@ -31,6 +31,12 @@ enum Total {
       RuntimeStats::tokensRead),
   TOKENS_GENERATED(
       "tokensGenerated", "tokens", Across.COUNT, "Tokens written.", RuntimeStats::tokensGenerated),
+  DECODE_STEPS(
+      "decodeSteps",
+      "steps",
+      Across.COUNT,
+      "Steps in which written tokens were read: with a decoding strategy that guesses fewer than tokens.",
+      RuntimeStats::decodeSteps),
   TOKENS_ATTENDED(
       "tokensAttended",
       "tokens",

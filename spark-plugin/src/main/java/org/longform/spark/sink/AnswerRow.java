@@ -35,17 +35,7 @@ public record AnswerRow(
    * @param configHash sha256 of model and options, hexadecimal
    * @param question empty where the task has none
    */
-  public record Key(String contentHash, String configHash, Task task, String question) {
-
-    /** The key of a row of {@link AnswerColumns#TABLE}. */
-    public static Key of(Row row) {
-      return new Key(
-          row.getString(AnswerColumns.CONTENT_HASH),
-          row.getString(AnswerColumns.CONFIG_HASH),
-          Task.valueOf(row.getString(AnswerColumns.TASK).toUpperCase(java.util.Locale.ROOT)),
-          row.getString(AnswerColumns.QUESTION));
-    }
-  }
+  public record Key(String contentHash, String configHash, Task task, String question) {}
 
   /** As a Spark row of {@link AnswerColumns#TABLE}, which can travel between processes. */
   public Row toRow() {

@@ -18,10 +18,11 @@ class FakeReaders extends ReaderSource {
   override def reader(options: JMap[String, String]): DocumentReader = new FakeReader(options)
   override def validate(options: JMap[String, String]): Unit = ()
   override def modelRevision(options: JMap[String, String]): String = "r1"
+  override def trainedWindow(options: JMap[String, String]): Long = 128
   override def requireModelRevision(options: JMap[String, String], revision: String): Unit = ()
   override def describe(options: JMap[String, String]): String =
     options.asScala
-      .filterKeys(!Set("pause_ms", "halt_after", "delete").contains(_))
+      .filter { case (key, _) => !Set("pause_ms", "halt_after", "delete").contains(key) }
       .toSeq
       .sorted
       .mkString(";")

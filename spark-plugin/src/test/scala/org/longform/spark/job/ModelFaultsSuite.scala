@@ -18,6 +18,7 @@ class WatchedReaders extends ReaderSource {
   override def validate(options: JMap[String, String]): Unit = real.validate(options)
   override def describe(options: JMap[String, String]): String = real.describe(options)
   override def modelRevision(options: JMap[String, String]): String = real.modelRevision(options)
+  override def trainedWindow(options: JMap[String, String]): Long = real.trainedWindow(options)
   override def requireModelRevision(options: JMap[String, String], revision: String): Unit = {
     WatchedReaders.beforeDocument(WatchedReaders.documents.incrementAndGet())
     real.requireModelRevision(options, revision)
@@ -99,7 +100,7 @@ class ModelFaultsSuite extends JobFixture with BeforeAndAfterEach {
 
   test("a model that an executor does not have ends the job with a sentence, not with rows of errors") {
     val (model, in, out) = (copyOfModel(), input(3), emptyFolder().resolve("answers"))
-    val away = model.resolveSibling(model.getFileName + "-away")
+    val away = model.resolveSibling(s"${model.getFileName}-away")
     val error = disturbed(model, in, out)(Files.move(model, away))
     assert(error.errorClass == ErrorClass.INVALID_MODEL)
     assert(

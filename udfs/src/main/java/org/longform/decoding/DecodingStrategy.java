@@ -1,0 +1,38 @@
+package org.longform.decoding;
+
+import java.util.List;
+import org.longform.kernels.context.Parameter;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.method.Method;
+
+/** A way in which the tokens of an answer come out, as users choose it. */
+public interface DecodingStrategy extends Method {
+  @Override
+  List<Parameter> parameters();
+
+  /**
+   * Parameters that name further models, as the option {@code model} names one; a value may be
+   * missing.
+   */
+  default List<String> models() {
+    return List.of();
+  }
+
+  /** Whether the context strategy must be able to take wrong guesses back. */
+  boolean guesses();
+
+  /**
+   * Whether a second model must read all of the prompt, so that nobody can go on with a reading
+   * that another process began.
+   */
+  default boolean readsAlong() {
+    return false;
+  }
+
+  /**
+   * Decoding for one document.
+   *
+   * @throws LongformException INVALID_OPTION or INVALID_MODEL
+   */
+  Decoding open(DecodingSetup setup);
+}

@@ -1,0 +1,87 @@
+package org.longform.read;
+
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import org.longform.decoding.Decoding;
+import org.longform.decoding.DecodingSetup;
+import org.longform.decoding.DecodingStrategies;
+import org.longform.decoding.DecodingStrategy;
+import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.ContextStrategy;
+import org.longform.kernels.context.ParameterValues;
+import org.longform.kernels.model.Decoder;
+import org.longform.kernels.model.SessionOptions;
+import org.longform.models.FurtherModels;
+import org.longform.models.LoadedModel;
+import org.longform.models.SameTokens;
+import org.longform.options.ContextOptions;
+import org.longform.options.DecodingOptions;
+import org.longform.options.Options;
+
+/** The decoding strategy that the options of a reading choose, and what it needs. */
+final class Writing implements DecodingSetup.Models {
+  private final LoadedModel model;
+  private final Options options;
+  private final FurtherModels furtherModels;
+  private final SessionOptions sessions;
+  private final DecodingStrategy strategy;
+  private final Map<String, String> parameters;
+
+  Writing(
+      LoadedModel model, Options options, FurtherModels furtherModels, SessionOptions sessions) {
+    this.model = model;
+    this.options = options;
+    this.furtherModels = furtherModels;
+    this.sessions = sessions;
+    this.strategy = DecodingStrategies.byName(options.get(DecodingOptions.DECODING));
+    this.parameters = DecodingOptions.parametersOf(options);
+  }
+
+  /** The context strategy of a session of this model. */
+  static ContextStrategy context(Decoder decoder, Options options) {
+    return ContextStrategies.create(
+        options.get(ContextOptions.CONTEXT),
+        ContextOptions.parametersOf(options),
+        decoder.limits());
+  }
+
+  boolean readsAlong() {
+    return strategy.readsAlong();
+  }
+
+  void requireFits(ContextStrategy context) {
+    DecodingStrategies.requireFits(strategy, options.get(ContextOptions.CONTEXT), context);
+  }
+
+  /**
+   * @param scoring whether nothing will be written
+   */
+  Decoding open(Set<Integer> endTokens, boolean scoring) {
+    DecodingStrategy used = scoring ? DecodingStrategies.PLAIN : strategy;
+    ParameterValues values =
+        DecodingStrategies.values(used, scoring ? Map.of() : parameters, model.decoder().limits());
+    return used.open(new DecodingSetup(values, model.decoder(), endTokens, this, sessions));
+  }
+
+  @Override
+  public Decoder decoder(String parameter) {
+    LoadedModel further = furtherModels.load(name(parameter), sessions.cancelled());
+    SameTokens.require(model, parameter.replace('-', '_'), further);
+    return further.decoder();
+  }
+
+  @Override
+  public Path files(String parameter) {
+    return furtherModels.files(name(parameter));
+  }
+
+  private String name(String parameter) {
+    return DecodingStrategies.requireModel(strategy, parameter, parameters);
+  }
+
+  @Override
+  public ContextStrategy context(Decoder decoder) {
+    return context(decoder, options);
+  }
+}
