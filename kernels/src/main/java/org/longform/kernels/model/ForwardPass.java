@@ -26,12 +26,22 @@ final class ForwardPass implements AutoCloseable {
   private final DecoderWeights weights;
   private final Kernels kernels;
   private final Scratch scratch;
+  private final ProjectionObserver observer;
 
   ForwardPass(Decoder decoder) {
-    this.spec = decoder.spec();
-    this.weights = decoder.weights();
-    this.kernels = decoder.kernels();
+    this(decoder.spec(), decoder.weights(), decoder.kernels(), ProjectionObserver.NONE);
+  }
+
+  /**
+   * @param observer sees the inputs of all projections of each pass
+   */
+  ForwardPass(
+      DecoderSpec spec, DecoderWeights weights, Kernels kernels, ProjectionObserver observer) {
+    this.spec = spec;
+    this.weights = weights;
+    this.kernels = kernels;
     this.scratch = new Scratch(spec);
+    this.observer = observer;
   }
 
   /**
@@ -57,6 +67,23 @@ final class ForwardPass implements AutoCloseable {
     return rows == null ? null : lastRows(rows.hidden(), needed);
   }
 
+  /**
+   * Brings one block, all of whose rows are needed, through the layers from a residual stream of
+   * the caller's instead of its tokens' embeddings. A failure is noted in the block.
+   *
+   * @param stream (T, M), overwritten
+   */
+  void run(PassBlock block, Tensor stream) {
+    Kernels.Turn turn = kernels.turn();
+    try {
+      through(List.of(block), stream, block.tokens());
+    } catch (Throwable e) {
+      block.fail(e);
+    } finally {
+      turn.close();
+    }
+  }
+
   private void layers(List<PassBlock> blocks, Scratch.Block rows, int[] ids, int needed) {
     kernels.gather(weights.embedding(), ids, rows.hidden());
     int begin = 0;
@@ -66,21 +93,27 @@ final class ForwardPass implements AutoCloseable {
       begin += block.tokens();
     }
     export(blocks, rows, 0);
+    through(blocks, rows.hidden(), needed);
+  }
+
+  /** The layers over a residual stream (T, M). */
+  private void through(List<PassBlock> blocks, Tensor stream, int needed) {
+    int tokens = (int) stream.rows();
     for (int layer = 0; layer < spec.layers(); layer++) {
       // nobody reads the last layer's other rows: their keys and values are all they leave behind
-      int wanted = layer == spec.layers() - 1 ? needed : ids.length;
+      int wanted = layer == spec.layers() - 1 ? needed : tokens;
       for (PassBlock block : blocks) {
         guarded(block, block::pollCancelled);
       }
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      Scratch.Block shaped = scratch.block(ids.length, layer);
+      Scratch.Block shaped = scratch.block(tokens, layer).on(stream);
       attention(layer, blocks, shaped, wanted);
       feedForward(layer, shaped, wanted);
       export(blocks, shaped, layer + 1);
     }
-    Tensor hidden = lastRows(rows.hidden(), needed);
+    Tensor hidden = lastRows(stream, needed);
     int at = 0;
     for (PassBlock block : blocks) {
       block.read(hidden.rows(at, block.needed()));
@@ -108,6 +141,7 @@ final class ForwardPass implements AutoCloseable {
   private void attention(int layer, List<PassBlock> blocks, Scratch.Block rows, int wanted) {
     LayerWeights w = weights.layer(layer);
     kernels.rmsNorm(rows.hidden(), w.attentionNorm(), spec.normEpsilon(), rows.normed());
+    observer.sees(layer, ProjectionInput.ATTENTION, rows.normed());
     project(
         rows.normed(),
         List.of(w.query(), w.key(), w.value()),
@@ -122,8 +156,10 @@ final class ForwardPass implements AutoCloseable {
     for (PassBlock block : blocks) {
       guarded(block, () -> block.cache().passed(layer, kernels::forget, kernels::prefetch));
     }
+    Tensor mixed = lastRows(rows.mixed(), wanted);
     Tensor out = lastRows(rows.normed(), wanted);
-    project(lastRows(rows.mixed(), wanted), List.of(w.output()), List.of(out));
+    observer.sees(layer, ProjectionInput.OUTPUT, mixed);
+    project(mixed, List.of(w.output()), List.of(out));
     kernels.add(lastRows(rows.hidden(), wanted), out);
   }
 
@@ -189,8 +225,10 @@ final class ForwardPass implements AutoCloseable {
     Tensor gate = lastRows(rows.gate(), wanted);
     Tensor up = lastRows(rows.up(), wanted);
     kernels.rmsNorm(hidden, w.ffnNorm(), spec.normEpsilon(), normed);
+    observer.sees(layer, ProjectionInput.FEED_FORWARD, normed);
     project(normed, List.of(w.gate(), w.up()), List.of(gate, up));
     kernels.swiGlu(gate, up);
+    observer.sees(layer, ProjectionInput.DOWN, gate);
     project(gate, List.of(w.down()), List.of(normed));
     kernels.add(hidden, normed);
   }

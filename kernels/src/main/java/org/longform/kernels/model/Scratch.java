@@ -44,7 +44,13 @@ final class Scratch implements AutoCloseable {
       Tensor values,
       Tensor mixed,
       Tensor gate,
-      Tensor up) {}
+      Tensor up) {
+
+    /** The same views around another residual stream. */
+    Block on(Tensor stream) {
+      return new Block(stream, normed, queries, keys, values, mixed, gate, up);
+    }
+  }
 
   /** Views that are as wide as the widest layer; see {@link #inLayer}. */
   Block block(int tokens) {
