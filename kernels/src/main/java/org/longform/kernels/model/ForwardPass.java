@@ -57,7 +57,7 @@ final class ForwardPass implements AutoCloseable {
     Scratch.Block rows = null;
     Kernels.Turn turn = kernels.turn();
     try {
-      rows = scratch.block(ids.length, 0);
+      rows = scratch.block(ids.length);
       layers(blocks, rows, ids, needed);
     } catch (Throwable e) {
       blocks.forEach(block -> block.fail(e));
@@ -108,7 +108,7 @@ final class ForwardPass implements AutoCloseable {
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      Scratch.Block shaped = scratch.block(tokens, layer).on(stream);
+      Scratch.Block shaped = scratch.inLayer(scratch.block(tokens), layer).on(stream);
       attention(layer, blocks, shaped, wanted);
       feedForward(layer, shaped, wanted);
       export(blocks, shaped, layer + 1);
