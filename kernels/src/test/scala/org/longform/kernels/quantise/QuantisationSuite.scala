@@ -230,11 +230,11 @@ class QuantisationSuite extends AnyFunSuite {
                 edit.divideNorm(input, s)
                 LayerMatrix.of(input).asScala.foreach(edit.multiplyInput(_, s))
               }
-              val s = scales(spec.intermediate())
+              val s = scales(spec.intermediate(0))
               edit.divideOutput(LayerMatrix.UP, s)
               edit.multiplyInput(LayerMatrix.DOWN, s)
-              if (spec.kvWidth() == spec.queryWidth()) {
-                val v = scales(spec.kvWidth())
+              if (spec.kvWidth(0) == spec.queryWidth(0)) {
+                val v = scales(spec.kvWidth(0))
                 edit.divideOutput(LayerMatrix.VALUE, v)
                 edit.multiplyInput(LayerMatrix.OUTPUT, v)
               }
