@@ -15,6 +15,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.ModelExport;
 import org.longform.kernels.model.StoredModel;
+import org.longform.kernels.tensor.DType;
 import org.longform.kernels.weights.GgufMetadata;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.models.ConversionRequest.IfExists;
@@ -38,13 +39,16 @@ public final class ModelConversion {
           "special_tokens_map.json",
           "chat_template.jinja",
           GENERATION_CONFIG);
+  // its "llama" takes the sizes of the first layer for all, although the file tells each
+  private static final String UNEVEN =
+      "llama.cpp does not load a model of this family whose layers differ in size";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final ConversionRequest request;
   private final ModelFiles files;
   private final Path target;
 
-  private ModelConversion(ConversionRequest request) {
+  ModelConversion(ConversionRequest request) {
     this.request = request;
     this.files = ModelFiles.of(request.source().path());
     this.target = request.target().toAbsolutePath().normalize();
@@ -56,13 +60,24 @@ public final class ModelConversion {
    */
   public static Optional<String> run(ConversionRequest request) {
     ModelConversion conversion = new ModelConversion(request);
+    conversion.requireHolds(request.dtype());
     conversion.requireFree();
     try (StoredModel model = StoredModel.open(request.source().path())) {
-      ModelExport export = new ModelExport(model, request.dtype());
-      if (GgufWeights.isGguf(conversion.target)) {
-        return conversion.toGguf(model, export);
+      return conversion.write(model, new ModelExport(model, request.dtype()));
+    }
+  }
+
+  /**
+   * Writes the target.
+   *
+   * @return as {@link #run}
+   */
+  Optional<String> write(StoredModel model, ModelExport export) {
+    try {
+      if (GgufWeights.isGguf(target)) {
+        return toGguf(model, export);
       }
-      conversion.toDirectory(export);
+      toDirectory(export);
       return Optional.empty();
     } catch (IOException e) {
       throw new LongformException(
@@ -73,12 +88,17 @@ public final class ModelConversion {
     }
   }
 
-  private void requireFree() {
-    if (!GgufWeights.isGguf(target) && !ModelExport.SAFETENSORS.contains(request.dtype())) {
+  /** Refuses a type that the target's format does not have. */
+  void requireHolds(DType dtype) {
+    if (!GgufWeights.isGguf(target) && !ModelExport.SAFETENSORS.contains(dtype)) {
       throw invalid(
-          "a directory has plain weights only, not %s".formatted(request.dtype()),
+          "a directory has plain weights only, not %s".formatted(dtype),
           "Give f32, f16 or bf16, or a path that ends in .gguf");
     }
+  }
+
+  /** Refuses to replace what must stay. */
+  void requireFree() {
     if (!Files.exists(target)) {
       return;
     }
@@ -115,7 +135,7 @@ public final class ModelConversion {
     String name = request.source().path().toAbsolutePath().normalize().getFileName().toString();
     GgufMetadata metadata = export.ggufMetadata(name);
     Optional<String> note = Optional.empty();
-    if (!(model.weights() instanceof GgufWeights)) {
+    if (!(model.weights().origin() instanceof GgufWeights)) {
       note = GgufTokenizer.describe(files, model.spec().vocabulary(), ends(), metadata);
       ChatTemplateFile.find(files)
           .ifPresent(template -> GgufTokenizer.describeTemplate(template, metadata));
@@ -125,7 +145,9 @@ public final class ModelConversion {
     }
     Files.createDirectories(target.getParent());
     export.writeGguf(target, metadata);
-    return note;
+    return model.spec().layerShapes().stream().distinct().count() == 1
+        ? note
+        : Optional.of(note.map(text -> text + "; ").orElse("") + UNEVEN);
   }
 
   /** The end of texts first. */

@@ -27,11 +27,11 @@ public final class Option<T> implements MethodParameter {
 
   /** When a change of the option takes effect. */
   public enum Applicable {
-    /** Set by who starts the Spark application; no session and no call can change it. */
+    /** Set by who starts the Spark application, in its configuration alone. */
     APPLICATION("application"),
-    /** Read when the Spark application starts. */
+    /** Set by who starts the Spark application: in its configuration or with flags of a command. */
     STARTUP("startup"),
-    /** Read for every query. */
+    /** Read for every query: sessions and calls may set it. */
     QUERY("query");
 
     private final String text;

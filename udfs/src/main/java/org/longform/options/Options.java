@@ -37,7 +37,7 @@ public final class Options implements Serializable {
   }
 
   /**
-   * Reads the option map of a SQL function, or any map of one call. Keys may be spelled {@code
+   * Reads the options of one call by the application's own code. Keys may be spelled {@code
    * max_new_tokens}, {@code maxNewTokens}, {@code max-new-tokens}, or as an alias.
    *
    * @throws LongformException INVALID_OPTION for an unknown key or a value that does not fit
@@ -59,6 +59,26 @@ public final class Options implements Serializable {
       settings.put(option, setting);
     }
     return new Options(settings);
+  }
+
+  /**
+   * Reads what a query says in the option map of a call. Queries are written by any user of the
+   * application, so they cannot say where its files are or how much of the machine it takes.
+   *
+   * @throws LongformException INVALID_OPTION as {@link #ofCall}, and for an option that is not
+   *     applicable at {@link Option.Applicable#QUERY}
+   */
+  public static Options ofQuery(Map<String, String> texts) {
+    for (String key : new TreeMap<>(texts).keySet()) {
+      Option<?> option = OptionNames.ofCall(key);
+      if (option.applicable() != Option.Applicable.QUERY) {
+        throw new LongformException(
+            ErrorClass.INVALID_OPTION,
+            "Cannot use option '%s': it is fixed when the application starts. Set %s in the Spark configuration before."
+                .formatted(key, option.confKey()));
+      }
+    }
+    return ofCall(texts);
   }
 
   /** Reads command line flags; a list option may be given several times, any other once. */

@@ -11,6 +11,7 @@ public final class RecoveryOptions {
                   + " it gets an error row. The last attempt has the cluster for itself, so that no"
                   + " document is blamed for another. A checkpoint written in between counts as"
                   + " success.")
+          .applicable(Option.Applicable.STARTUP)
           .check(n -> n >= 2, "must be at least 2")
           .defaultValue(3);
 
@@ -22,6 +23,7 @@ public final class RecoveryOptions {
                   + " memory (lm-infinite without top-k-middle, streaming) can go on. Unless the"
                   + " number is given, it waits longer where writing would take more than a"
                   + " hundredth of the time.")
+          .applicable(Option.Applicable.STARTUP)
           .check(n -> n >= 0, "must not be negative")
           .defaultValue(1L << 18);
 
@@ -30,6 +32,7 @@ public final class RecoveryOptions {
           .doc(
               "Directory that the driver and all executors can write, for checkpoints and the marks"
                   + " of documents that were begun; any Hadoop path.")
+          .applicable(Option.Applicable.STARTUP)
           .check(text -> !text.isBlank(), "must not be empty")
           .defaultText("_longform in the directory of the output table")
           .optional();

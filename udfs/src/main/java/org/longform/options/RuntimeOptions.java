@@ -27,14 +27,14 @@ public final class RuntimeOptions {
           .doc(
               "How often the driver's log tells how far reading is, at level INFO, while anything is"
                   + " read; `0s` never.")
-          .applicable(Option.Applicable.STARTUP)
+          .applicable(Option.Applicable.APPLICATION)
           .defaultValue(Duration.ofSeconds(30));
 
   public static final Option<String> SQL_PREFIX =
       Option.text("sql-prefix")
           .doc("What the names of the SQL functions begin with.")
           .confKey("spark.longform.sql.prefix")
-          .applicable(Option.Applicable.STARTUP)
+          .applicable(Option.Applicable.APPLICATION)
           .check(
               text -> text.matches("[A-Za-z_][A-Za-z0-9_]{0,63}"),
               "must be letters, digits and underscores, and not begin with a digit")

@@ -95,8 +95,12 @@ final class Reading implements AutoCloseable {
     this.document = new DocumentTokens();
     this.rowCheck = new RowCheck(model.tokenizer(), options);
     ContextStrategy context = context(model, options);
-    boolean counts = strategy.needsLength() || context.dependsOnPromptLength();
-    this.suffix = counts || strategy.readsForQuestion() ? suffixTokens(first) : new int[0];
+    boolean counts =
+        strategy.needsLength()
+            || context.dependsOnPromptLength()
+            || context.dependsOnDocumentLength();
+    boolean needsQuestion = strategy.readsForQuestion() || context.dependsOnPromptLength();
+    this.suffix = needsQuestion ? suffixTokens(first) : new int[0];
     if (counts || asks.stream().anyMatch(Reading::wantsEvidence)) {
       source.source().keep();
     }
@@ -202,7 +206,7 @@ final class Reading implements AutoCloseable {
   }
 
   private static ContextStrategy context(LoadedModel model, Options options) {
-    return Writing.context(model.decoder(), options);
+    return Writing.context(model.decoder(), model.tokenizer(), options);
   }
 
   ReadListener listener() {

@@ -32,10 +32,11 @@ import org.longform.options.AllOptions;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.DecodingOptions;
+import org.longform.options.GenerationOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Option;
-import org.longform.options.OptionSource;
 import org.longform.options.Options;
+import org.longform.options.PromptOptions;
 import org.longform.options.ReadingOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
@@ -204,7 +205,6 @@ public final class LongformRuntime {
   }
 
   private static ModelLocation locate(Options all, String name) {
-    requireFixed(all);
     return LOCATIONS.locate(
         name, all.find(ModelOptions.MODEL_CACHE), all.find(ModelOptions.ALLOWED_MODEL_PATHS));
   }
@@ -225,19 +225,6 @@ public final class LongformRuntime {
     };
   }
 
-  /** What the application fixed stays as it is, whoever calls. */
-  private static void requireFixed(Options all) {
-    for (Option<?> option : AllOptions.ALL) {
-      if (option.applicable() == Option.Applicable.APPLICATION
-          && all.sourceOf(option) == OptionSource.CALL) {
-        throw new LongformException(
-            ErrorClass.INVALID_OPTION,
-            "Cannot use option '%s': it is fixed when the application starts. Set %s in the Spark configuration before."
-                .formatted(option.sqlKey(), option.confKey()));
-      }
-    }
-  }
-
   /**
    * Checks everything that can be checked without loading weights: that the model is there and its
    * config is understood, that the device works here, that the context takes its parameters.
@@ -254,7 +241,7 @@ public final class LongformRuntime {
     ModelLocation location = locate(all);
     DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
-    ModelLimits limits = new ModelLimits(spec.trainedWindow(), spec.layers());
+    ModelLimits limits = spec.limits();
     ReadingOptions.valuesOf(all, limits);
     String context = all.get(ContextOptions.CONTEXT);
     ContextStrategy strategy =
@@ -347,14 +334,12 @@ public final class LongformRuntime {
       DecoderSpec spec = StoredModel.spec(location.path());
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
-      ContextStrategy strategy =
-          ContextStrategies.create(
-              context, parameters, new ModelLimits(spec.trainedWindow(), spec.layers()));
+      ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
-      ReadingOptions.valuesOf(all, new ModelLimits(spec.trainedWindow(), spec.layers()));
+      ReadingOptions.valuesOf(all, spec.limits());
       boolean oneReading = !ReadingOptions.strategy(all).readsForQuestion();
-      return "%s, model %s, device %s, KV %,d bytes a token, %s%s"
+      return "%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
           .formatted(
               oneReading
                   ? "context %s%s".formatted(context, parameters.isEmpty() ? "" : parameters)
@@ -363,6 +348,7 @@ public final class LongformRuntime {
               device.name(),
               bytes,
               oneReading ? kvNeed(strategy, bytes) : "of parts of a document",
+              limits(all),
               refusals(device));
     } catch (LongformException e) {
       return "fails: " + e.getMessage();
@@ -376,6 +362,18 @@ public final class LongformRuntime {
         ? "at most %,d tokens (%,d bytes) of a document"
             .formatted(most.getAsLong(), most.getAsLong() * bytesPerToken)
         : "grows with the document";
+  }
+
+  /** Settings that Spark's own pages hide because their names contain "token". */
+  private static String limits(Options all) {
+    StringBuilder text = new StringBuilder();
+    for (Option<?> option :
+        List.of(PromptOptions.MAX_INPUT_TOKENS, GenerationOptions.MAX_NEW_TOKENS)) {
+      if (all.isSet(option)) {
+        text.append(", ").append(option.sqlKey()).append(' ').append(all.textOf(option));
+      }
+    }
+    return text.toString();
   }
 
   /** Why none of the devices before the chosen one was taken. */

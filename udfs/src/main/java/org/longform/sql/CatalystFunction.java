@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -111,7 +112,16 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
   @Override
   public Object produceResult(InternalRow input) {
     TaskListener listener = new TaskListener(TaskContext.get());
-    return toCatalyst(FunctionEvaluation.evaluate(List.of(prepare(input)), listener)[0]);
+    return toCatalyst(FunctionEvaluation.evaluate(List.of(prepare(input)), Set.of(), listener)[0]);
+  }
+
+  /** What the function is called by in all its forms. */
+  String word() {
+    return word;
+  }
+
+  FunctionForm form() {
+    return form;
   }
 
   /** Whether a document is read for it. */
@@ -156,7 +166,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
     }
     makeConverters();
     return sessionOptions.and(
-        Options.ofCall(JavaValues.stringMap(toJava.get(arguments.length).apply(given))));
+        Options.ofQuery(JavaValues.stringMap(toJava.get(arguments.length).apply(given))));
   }
 
   private static Object javaValue(Object value) {

@@ -3,6 +3,8 @@ package org.longform.sql;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.apache.spark.sql.catalyst.InternalRow;
 
@@ -14,11 +16,14 @@ public final class DocumentCalls implements Serializable {
   private static final long serialVersionUID = 1L;
 
   private final CatalystFunction[] functions;
+  private final Set<String> valuesAlone;
 
   /**
    * @param calls each {@link FunctionExpression#readsDocuments}
+   * @param valuesAlone see {@link #valuesAlone}
    */
-  public DocumentCalls(List<FunctionExpression> calls) {
+  public DocumentCalls(List<FunctionExpression> calls, Set<String> valuesAlone) {
+    this.valuesAlone = Set.copyOf(valuesAlone);
     functions =
         calls.stream()
             .map(call -> (CatalystFunction) call.function())
@@ -36,11 +41,28 @@ public final class DocumentCalls implements Serializable {
     for (int i = 0; i < functions.length; i++) {
       prepared.add(functions[i].prepare(arguments[i]));
     }
-    Object[] results = FunctionEvaluation.evaluate(prepared, listener);
+    Object[] results = FunctionEvaluation.evaluate(prepared, valuesAlone, listener);
     for (int i = 0; i < functions.length; i++) {
       results[i] = functions[i].toCatalyst(results[i]);
     }
     return results;
+  }
+
+  /**
+   * The functions of which there is the value form and no detail form among all calls of a query.
+   * No one sees their evidence, so it need not be computed. Where both forms are there, evidence is
+   * computed for both: they share their answers.
+   */
+  public static Set<String> valuesAlone(List<FunctionExpression> calls) {
+    Set<String> alone = new TreeSet<>();
+    Set<String> detailed = new TreeSet<>();
+    for (FunctionExpression call : calls) {
+      if (call.function() instanceof CatalystFunction own) {
+        (own.form() == FunctionForm.VALUE ? alone : detailed).add(own.word());
+      }
+    }
+    alone.removeAll(detailed);
+    return alone;
   }
 
   /** One line for EXPLAIN on how the calls will run. */

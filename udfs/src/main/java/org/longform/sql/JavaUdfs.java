@@ -2,6 +2,7 @@ package org.longform.sql;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.apache.spark.TaskContext;
 import org.apache.spark.sql.Row;
 import org.longform.options.Options;
@@ -25,10 +26,11 @@ public final class JavaUdfs {
     List<Object> plain = Arrays.asList(arguments);
     Object last = arguments[arguments.length - 1];
     if (last instanceof java.util.Map<?, ?> || last instanceof scala.collection.Map<?, ?>) {
-      options = options.and(Options.ofCall(JavaValues.stringMap(last)));
+      options = options.and(Options.ofQuery(JavaValues.stringMap(last)));
       plain = plain.subList(0, plain.size() - 1);
     }
     PreparedCall call = new PreparedCall(SqlFunctions.byWord(word), form, plain, options);
-    return FunctionEvaluation.evaluate(List.of(call), new TaskListener(TaskContext.get()))[0];
+    TaskListener listener = new TaskListener(TaskContext.get());
+    return FunctionEvaluation.evaluate(List.of(call), Set.of(), listener)[0];
   }
 }

@@ -5,6 +5,7 @@ import org.scalatest.funsuite.AnyFunSuite
 
 import java.io.{ByteArrayInputStream, ByteArrayOutputStream, ObjectInputStream, ObjectOutputStream}
 import scala.collection.JavaConverters._
+import scala.util.Try
 
 class OptionsSuite extends AnyFunSuite {
   import GenerationOptions._
@@ -187,5 +188,17 @@ class OptionsSuite extends AnyFunSuite {
       assert(CacheOptions.dtypeOf(call(name -> "Q8")) == org.longform.kernels.cache.KvDType.Q8)
     assert(CacheOptions.dtypeOf(Options.defaults()) == org.longform.kernels.cache.KvDType.F16)
     assert(message(call("cache_type_k" -> "f16", "cache_type_v" -> "q8")).contains("means the same"))
+  }
+
+  test("a query sets what is applicable to queries, and nothing of the application") {
+    for (option <- AllOptions.ALL.asScala) {
+      // the value comes second
+      val set = Try(Options.ofQuery(Map(option.sqlKey -> "\u0000").asJava))
+      val message = set.failed.toOption.map(_.getMessage).getOrElse("")
+      val refused = s"Cannot use option '${option.sqlKey}': it is fixed when the application starts. " +
+        s"Set ${option.confKey} in the Spark configuration before."
+      assert((message == refused) == (option.applicable != Option.Applicable.QUERY), s"$option: $message")
+    }
+    assert(Options.ofQuery(Map("max_tokens" -> "3").asJava).get(GenerationOptions.MAX_NEW_TOKENS) == 3)
   }
 }

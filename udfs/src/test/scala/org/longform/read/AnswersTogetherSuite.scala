@@ -9,7 +9,7 @@ import scala.collection.mutable
 
 import org.longform.datasets.tasks.{NeedleCase, NeedleCases, NeedleRequest}
 import org.longform.kernels.cache.{KvDType, KvMemory}
-import org.longform.kernels.context.ContextStrategies
+import org.longform.kernels.context.{ContextStrategies, ModelLimits}
 import org.longform.kernels.error.ErrorClass
 import org.longform.kernels.model.{DecodeBatcher, Session, SessionOptions}
 import org.longform.options.Options
@@ -69,7 +69,10 @@ class AnswersTogetherSuite extends AnyFunSuite with BeforeAndAfterAll {
     result
   }
 
-  for (context <- ContextStrategies.ALL.asScala.map(_.name()).toSeq)
+  private val usable =
+    ContextStrategies.ALL.asScala.filterNot(_.whyUnavailable(new ModelLimits(512, 4)).isPresent)
+
+  for (context <- usable.map(_.name()))
     test(s"several questions under $context have the answers, evidence and counts of each alone") {
       assert(questions.size > batcher.limit())
       val by = reader("context" -> context)

@@ -27,7 +27,7 @@ class DetokenizerSuite extends AnyFunSuite with BeforeAndAfterAll {
     for (tokenizer <- Seq(bundled, llama2); _ <- 1 to 6) {
       val text = NastyTexts.mixture(random, 800).take(1500).replaceAll("[\\ud800-\\udbff]$", "")
       val ids = tokenizer.encode(text)
-      val all = pieces(tokenizer, ids)
+      val all = pieces(tokenizer, ids.toIndexedSeq)
       assert(all.mkString == tokenizer.decode(ids))
       assert(all.mkString == text)
       all.foreach(piece => assert(!piece.contains('\ufffd') && TextWindow.wellFormed(piece) == piece))
@@ -37,12 +37,12 @@ class DetokenizerSuite extends AnyFunSuite with BeforeAndAfterAll {
   test("a character appears with its last token") {
     val ids = bundled.encode("a😀b")
     assert(ids.length == 6)
-    assert(pieces(bundled, ids) == Seq("a", "", "", "", "😀", "b", ""))
+    assert(pieces(bundled, ids.toIndexedSeq) == Seq("a", "", "", "", "😀", "b", ""))
   }
 
   test("what is incomplete at the end comes out as replacement characters") {
     val ids = bundled.encode("a😀").dropRight(1)
-    val all = pieces(bundled, ids)
+    val all = pieces(bundled, ids.toIndexedSeq)
     assert(all.mkString == bundled.decode(ids))
     assert(all.mkString.startsWith("a\ufffd"))
   }
@@ -66,6 +66,6 @@ class DetokenizerSuite extends AnyFunSuite with BeforeAndAfterAll {
 
   test("words of a tokenizer that marks spaces keep their spaces") {
     val ids = llama2.encode("one two three")
-    assert(pieces(llama2, ids).mkString == "one two three")
+    assert(pieces(llama2, ids.toIndexedSeq).mkString == "one two three")
   }
 }

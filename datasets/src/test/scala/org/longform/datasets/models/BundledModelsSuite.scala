@@ -76,7 +76,7 @@ class BundledModelsSuite extends AnyFunSuite {
     def failure(content: String, bytes: Long, sha256: String) = {
       val (parent, result) = unpack(content, bytes, sha256)
       assert(parent.toFile.list().isEmpty)
-      result.left.get.getMessage
+      result.left.toOption.get.getMessage
     }
     assert(
       failure(null, 3, abc) ==
@@ -85,7 +85,7 @@ class BundledModelsSuite extends AnyFunSuite {
     assert(failure("abcd", 3, abc).contains("has the wrong length (4 bytes instead of 3)"))
     assert(failure("abd", 3, abc).contains("has the wrong content (sha256 a52d159f"))
     val (_, intact) = unpack("abc", 3, abc)
-    assert(Files.readString(intact.right.get.resolve("file.bin")) == "abc")
+    assert(Files.readString(intact.toOption.get.resolve("file.bin")) == "abc")
   }
 
   private def unpackingProcess(temporary: Path, arguments: String*): Process = {

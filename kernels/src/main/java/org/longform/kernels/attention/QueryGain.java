@@ -20,8 +20,13 @@ public sealed interface QueryGain {
    * 2022, Overcoming a Theoretical Limitation of Self-Attention; Mesa-Extrapolation uses it).
    *
    * @param trained tokens the model was trained to read at once, at least 2
+   * @param from first row that it acts on; those before stay as the model made them
    */
-  record LogLength(long trained) implements QueryGain {
+  record LogLength(long trained, long from) implements QueryGain {
+    public LogLength(long trained) {
+      this(trained, 0);
+    }
+
     public LogLength {
       if (trained < 2) {
         throw new IllegalArgumentException(
@@ -31,7 +36,7 @@ public sealed interface QueryGain {
 
     @Override
     public double at(long row) {
-      return Math.max(1, Math.log(row + 1.0) / Math.log(trained));
+      return row < from ? 1 : Math.max(1, Math.log(row + 1.0) / Math.log(trained));
     }
   }
 }

@@ -34,7 +34,8 @@ final class Extent {
   /** A place for one page. */
   record Slot(Extent extent, int index) {
     long layerOffset(int layer) {
-      return ((long) layer * extent.slots + index) * Page.layerBytes(extent.shape);
+      return extent.slots * Page.bytesBefore(extent.shape, layer)
+          + index * Page.layerBytes(extent.shape, layer);
     }
   }
 
@@ -69,9 +70,12 @@ final class Extent {
   /** Writes a page to a free slot; the slot stays free if that fails. */
   Slot write(Memory page) throws IOException {
     Slot slot = new Slot(this, used.nextClearBit(0));
-    long bytes = Page.layerBytes(shape);
     for (int layer = 0; layer < shape.layers(); layer++) {
-      page.writeTo(channel, slot.layerOffset(layer), layer * bytes, bytes);
+      page.writeTo(
+          channel,
+          slot.layerOffset(layer),
+          Page.bytesBefore(shape, layer),
+          Page.layerBytes(shape, layer));
     }
     used.set(slot.index());
     return slot;
@@ -96,8 +100,9 @@ final class Extent {
 
   /** Calls for one layer of all slots up to the last one in use. */
   void advise(int layer, KvCache.Advice advice) {
-    long bytes = Page.layerBytes(shape);
-    advice.advise(memory.address(layer * slots * bytes), used.length() * bytes);
+    advice.advise(
+        memory.address(slots * Page.bytesBefore(shape, layer)),
+        used.length() * Page.layerBytes(shape, layer));
   }
 
   /** Unmaps the file and gives its room on the disk back. */

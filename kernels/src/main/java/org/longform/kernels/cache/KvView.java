@@ -38,7 +38,7 @@ public final class KvView {
   }
 
   public int kvHeads() {
-    return cache.shape().kvHeads();
+    return cache.shape().kvHeads(layer);
   }
 
   public int headDim() {
@@ -50,9 +50,19 @@ public final class KvView {
     return end;
   }
 
-  /** The tokens that may be attended to. */
+  /** The rows that may be attended to. */
   public Rows held() {
     return held;
+  }
+
+  /** Whether some rows hold other tokens than those of their numbers ({@link KvCache#gather}). */
+  public boolean isGathered() {
+    return cache.isGathered();
+  }
+
+  /** The token of the document that a row holds for one head. */
+  public long token(int kvHead, long row) {
+    return cache.token(layer, kvHead, row);
   }
 
   public boolean holds(long from, long to) {
@@ -120,10 +130,10 @@ public final class KvView {
    * The sketches of the page that begins at {@code row}, or null if it can still change or memory
    * is short. Good until the cache changes.
    *
-   * @param layerBytes size of one layer's sketch; always the same for a cache
+   * @param headBytes size of the sketch of one head; always the same for a cache
    */
-  public PageSketches sketches(long row, long layerBytes) {
-    return row + Page.ROWS <= cache.length() ? cache.page(row).sketches(layerBytes) : null;
+  public PageSketches sketches(long row, long headBytes) {
+    return row + Page.ROWS <= cache.length() ? cache.page(row).sketches(headBytes) : null;
   }
 
   /** Copies the un-rotated key of one token. */

@@ -33,8 +33,17 @@ final class Page {
   }
 
   /** Bytes of one layer. */
-  static long layerBytes(KvShape shape) {
-    return bytes(shape) / shape.layers();
+  static long layerBytes(KvShape shape, int layer) {
+    return headBytes(shape) * shape.kvHeads(layer);
+  }
+
+  /** Bytes of the layers before one. */
+  static long bytesBefore(KvShape shape, int layer) {
+    return headBytes(shape) * shape.headsBefore(layer);
+  }
+
+  private static long headBytes(KvShape shape) {
+    return 2L * ROWS * shape.rowBytes();
   }
 
   /** What {@link #keyOffset} counts in. */
@@ -48,7 +57,7 @@ final class Page {
   }
 
   private long layerOffset(int layer) {
-    return slot == null ? layer * layerBytes(store.shape()) : slot.layerOffset(layer);
+    return slot == null ? bytesBefore(store.shape(), layer) : slot.layerOffset(layer);
   }
 
   long valueStride() {
@@ -61,15 +70,15 @@ final class Page {
   }
 
   /** Sketches of this page, whose rows must all be written; null if there is no memory for them. */
-  PageSketches sketches(long layerBytes) {
+  PageSketches sketches(long headBytes) {
     PageSketches present = sketches;
-    return present != null ? present : newSketches(layerBytes);
+    return present != null ? present : newSketches(headBytes);
   }
 
-  private synchronized PageSketches newSketches(long layerBytes) {
+  private synchronized PageSketches newSketches(long headBytes) {
     if (sketches == null
-        && store.takeForSketches(this, PageSketches.bytes(store.shape().layers(), layerBytes))) {
-      sketches = new PageSketches(store.shape().layers(), layerBytes);
+        && store.takeForSketches(this, PageSketches.bytes(store.shape(), headBytes))) {
+      sketches = new PageSketches(store.shape(), headBytes);
     }
     return sketches;
   }
@@ -120,8 +129,8 @@ final class Page {
 
   /** Copies every layer of a page that may lie elsewhere. */
   void copyFrom(Page source) {
-    long bytes = layerBytes(store.shape());
     for (int layer = 0; layer < store.shape().layers(); layer++) {
+      long bytes = layerBytes(store.shape(), layer);
       memory().copyFrom(source.memory(), source.layerOffset(layer), layerOffset(layer), bytes);
     }
   }

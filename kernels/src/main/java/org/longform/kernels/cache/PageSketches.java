@@ -16,22 +16,24 @@ public final class PageSketches {
   private static final int READY = 2;
 
   private final Memory memory;
-  private final long layerBytes;
+  private final KvShape shape;
+  private final long headBytes;
   private final AtomicIntegerArray states;
 
-  PageSketches(int layers, long layerBytes) {
-    this.layerBytes = layerBytes;
-    this.memory = Memory.allocate(bytes(layers, layerBytes));
-    this.states = new AtomicIntegerArray(layers);
+  PageSketches(KvShape shape, long headBytes) {
+    this.shape = shape;
+    this.headBytes = headBytes;
+    this.memory = Memory.allocate(bytes(shape, headBytes));
+    this.states = new AtomicIntegerArray(shape.layers());
   }
 
-  static long bytes(int layers, long layerBytes) {
-    return layers * layerBytes + ALIGN;
+  static long bytes(KvShape shape, long headBytes) {
+    return shape.headsBefore(shape.layers()) * headBytes + ALIGN;
   }
 
-  /** Machine address of the sketch of a layer. */
+  /** Machine address of the sketches of a layer, head after head. */
   public long address(int layer) {
-    return (memory.address(0) + ALIGN - 1) / ALIGN * ALIGN + layer * layerBytes;
+    return (memory.address(0) + ALIGN - 1) / ALIGN * ALIGN + shape.headsBefore(layer) * headBytes;
   }
 
   /** Whether the sketch of a layer is made. */

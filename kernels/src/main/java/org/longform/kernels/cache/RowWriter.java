@@ -16,19 +16,21 @@ final class RowWriter {
   /**
    * Stores rows {@code from} to {@code from + count} side by side in one page.
    *
-   * @param rows (T, G*D)
+   * @param rows (T, G*D), G the layer's key/value heads
    * @param at byte offset of the first head of the first row
    */
-  void write(Tensor rows, long from, int count, Page page, long at) {
+  void write(int kvHeads, Tensor rows, long from, int count, Page page, long at) {
     int headDim = shape.headDim();
-    int width = shape.kvHeads() * headDim;
+    int width = kvHeads * headDim;
     int rowBytes = shape.rowBytes();
     if (wide.length < count * width) {
       wide = new float[count * width];
+    }
+    if (stored.length < count * rowBytes) {
       stored = new byte[count * rowBytes];
     }
     rows.read(from * width, wide, 0, count * width);
-    for (int g = 0; g < shape.kvHeads(); g++) {
+    for (int g = 0; g < kvHeads; g++) {
       for (int i = 0; i < count; i++) {
         shape.dtype().encode(wide, i * width + g * headDim, headDim, stored, i * rowBytes);
       }

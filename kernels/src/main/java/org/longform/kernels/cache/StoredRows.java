@@ -56,7 +56,7 @@ final class StoredRows {
 
   private void inPage(Page page, int row, int bytes, Step step) throws IOException {
     for (int layer = 0; layer < cache.shape().layers(); layer++) {
-      for (int head = 0; head < cache.shape().kvHeads(); head++) {
+      for (int head = 0; head < cache.shape().kvHeads(layer); head++) {
         long keys = page.keyOffset(layer, head, row);
         step.apply(page, keys, bytes);
         step.apply(page, keys + page.valueStride(), bytes);

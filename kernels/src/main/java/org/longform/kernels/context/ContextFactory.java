@@ -1,6 +1,7 @@
 package org.longform.kernels.context;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.method.Method;
 
@@ -15,6 +16,14 @@ public interface ContextFactory extends Method {
   @Override
   default List<String> guarantees() {
     return promises().stream().sorted().map(Promise::sentence).toList();
+  }
+
+  /**
+   * Why it cannot read with a model and the default parameters, as part of a sentence; empty if it
+   * can.
+   */
+  default Optional<String> whyUnavailable(ModelLimits limits) {
+    return Optional.empty();
   }
 
   /** A strategy for one document. */

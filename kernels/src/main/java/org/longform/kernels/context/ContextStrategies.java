@@ -9,7 +9,19 @@ import org.longform.kernels.error.LongformException;
 /** The list of context strategies. To add one: one file, one line here. */
 public final class ContextStrategies {
   public static final List<ContextFactory> ALL =
-      List.of(FullContext.FACTORY, Streaming.FACTORY, LmInfinite.FACTORY, ReAttention.FACTORY);
+      List.of(
+          FullContext.FACTORY,
+          Streaming.FACTORY,
+          LmInfinite.FACTORY,
+          ReAttention.FACTORY,
+          InfLlm.FACTORY,
+          SirLlm.FACTORY,
+          InfiniPot.FACTORY,
+          InfiniteHip.FACTORY,
+          ShiftedRotary.FACTORY,
+          Mesa.FACTORY,
+          MsPoe.FACTORY,
+          Clex.FACTORY);
 
   private ContextStrategies() {}
 
@@ -32,10 +44,19 @@ public final class ContextStrategies {
                                 .collect(Collectors.joining(", ")))));
   }
 
-  /** A strategy for one document, its parameters as users write them. */
+  /**
+   * A strategy to look at, not to read with unless it has no text among its parameters: instead of
+   * a text's tokens it gets {@link TextTokens#ESTIMATE}.
+   */
   public static ContextStrategy create(String name, Map<String, String> given, ModelLimits limits) {
+    return create(name, given, limits, TextTokens.ESTIMATE);
+  }
+
+  /** A strategy for one document, its parameters as users write them. */
+  public static ContextStrategy create(
+      String name, Map<String, String> given, ModelLimits limits, TextTokens tokenizer) {
     ContextFactory factory = byName(name);
     return factory.create(
-        ParameterValues.resolve(name, factory.parameters(), given, limits), limits);
+        ParameterValues.resolve(name, factory.parameters(), given, limits, tokenizer), limits);
   }
 }

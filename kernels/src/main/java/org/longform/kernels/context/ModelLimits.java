@@ -1,9 +1,19 @@
 package org.longform.kernels.context;
 
+import java.util.Optional;
+import org.longform.kernels.attention.FrequencyFlow;
+
 /**
- * What the defaults of a strategy depend on.
+ * What strategies and their defaults depend on.
  *
  * @param trainedWindow tokens the model was trained to read at once
  * @param layers number of layers
+ * @param flow how the rotary frequencies go on beyond the window, if the model learned it
  */
-public record ModelLimits(long trainedWindow, int layers) {}
+public record ModelLimits(long trainedWindow, int layers, Optional<FrequencyFlow> flow) {
+
+  /** Those of a model that learned nothing of positions beyond its window. */
+  public ModelLimits(long trainedWindow, int layers) {
+    this(trainedWindow, layers, Optional.empty());
+  }
+}

@@ -31,7 +31,8 @@ public record Parameter(
   private static final long LARGEST = Integer.MAX_VALUE;
 
   /**
-   * Kind of value: whole number, one of some words, decimal number, or any text (a file's path).
+   * Kind of value: whole number, one of some words, decimal number, or any text (a file's path, or
+   * what the model reads).
    */
   public enum Type {
     INTEGER,
@@ -50,6 +51,17 @@ public record Parameter(
         name, doc, Type.INTEGER, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
   }
 
+  /** A finite number that need not be whole. */
+  public static Parameter decimal(
+      String name,
+      String doc,
+      String defaultText,
+      Function<ModelLimits, Double> value,
+      long minimum) {
+    return new Parameter(
+        name, doc, Type.DECIMAL, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
+  }
+
   public static Parameter choice(String name, String doc, String defaultValue, String... choices) {
     return new Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
@@ -58,6 +70,11 @@ public record Parameter(
   /** A text without a default: nothing is written as an empty text. */
   public static Parameter text(String name, String doc) {
     return new Parameter(name, doc, Type.TEXT, List.of(), "none", limits -> "", 0);
+  }
+
+  /** A text that the model reads, see {@link ParameterValues#tokens}; the same for all models. */
+  public static Parameter text(String name, String doc, String defaultText, String defaultValue) {
+    return new Parameter(name, doc, Type.TEXT, List.of(), defaultText, limits -> defaultValue, 0);
   }
 
   @Override
@@ -92,6 +109,9 @@ public record Parameter(
       default:
         try {
           double number = Double.parseDouble(text.trim());
+          if (!Double.isFinite(number)) {
+            return Optional.of("expected a finite number");
+          }
           return number >= minimum ? Optional.empty() : Optional.of("must be at least " + minimum);
         } catch (NumberFormatException e) {
           return Optional.of("expected a number");

@@ -64,7 +64,7 @@ public final class Decoder implements AutoCloseable {
 
   /** What the defaults of context strategies depend on. */
   public ModelLimits limits() {
-    return new ModelLimits(spec.trainedWindow(), spec.layers());
+    return spec.limits();
   }
 
   public Kernels kernels() {

@@ -1,8 +1,10 @@
 package org.longform.kernels.model;
 
+import java.util.List;
 import java.util.Set;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.cache.KvShape;
+import org.longform.kernels.context.ModelLimits;
 
 /**
  * Everything that distinguishes one decoder-only transformer from another, as data.
@@ -10,11 +12,8 @@ import org.longform.kernels.cache.KvShape;
  * @param family name of the {@link ModelFamily}
  * @param vocabulary number of token ids, V
  * @param hidden width of the residual stream, M
- * @param layers number of layers
- * @param heads query heads, H
- * @param kvHeads key/value heads, G; divides H
  * @param headDim dimensions of a head, D; H*D need not be M
- * @param intermediate width of the feed-forward part, I
+ * @param layerShapes heads and feed-forward width of each layer; never modified
  * @param normEpsilon added to the mean square in RMSNorm
  * @param rope positions
  * @param trainedWindow tokens the model was trained to read at once, before any length scaling
@@ -25,11 +24,8 @@ public record DecoderSpec(
     String family,
     int vocabulary,
     int hidden,
-    int layers,
-    int heads,
-    int kvHeads,
     int headDim,
-    int intermediate,
+    List<LayerShape> layerShapes,
     double normEpsilon,
     RopeSpec rope,
     long trainedWindow,
@@ -56,17 +52,19 @@ public record DecoderSpec(
     return traits.contains(trait);
   }
 
+  /** What the defaults of context strategies depend on. */
+  public ModelLimits limits() {
+    return new ModelLimits(trainedWindow, layers(), rope.flow());
+  }
+
   /** The same model stored in another way: its weights have other names and other pairs of rows. */
   DecoderSpec stored(WeightNames otherNames, RopeSpec otherRope, Set<Trait> otherTraits) {
     return new DecoderSpec(
         family,
         vocabulary,
         hidden,
-        layers,
-        heads,
-        kvHeads,
         headDim,
-        intermediate,
+        layerShapes,
         normEpsilon,
         otherRope,
         trainedWindow,
@@ -74,14 +72,48 @@ public record DecoderSpec(
         otherNames);
   }
 
-  /** H*D: width of the queries and of the attention's output. */
-  public int queryWidth() {
-    return heads * headDim;
+  /** The same model with another width and layers of other sizes. */
+  public DecoderSpec shaped(int otherHidden, List<LayerShape> otherShapes) {
+    return new DecoderSpec(
+        family,
+        vocabulary,
+        otherHidden,
+        headDim,
+        otherShapes,
+        normEpsilon,
+        rope,
+        trainedWindow,
+        traits,
+        names);
   }
 
-  /** G*D: width of the keys and of the values. */
-  public int kvWidth() {
-    return kvHeads * headDim;
+  /** A model of one of the layers alone, which has index 0 there. */
+  DecoderSpec ofLayer(int layer) {
+    return shaped(hidden, List.of(layer(layer))).stored(names.ofLayer(layer), rope, traits);
+  }
+
+  /** Number of layers. */
+  public int layers() {
+    return layerShapes.size();
+  }
+
+  public LayerShape layer(int layer) {
+    return layerShapes.get(layer);
+  }
+
+  /** H*D: width of a layer's queries and of its attention's output. */
+  public int queryWidth(int layer) {
+    return layer(layer).heads() * headDim;
+  }
+
+  /** G*D: width of a layer's keys and of its values. */
+  public int kvWidth(int layer) {
+    return layer(layer).kvHeads() * headDim;
+  }
+
+  /** I: width of a layer's feed-forward part. */
+  public int intermediate(int layer) {
+    return layer(layer).intermediate();
   }
 
   /** Factor on q·k. */
@@ -91,6 +123,7 @@ public record DecoderSpec(
 
   /** Sizes of a cache that stores keys and values in this way. */
   public KvShape kvShape(KvDType dtype) {
-    return new KvShape(layers, kvHeads, headDim, dtype);
+    return new KvShape(
+        layerShapes.stream().mapToInt(LayerShape::kvHeads).toArray(), headDim, dtype);
   }
 }

@@ -37,7 +37,21 @@ final class DecoderWeights implements AutoCloseable {
   static DecoderWeights load(DecoderSpec spec, WeightSource source, Kernels kernels) {
     DecoderWeights weights = new DecoderWeights();
     try {
-      weights.new Loader(spec, source, kernels).load();
+      Loader loader = weights.new Loader(spec, source, kernels);
+      loader.loadEnds();
+      loader.loadLayers();
+      return weights;
+    } catch (Throwable e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** The layers alone: there is no embedding, final norm and head. */
+  static DecoderWeights loadLayers(DecoderSpec spec, WeightSource source, Kernels kernels) {
+    DecoderWeights weights = new DecoderWeights();
+    try {
+      weights.new Loader(spec, source, kernels).loadLayers();
       return weights;
     } catch (Throwable e) {
       weights.close();
@@ -86,7 +100,7 @@ final class DecoderWeights implements AutoCloseable {
       this.kernels = kernels;
     }
 
-    void load() {
+    void loadEnds() {
       WeightNames names = spec.names();
       embedding = weight(names.embedding() + ".weight", spec.vocabulary(), spec.hidden());
       finalNorm = weight(names.finalNorm() + ".weight", spec.hidden());
@@ -94,6 +108,9 @@ final class DecoderWeights implements AutoCloseable {
           spec.has(Trait.TIED_EMBEDDINGS)
               ? embedding
               : weight(names.head() + ".weight", spec.vocabulary(), spec.hidden());
+    }
+
+    void loadLayers() {
       for (int layer = 0; layer < spec.layers(); layer++) {
         layers.add(layer(layer));
       }
@@ -103,13 +120,13 @@ final class DecoderWeights implements AutoCloseable {
       WeightNames.Attention attention = spec.names().attention();
       WeightNames.FeedForward ffn = spec.names().feedForward();
       int hidden = spec.hidden();
-      int inner = spec.intermediate();
+      int inner = spec.intermediate(layer);
       return new LayerWeights(
           weight(attention.norm().formatted(layer) + ".weight", hidden),
-          projection(attention.query(), layer, Trait.QKV_BIAS, spec.queryWidth(), hidden),
-          projection(attention.key(), layer, Trait.QKV_BIAS, spec.kvWidth(), hidden),
-          projection(attention.value(), layer, Trait.QKV_BIAS, spec.kvWidth(), hidden),
-          projection(attention.output(), layer, Trait.OUTPUT_BIAS, hidden, spec.queryWidth()),
+          projection(attention.query(), layer, Trait.QKV_BIAS, spec.queryWidth(layer), hidden),
+          projection(attention.key(), layer, Trait.QKV_BIAS, spec.kvWidth(layer), hidden),
+          projection(attention.value(), layer, Trait.QKV_BIAS, spec.kvWidth(layer), hidden),
+          projection(attention.output(), layer, Trait.OUTPUT_BIAS, hidden, spec.queryWidth(layer)),
           weight(ffn.norm().formatted(layer) + ".weight", hidden),
           projection(ffn.gate(), layer, Trait.FFN_BIAS, inner, hidden),
           projection(ffn.up(), layer, Trait.FFN_BIAS, inner, hidden),

@@ -30,12 +30,22 @@ final class ForwardPass implements AutoCloseable {
   private final DecoderWeights weights;
   private final Kernels kernels;
   private final Scratch scratch;
+  private final ProjectionObserver observer;
 
   ForwardPass(Decoder decoder) {
-    this.spec = decoder.spec();
-    this.weights = decoder.weights();
-    this.kernels = decoder.kernels();
+    this(decoder.spec(), decoder.weights(), decoder.kernels(), ProjectionObserver.NONE);
+  }
+
+  /**
+   * @param observer sees the inputs of all projections of each pass
+   */
+  ForwardPass(
+      DecoderSpec spec, DecoderWeights weights, Kernels kernels, ProjectionObserver observer) {
+    this.spec = spec;
+    this.weights = weights;
+    this.kernels = kernels;
     this.scratch = new Scratch(spec);
+    this.observer = observer;
   }
 
   /**
@@ -61,6 +71,23 @@ final class ForwardPass implements AutoCloseable {
     return rows == null ? null : lastRows(rows.hidden(), needed);
   }
 
+  /**
+   * Brings one block, all of whose rows are needed, through the layers from a residual stream of
+   * the caller's instead of its tokens' embeddings. A failure is noted in the block.
+   *
+   * @param stream (T, M), overwritten
+   */
+  void run(PassBlock block, Tensor stream) {
+    Kernels.Turn turn = kernels.turn();
+    try {
+      through(List.of(block), stream, block.tokens());
+    } catch (Throwable e) {
+      block.fail(e);
+    } finally {
+      turn.close();
+    }
+  }
+
   private void layers(List<PassBlock> blocks, Scratch.Block rows, int[] ids, int needed) {
     kernels.gather(weights.embedding(), ids, rows.hidden());
     int begin = 0;
@@ -70,20 +97,27 @@ final class ForwardPass implements AutoCloseable {
       begin += block.tokens();
     }
     export(blocks, rows, 0);
+    through(blocks, rows.hidden(), needed);
+  }
+
+  /** The layers over a residual stream (T, M). */
+  private void through(List<PassBlock> blocks, Tensor stream, int needed) {
+    int tokens = (int) stream.rows();
     for (int layer = 0; layer < spec.layers(); layer++) {
       // nobody reads the last layer's other rows: their keys and values are all they leave behind
-      int wanted = layer == spec.layers() - 1 ? needed : ids.length;
+      int wanted = layer == spec.layers() - 1 ? needed : tokens;
       for (PassBlock block : blocks) {
         guarded(block, block::pollCancelled);
       }
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      attention(layer, blocks, rows, wanted);
-      feedForward(layer, rows, wanted);
-      export(blocks, rows, layer + 1);
+      Scratch.Block shaped = scratch.inLayer(scratch.block(tokens), layer).on(stream);
+      attention(layer, blocks, shaped, wanted);
+      feedForward(layer, shaped, wanted);
+      export(blocks, shaped, layer + 1);
     }
-    Tensor hidden = lastRows(rows.hidden(), needed);
+    Tensor hidden = lastRows(stream, needed);
     int at = 0;
     for (PassBlock block : blocks) {
       block.read(hidden.rows(at, block.needed()));
@@ -107,9 +141,9 @@ final class ForwardPass implements AutoCloseable {
     int[] left = null;
     Kernels.Turn turn = kernels.turn();
     try {
-      Scratch.Block rows = scratch.block(tokens);
-      copyRows(hidden, 0, rows.hidden(), 0, tokens);
+      copyRows(hidden, 0, scratch.block(tokens).hidden(), 0, tokens);
       for (int layer = from; layer < to; layer++) {
+        Scratch.Block rows = scratch.inLayer(scratch.block(tokens), layer);
         block.pollCancelled();
         attention(layer, List.of(block), rows, tokens);
         block.requireUnfailed();
@@ -125,7 +159,7 @@ final class ForwardPass implements AutoCloseable {
         feedForward(layer, rows, wanted);
       }
       Tensor out = Tensor.allocate(left.length, spec.hidden());
-      copyRows(rows.hidden(), tokens - left.length, out, 0, left.length);
+      copyRows(scratch.block(tokens).hidden(), tokens - left.length, out, 0, left.length);
       return out;
     } finally {
       turn.close();
@@ -173,6 +207,7 @@ final class ForwardPass implements AutoCloseable {
   private void attention(int layer, List<PassBlock> blocks, Scratch.Block rows, int wanted) {
     LayerWeights w = weights.layer(layer);
     kernels.rmsNorm(rows.hidden(), w.attentionNorm(), spec.normEpsilon(), rows.normed());
+    observer.sees(layer, ProjectionInput.ATTENTION, rows.normed());
     project(
         rows.normed(),
         List.of(w.query(), w.key(), w.value()),
@@ -187,8 +222,10 @@ final class ForwardPass implements AutoCloseable {
     for (PassBlock block : blocks) {
       guarded(block, () -> block.cache().passed(layer, kernels::forget, kernels::prefetch));
     }
+    Tensor mixed = lastRows(rows.mixed(), wanted);
     Tensor out = lastRows(rows.normed(), wanted);
-    project(lastRows(rows.mixed(), wanted), List.of(w.output()), List.of(out));
+    observer.sees(layer, ProjectionInput.OUTPUT, mixed);
+    project(mixed, List.of(w.output()), List.of(out));
     kernels.add(lastRows(rows.hidden(), wanted), out);
   }
 
@@ -224,6 +261,9 @@ final class ForwardPass implements AutoCloseable {
       PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
     AttentionPlan plan = block.strategy().plan(request);
     AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
+    if (request.cache().isGathered()) {
+      all = inTokens(request, all);
+    }
     int asking = all.wantsMass() ? request.tokens() : answered;
     kernels.attend(
         new AttendRequest(
@@ -238,20 +278,32 @@ final class ForwardPass implements AutoCloseable {
     return plan;
   }
 
-  /** Tells a tap how the queries that it asks for spread their attention. */
+  /** Tells a tap how the queries that it asks for spread their attention over tokens. */
   private void tell(ProbabilityTap tap, PlanRequest request, AttentionPlan plan) {
     QueryRange asking = tap.asking(request.layer());
-    if (asking.from() < asking.to()) {
-      kernels.probabilities(
-          new QueryRowsRequest(
-              request.queries(),
-              request.cache(),
-              plan,
-              request.encoding(),
-              spec.attentionScale(),
-              asking),
-          (head, row, rows, values) -> tap.add(request.layer(), head, row, rows, values));
+    if (asking.from() >= asking.to()) {
+      return;
     }
+    KvView view = request.cache();
+    QueryRowsRequest rowsRequest =
+        new QueryRowsRequest(
+            request.queries(), view, plan, request.encoding(), spec.attentionScale(), asking);
+    int sharers = rowsRequest.heads() / view.kvHeads();
+    kernels.probabilities(
+        rowsRequest,
+        (head, query, rows, values) -> {
+          for (int i = 0; i < rows.length; i++) {
+            rows[i] = view.token(head / sharers, rows[i]);
+          }
+          tap.add(request.layer(), head, query, rows, values);
+        });
+  }
+
+  /** Where rows hold other tokens than those of their numbers, who watches hears of the tokens. */
+  private static AttendTaps inTokens(PlanRequest request, AttendTaps taps) {
+    KvView view = request.cache();
+    long sharers = request.queries().shape().rowElements() / view.headDim() / view.kvHeads();
+    return taps.withTokens((head, row) -> view.token((int) (head / sharers), row));
   }
 
   private void feedForward(int layer, Scratch.Block rows, int wanted) {
@@ -261,8 +313,10 @@ final class ForwardPass implements AutoCloseable {
     Tensor gate = lastRows(rows.gate(), wanted);
     Tensor up = lastRows(rows.up(), wanted);
     kernels.rmsNorm(hidden, w.ffnNorm(), spec.normEpsilon(), normed);
+    observer.sees(layer, ProjectionInput.FEED_FORWARD, normed);
     project(normed, List.of(w.gate(), w.up()), List.of(gate, up));
     kernels.swiGlu(gate, up);
+    observer.sees(layer, ProjectionInput.DOWN, gate);
     project(gate, List.of(w.down()), List.of(normed));
     kernels.add(hidden, normed);
   }

@@ -105,11 +105,6 @@ final class GgufConfig {
             new RopeSpec(
                 rope.theta(), rope.rotaryDims(), divided.orElse(rope.scaling()), form.layout()),
             traits);
-    if (spec.layers() > weights.names().size()) {
-      // before anything is made for each layer
-      throw config.invalid(
-          "num_hidden_layers", "at most the number of its tensors, " + weights.names().size());
-    }
     requireNoOther(spec);
     return spec;
   }
@@ -178,7 +173,12 @@ final class GgufConfig {
           .filter(shape -> shape.rank() == 2)
           .ifPresent(shape -> values.put("vocab_size", shape.axis(0)));
       values.put("tie_word_embeddings", !weights.contains(form.names().head() + ".weight"));
-      int headDim = headDim();
+      if (config.count("num_hidden_layers") > weights.names().size()) {
+        // before anything is made for each layer
+        throw config.invalid(
+            "num_hidden_layers", "at most the number of its tensors, " + weights.names().size());
+      }
+      int headDim = new LayerConfig(config).headDim();
       rotatedPart(headDim);
       return new GgufConfig(family, form, weights, config, scaling(headDim));
     }
@@ -213,10 +213,6 @@ final class GgufConfig {
             ErrorClass.UNSUPPORTED_MODEL,
             "has %s = %s, and %s".formatted(key, ModelConfig.shortened(value), why));
       }
-    }
-
-    private int headDim() {
-      return config.headDim(config.count("hidden_size"), config.count("num_attention_heads"));
     }
 
     // in config.json a part of the head, in GGUF a number of dimensions

@@ -6,8 +6,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -110,6 +112,98 @@ public final class ModelConfig {
 
   public int countOr(String key, int otherwise) {
     return has(key) ? count(key) : otherwise;
+  }
+
+  /** Whether a key has a value for each layer. */
+  boolean isList(String key) {
+    return values.get(key) instanceof List<?>;
+  }
+
+  /**
+   * For each layer a whole number from 1 to 2^31 - 1: one number stands for all, a list has one for
+   * each.
+   */
+  List<Integer> counts(String key, int layers) {
+    if (!isList(key)) {
+      return Collections.nCopies(layers, count(key));
+    }
+    return wholeNumbers(
+        key,
+        (List<?>) values.get(key),
+        layers,
+        1,
+        "a whole number from 1 to %d, or one for each of %d layers"
+            .formatted(Integer.MAX_VALUE, layers));
+  }
+
+  /**
+   * For each layer a list of ascending whole numbers from 0 on.
+   *
+   * @param sizes of the lists
+   * @param bounds what the numbers of each list are below
+   */
+  List<List<Integer>> ascending(String key, List<Integer> sizes, List<Integer> bounds) {
+    if (!(values.get(key) instanceof List<?> lists) || lists.size() != sizes.size()) {
+      throw invalid(key, "%d lists, one for each layer".formatted(sizes.size()));
+    }
+    List<List<Integer>> all = new ArrayList<>();
+    for (int layer = 0; layer < sizes.size(); layer++) {
+      String expected =
+          "in layer %d %d ascending whole numbers below %d"
+              .formatted(layer, sizes.get(layer), bounds.get(layer));
+      if (!(lists.get(layer) instanceof List<?> list)) {
+        throw invalid(key, expected);
+      }
+      List<Integer> numbers = wholeNumbers(key, list, sizes.get(layer), 0, expected);
+      requireAscending(key, numbers, bounds.get(layer), expected);
+      all.add(numbers);
+    }
+    return all;
+  }
+
+  /** A list of ascending whole numbers from 0 on, of a given size, below a bound. */
+  List<Integer> ascending(String key, int size, int bound) {
+    String expected = "%d ascending whole numbers below %d".formatted(size, bound);
+    if (!(values.get(key) instanceof List<?> list)) {
+      throw invalid(key, expected);
+    }
+    List<Integer> numbers = wholeNumbers(key, list, size, 0, expected);
+    requireAscending(key, numbers, bound, expected);
+    return numbers;
+  }
+
+  private void requireAscending(String key, List<Integer> numbers, int bound, String expected) {
+    int previous = -1;
+    for (int number : numbers) {
+      if (number <= previous || number >= bound) {
+        throw invalid(key, expected);
+      }
+      previous = number;
+    }
+  }
+
+  private List<Integer> wholeNumbers(
+      String key, List<?> list, int size, int least, String expected) {
+    if (list.size() != size) {
+      throw invalid(key, expected);
+    }
+    List<Integer> numbers = new ArrayList<>(size);
+    for (Object item : list) {
+      BigInteger value = item instanceof Number number ? whole(number) : null;
+      if (value == null || value.bitLength() >= Integer.SIZE || value.intValue() < least) {
+        throw invalid(key, expected);
+      }
+      numbers.add(value.intValue());
+    }
+    return numbers;
+  }
+
+  /** The same model with other values; null removes one. */
+  public ModelConfig with(Map<String, Object> changes) {
+    Map<String, Object> changed = new LinkedHashMap<>(values);
+    changed.putAll(changes);
+    changed.values().removeIf(Objects::isNull);
+    return new ModelConfig(spelling, prefix, changed);
   }
 
   /** A whole number of tokens from 1 to 2^53, also if written as 8192.0. */

@@ -2,12 +2,14 @@ package org.longform.kernels.model;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.ToIntFunction;
 import org.longform.kernels.attention.PositionEncoding.Rope;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -19,6 +21,7 @@ import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.GgufWriter;
 import org.longform.kernels.weights.SafetensorsWriter;
 import org.longform.kernels.weights.TensorSpec;
+import org.longform.kernels.weights.WeightSource;
 
 /**
  * Writes a model in another format or type: everything but its tokenizer. Matrices get the type
@@ -44,15 +47,26 @@ public final class ModelExport {
   private static final long QUANTISATION_VERSION = 2;
 
   private final StoredModel source;
-  private final DType dtype;
+  private final WeightSource weights;
+  private final MatrixTypes types;
 
   /**
    * @param source stays with the caller
    * @param dtype of the matrices
    */
   public ModelExport(StoredModel source, DType dtype) {
+    this(source, source.weights(), MatrixTypes.all(dtype));
+  }
+
+  /**
+   * @param source stays with the caller
+   * @param weights what is written instead of the source's own, by the same names; asked for in the
+   *     order in which a token meets them
+   */
+  public ModelExport(StoredModel source, WeightSource weights, MatrixTypes types) {
     this.source = source;
-    this.dtype = dtype;
+    this.weights = weights;
+    this.types = types;
   }
 
   /**
@@ -62,12 +76,20 @@ public final class ModelExport {
    * @throws LongformException UNSUPPORTED_MODEL if GGUF has no words for it
    */
   public GgufMetadata ggufMetadata(String name) {
-    GgufMetadata metadata =
-        source.weights() instanceof GgufWeights weights
-            ? weights.metadata().copy()
-            : decoderKeys(name);
-    metadata.putUint32("general.file_type", FILE_TYPES.get(dtype));
-    if (dtype.isQuantised()) {
+    GgufMetadata metadata;
+    if (source.weights().origin() instanceof GgufWeights stored) {
+      metadata = stored.metadata().copy();
+      if (stored != source.weights()) {
+        Keys keys = new Keys(metadata, form().architecture());
+        sizeKeys(keys);
+        // where only the heads would tell it, and there are fewer now
+        headKeys(keys);
+      }
+    } else {
+      metadata = decoderKeys(name);
+    }
+    metadata.putUint32("general.file_type", FILE_TYPES.get(types.mostly()));
+    if (types.anyQuantised()) {
       metadata.putUint32("general.quantization_version", QUANTISATION_VERSION);
     }
     return metadata;
@@ -81,7 +103,10 @@ public final class ModelExport {
     GgufForm form = form();
     WeightTransfer transfer =
         new WeightTransfer(
-            source, spec.stored(form.names(), laidOut(form.layout()), spec.traits()), dtype);
+            source,
+            weights,
+            spec.stored(form.names(), laidOut(form.layout()), spec.traits()),
+            types);
     List<TensorSpec> tensors = new ArrayList<>();
     RopeScaling scaling = spec.rope().scaling();
     boolean divided =
@@ -101,13 +126,20 @@ public final class ModelExport {
     }
   }
 
+  /**
+   * @throws LongformException UNSUPPORTED_MODEL if it has weights that are none of a layer
+   */
   public void writeSafetensors(Path file) {
     DecoderSpec spec = source.spec();
+    if (spec.rope().scaling() instanceof RopeScaling.Clex) {
+      throw unsupported("the weights of its scaling of positions must stay as they are");
+    }
     WeightTransfer transfer =
         new WeightTransfer(
             source,
+            weights,
             spec.stored(WeightNames.HUGGING_FACE, laidOut(Rope.Layout.HALF_SPLIT), spec.traits()),
-            dtype);
+            types);
     try (SafetensorsWriter writer = SafetensorsWriter.create(file, transfer.tensors())) {
       transfer.write(writer);
       writer.finish();
@@ -124,14 +156,14 @@ public final class ModelExport {
     Map<String, Object> config = new TreeMap<>(source.config().values());
     config.put(
         "torch_dtype",
-        switch (dtype) {
+        switch (types.mostly()) {
           case F16 -> "float16";
           case BF16 -> "bfloat16";
           default -> "float32";
         });
     // newer files call it so
     config.remove("dtype");
-    if (source.weights() instanceof GgufWeights) {
+    if (source.weights().origin() instanceof GgufWeights) {
       if (spec.rope().scaling() instanceof RopeScaling.Divided) {
         throw unsupported("config.json has no word for the numbers in " + RopeDivisors.TENSOR);
       }
@@ -168,25 +200,34 @@ public final class ModelExport {
   private GgufMetadata decoderKeys(String name) {
     DecoderSpec spec = source.spec();
     String architecture = form().architecture();
-    Keys keys = new Keys(architecture);
+    Keys keys = new Keys(new GgufMetadata(), architecture);
     keys.metadata
         .putText(GgufConfig.ARCHITECTURE, architecture)
         .putText("general.type", "model")
         .putText("general.name", name);
     keys.whole("max_position_embeddings", source.config().tokens("max_position_embeddings"));
-    keys.whole("hidden_size", spec.hidden());
-    keys.whole("num_hidden_layers", spec.layers());
-    keys.whole("intermediate_size", spec.intermediate());
-    keys.whole("num_attention_heads", spec.heads());
-    keys.whole("num_key_value_heads", spec.kvHeads());
-    keys.whole("head_dim", spec.headDim());
-    keys.metadata.putUint32(architecture + ".attention.value_length", spec.headDim());
+    sizeKeys(keys);
+    headKeys(keys);
     keys.metadata.putUint32(architecture + ".vocab_size", spec.vocabulary());
     keys.fraction("rms_norm_eps", spec.normEpsilon());
     keys.fraction("rope_theta", spec.rope().theta());
     keys.whole("partial_rotary_factor", spec.rope().rotaryDims());
     scalingKeys(keys, spec.rope().scaling());
     return keys.metadata;
+  }
+
+  private void sizeKeys(Keys keys) {
+    keys.whole("hidden_size", source.spec().hidden());
+    keys.whole("num_hidden_layers", source.spec().layers());
+    keys.perLayer("intermediate_size", LayerShape::intermediate);
+    keys.perLayer("num_attention_heads", LayerShape::heads);
+    keys.perLayer("num_key_value_heads", LayerShape::kvHeads);
+  }
+
+  private void headKeys(Keys keys) {
+    keys.whole("head_dim", source.spec().headDim());
+    keys.metadata.putUint32(
+        keys.architecture + ".attention.value_length", source.spec().headDim());
   }
 
   private void scalingKeys(Keys keys, RopeScaling scaling) {
@@ -204,7 +245,9 @@ public final class ModelExport {
       if (yarn.attentionFactor() != magnitude) {
         keys.fraction("rope_scaling.attention_factor", yarn.attentionFactor() / magnitude);
       }
-    } else if (scaling instanceof RopeScaling.Dynamic || scaling instanceof RopeScaling.Yarn) {
+    } else if (scaling instanceof RopeScaling.Dynamic
+        || scaling instanceof RopeScaling.Yarn
+        || scaling instanceof RopeScaling.Clex) {
       throw unsupported(
           "GGUF has no word for its scaling of positions (%s)"
               .formatted(scaling.getClass().getSimpleName().toLowerCase(Locale.ROOT)));
@@ -219,12 +262,23 @@ public final class ModelExport {
   }
 
   /** Keys by their words in config.json. */
-  private static final class Keys {
-    private final GgufMetadata metadata = new GgufMetadata();
+  private final class Keys {
+    private final GgufMetadata metadata;
     private final String architecture;
 
-    Keys(String architecture) {
+    Keys(GgufMetadata metadata, String architecture) {
+      this.metadata = metadata;
       this.architecture = architecture;
+    }
+
+    /** A list if the layers differ, as llama.cpp has it. */
+    void perLayer(String word, ToIntFunction<LayerShape> size) {
+      long[] sizes = source.spec().layerShapes().stream().mapToInt(size).asLongStream().toArray();
+      if (Arrays.stream(sizes).distinct().count() == 1) {
+        whole(word, sizes[0]);
+      } else {
+        metadata.putInt32s(key(word), sizes);
+      }
     }
 
     void whole(String word, long value) {

@@ -129,10 +129,10 @@ public final class Passage implements AutoCloseable {
                   left.decoder.spec().hidden()),
               tokens.length,
               left.decoder.spec().hidden());
-      int width = left.decoder.spec().kvWidth();
       joined.open(
           List.of(left.cache, right.cache),
           (layer, keys, values) -> {
+            int width = left.decoder.spec().kvWidth(layer);
             float[] leftKeys = new float[left.tokens.length * width];
             float[] leftValues = new float[leftKeys.length];
             left.read(layer, leftKeys, leftValues);
@@ -371,12 +371,12 @@ public final class Passage implements AutoCloseable {
   }
 
   private void fillLayers(Fill fill) {
-    int width = decoder.spec().kvWidth();
-    try (Tensor keys = Tensor.allocate(tokens.length, width);
-        Tensor values = Tensor.allocate(tokens.length, width)) {
-      float[] someKeys = new float[tokens.length * width];
-      float[] someValues = new float[someKeys.length];
-      for (int layer = 0; layer < layers; layer++) {
+    for (int layer = 0; layer < layers; layer++) {
+      int width = decoder.spec().kvWidth(layer);
+      try (Tensor keys = Tensor.allocate(tokens.length, width);
+          Tensor values = Tensor.allocate(tokens.length, width)) {
+        float[] someKeys = new float[tokens.length * width];
+        float[] someValues = new float[someKeys.length];
         fill.fill(layer, someKeys, someValues);
         keys.write(0, someKeys);
         values.write(0, someValues);
@@ -388,7 +388,6 @@ public final class Passage implements AutoCloseable {
   /** Makes the cache anew, with some of its rows. */
   private void reopen(int[] kept) {
     int all = tokens.length;
-    int width = decoder.spec().kvWidth();
     try (Passage source = new Passage(decoder, options, tokens, layers)) {
       source.cache = cache;
       cache = null;
@@ -396,6 +395,7 @@ public final class Passage implements AutoCloseable {
       open(
           List.of(source.cache),
           (layer, keys, values) -> {
+            int width = decoder.spec().kvWidth(layer);
             float[] allKeys = new float[all * width];
             float[] allValues = new float[allKeys.length];
             source.read(layer, allKeys, allValues);

@@ -1,6 +1,7 @@
 package org.longform.kernels.model;
 
 import java.util.Optional;
+import org.longform.kernels.attention.FrequencyFlow;
 import org.longform.kernels.attention.PositionEncoding.Rope;
 
 /**
@@ -9,7 +10,10 @@ import org.longform.kernels.attention.PositionEncoding.Rope;
  * {@code rope_theta} too.
  */
 public final class RopeConfig {
-  private static final String[] KNOWN = {"default", "linear", "dynamic", "llama3", "yarn"};
+  private static final String[] KNOWN = {"default", "linear", "dynamic", "llama3", "yarn", "clex"};
+  private static final int CLEX_MOST_FACTOR = 64;
+  private static final int CLEX_MOST_WIDTH = 4;
+  private static final double CLEX_LEAST_STEP = 0.005;
   private static final String ORIGINAL_WINDOW = "original_max_position_embeddings";
   private static final String WINDOW = "max_position_embeddings";
 
@@ -71,6 +75,8 @@ public final class RopeConfig {
         return llama3();
       case "yarn":
         return yarn(theta);
+      case "clex":
+        return new RopeScaling.Clex(clex(), Optional.empty());
       default:
         throw section
             .orElse(config)
@@ -89,6 +95,34 @@ public final class RopeConfig {
       throw values.invalid("high_freq_factor", "more than low_freq_factor = " + low);
     }
     return new RopeScaling.Llama3(factor(), low, high, values.tokens(ORIGINAL_WINDOW));
+  }
+
+  private RopeScaling.Clex.Equation clex() {
+    ModelConfig values = section.orElse(config);
+    if (rotaryDims() < 4) {
+      throw config.invalid("head_dim", "at least 4 rotated dimensions for clex scaling");
+    }
+    int most = values.count("max_factor");
+    int widthFactor = values.countOr("param_factor", 1);
+    double step = values.numberOr("time_dt", 0.01);
+    // what is solved when the model is opened must not take minutes
+    if (most > CLEX_MOST_FACTOR) {
+      throw values.invalid("max_factor", "a whole number up to " + CLEX_MOST_FACTOR);
+    }
+    if (widthFactor > CLEX_MOST_WIDTH) {
+      throw values.invalid("param_factor", "a whole number up to " + CLEX_MOST_WIDTH);
+    }
+    if (step < CLEX_LEAST_STEP || step > 1) {
+      throw values.invalid("time_dt", "a number from %s to 1".formatted(CLEX_LEAST_STEP));
+    }
+    String word = values.text("act").orElse("silu");
+    FrequencyFlow.Activation activation =
+        switch (word) {
+          case "tanh" -> FrequencyFlow.Activation.TANH;
+          case "silu" -> FrequencyFlow.Activation.SILU;
+          default -> throw values.unsupported("act", word, "tanh", "silu");
+        };
+    return new RopeScaling.Clex.Equation(most, widthFactor, activation, (int) Math.round(1 / step));
   }
 
   private RopeScaling yarn(double theta) {

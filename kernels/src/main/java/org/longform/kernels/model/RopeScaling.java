@@ -1,6 +1,8 @@
 package org.longform.kernels.model;
 
 import java.util.List;
+import java.util.Optional;
+import org.longform.kernels.attention.FrequencyFlow;
 
 /**
  * Changes of the rotary frequencies for texts longer than the first training saw, each as Hugging
@@ -95,6 +97,31 @@ public sealed interface RopeScaling {
         frequencies[i] /= divisors.get(i);
       }
       return frequencies;
+    }
+  }
+
+  /**
+   * {@code clex}: frequencies that follow an equation of which a part was learned. Within the
+   * window they are as they were; how they go on beyond it is known once the weights are there, and
+   * used by the context that asks for it.
+   *
+   * @param equation what config.json tells of it
+   * @param flow empty until the weights were read
+   */
+  record Clex(Equation equation, Optional<FrequencyFlow> flow) implements RopeScaling {
+
+    /**
+     * @param most largest factor of the length
+     * @param widthFactor columns of the first matrix for each rotated dimension
+     * @param activation between the matrices
+     * @param stepsOfOne steps from one whole factor to the next
+     */
+    public record Equation(
+        int most, int widthFactor, FrequencyFlow.Activation activation, int stepsOfOne) {}
+
+    @Override
+    public double[] inverseFrequencies(double theta, int dims, long length) {
+      return RopeSpec.plain(theta, dims);
     }
   }
 

@@ -1,5 +1,7 @@
 package org.longform.kernels.model;
 
+import java.util.Optional;
+import org.longform.kernels.attention.FrequencyFlow;
 import org.longform.kernels.attention.PositionEncoding.Rope;
 
 /**
@@ -19,6 +21,11 @@ public record RopeSpec(double theta, int rotaryDims, RopeScaling scaling, Rope.L
   public Rope encoding(long length) {
     return new Rope(
         scaling.inverseFrequencies(theta, rotaryDims, length), scaling.attentionFactor(), layout);
+  }
+
+  /** How the frequencies go on beyond the window, if the model learned it. */
+  public Optional<FrequencyFlow> flow() {
+    return scaling instanceof RopeScaling.Clex clex ? clex.flow() : Optional.empty();
   }
 
   /** {@code theta^(-2i/dims)} for each pair i, in float64. */

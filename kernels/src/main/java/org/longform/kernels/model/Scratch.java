@@ -2,12 +2,16 @@ package org.longform.kernels.model;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
+import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 
 /**
  * The activations of a pass, kept from pass to pass and made anew when a longer one comes, or a
- * much shorter one: an answer being written need not hold what its document took. T tokens, M
- * hidden, H query heads, G key/value heads, D head dimensions, I intermediate.
+ * much shorter one: an answer being written need not hold what its document took. All layers share
+ * the room that the widest one needs. T tokens, M hidden, D head dimensions; of a layer H query
+ * heads, G key/value heads, I intermediate.
  */
 final class Scratch implements AutoCloseable {
   private static final int MUCH = 64;
@@ -40,16 +44,23 @@ final class Scratch implements AutoCloseable {
       Tensor values,
       Tensor mixed,
       Tensor gate,
-      Tensor up) {}
+      Tensor up) {
 
+    /** The same views around another residual stream. */
+    Block on(Tensor stream) {
+      return new Block(stream, normed, queries, keys, values, mixed, gate, up);
+    }
+  }
+
+  /** Views that are as wide as the widest layer; see {@link #inLayer}. */
   Block block(int tokens) {
     if (tokens > capacity || tokens < capacity / MUCH) {
       close();
       allocate(tokens, spec.hidden(), 2);
-      allocate(tokens, spec.queryWidth(), 1);
-      allocate(tokens, spec.kvWidth(), 2);
-      allocate(tokens, spec.queryWidth(), 1);
-      allocate(tokens, spec.intermediate(), 2);
+      allocate(tokens, widest(spec::queryWidth), 1);
+      allocate(tokens, widest(spec::kvWidth), 2);
+      allocate(tokens, widest(spec::queryWidth), 1);
+      allocate(tokens, widest(spec::intermediate), 2);
       capacity = tokens;
     }
     return new Block(
@@ -61,6 +72,31 @@ final class Scratch implements AutoCloseable {
         first(5, tokens),
         first(6, tokens),
         first(7, tokens));
+  }
+
+  /** The same room with the widths of a layer. */
+  Block inLayer(Block widest, int layer) {
+    return new Block(
+        widest.hidden,
+        widest.normed,
+        narrowed(widest.queries, spec.queryWidth(layer)),
+        narrowed(widest.keys, spec.kvWidth(layer)),
+        narrowed(widest.values, spec.kvWidth(layer)),
+        narrowed(widest.mixed, spec.queryWidth(layer)),
+        narrowed(widest.gate, spec.intermediate(layer)),
+        narrowed(widest.up, spec.intermediate(layer)));
+  }
+
+  private static Tensor narrowed(Tensor tensor, int width) {
+    return Tensor.view(
+        tensor.dtype(),
+        Shape.of(tensor.rows(), width),
+        tensor.memory(),
+        tensor.byteOffset());
+  }
+
+  private int widest(IntUnaryOperator width) {
+    return IntStream.range(0, spec.layers()).map(width).max().orElse(0);
   }
 
   private void allocate(int tokens, int width, int times) {

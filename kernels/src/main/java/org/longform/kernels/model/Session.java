@@ -62,6 +62,8 @@ public final class Session implements AutoCloseable {
   private long decodeSteps;
   // whether rows are reserved, and perhaps being read by the thread that leads a pass
   private boolean inPass;
+  // whether the strategy has yet to keep what it wants of the last block
+  private boolean undigested;
   // whether a token waits for its pass
   private boolean prepared;
   private boolean closed;
@@ -130,8 +132,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Says how long the whole prompt will be, for strategies whose block lengths depend on it. To be
-   * called before the first token; without it they treat the length as unknown.
+   * Says how long the whole prompt will be, or the document alone, for strategies that depend on the
+   * one or the other. To be called before the first token; without it they treat the length as unknown.
    */
   public void expectPromptTokens(long tokens) {
     requireOpen();
@@ -163,6 +165,7 @@ public final class Session implements AutoCloseable {
   /** Reads what is pending, although it does not fill a block. */
   public void flush() {
     requireOpen();
+    digest();
     while (pending.size() > 0) {
       readBlock(Math.min(chunk(), pending.size()));
     }
@@ -301,6 +304,7 @@ public final class Session implements AutoCloseable {
     fork.last.write(0, last.toArray());
     fork.phase = phase;
     fork.promptTokens = promptTokens;
+    fork.undigested = undigested;
     fork.notePeaks();
     return fork;
   }
@@ -323,6 +327,7 @@ public final class Session implements AutoCloseable {
                       ? "its strategy does not allow to go on elsewhere"
                       : "the document was read to its end. Save it before the question"));
     }
+    digest();
     new SessionState(
             length(),
             cache.held(),
@@ -388,6 +393,9 @@ public final class Session implements AutoCloseable {
     if (phase != next) {
       flush();
       phase = next;
+      if (next == Phase.QUESTION) {
+        strategy.turn();
+      }
     }
     pending.add(tokens, from, count);
   }
@@ -403,6 +411,7 @@ public final class Session implements AutoCloseable {
   }
 
   private void readWhileFull() {
+    digest();
     for (int chunk = chunk(); pending.size() >= chunk; chunk = chunk()) {
       readBlock(chunk);
     }
@@ -447,6 +456,7 @@ public final class Session implements AutoCloseable {
       requireKnown(tree.token(row));
     }
     take(Phase.GENERATED, new int[] {tree.token(0)}, 0, 1);
+    digest();
     while (pending.size() > 1) {
       readBlock(1);
     }
@@ -609,14 +619,34 @@ public final class Session implements AutoCloseable {
     if (strategy.wantsScores()) {
       strategy.scored(first + unpredicted, surprises);
     }
+    undigested = true;
+    for (int i = 0; scoring && i < surprises.length; i++) {
+      scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
+    }
+    digest();
+  }
+
+  /**
+   * Lets the strategy look at what was read and keep what it wants. If that fails it is done before
+   * the next block.
+   */
+  private void digest() {
+    if (!undigested) {
+      return;
+    }
     probe();
     Rows kept = strategy.retain(cache.held(), cache.length());
     if (!kept.equals(cache.held())) {
       cache.retain(kept);
     }
-    for (int i = 0; scoring && i < surprises.length; i++) {
-      scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
-    }
+    strategy
+        .gather(cache.held(), cache.length())
+        .ifPresent(
+            wanted -> {
+              cache.gather(wanted);
+              strategy.gathered();
+            });
+    undigested = false;
   }
 
   /** Reads what the strategy wants to be read behind the block, and forgets it. */

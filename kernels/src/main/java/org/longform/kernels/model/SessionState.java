@@ -102,18 +102,24 @@ record SessionState(
 
   private static void writeShape(KvShape shape, DataOutput out) throws IOException {
     out.writeInt(shape.layers());
-    out.writeInt(shape.kvHeads());
+    for (int layer = 0; layer < shape.layers(); layer++) {
+      out.writeInt(shape.kvHeads(layer));
+    }
     out.writeInt(shape.headDim());
     out.writeInt(shape.dtype().ordinal());
   }
 
   private static void requireShape(KvShape shape, DataInput in) throws IOException {
     int layers = in.readInt();
-    int kvHeads = in.readInt();
+    require(layers == shape.layers(), "it has %d layers, not %d", layers, shape.layers());
+    int[] kvHeads = new int[layers];
+    for (int layer = 0; layer < layers; layer++) {
+      kvHeads[layer] = in.readInt();
+    }
     int headDim = in.readInt();
     int dtype = in.readInt();
     require(dtype >= 0 && dtype < KvDType.values().length, "its data type is number %d", dtype);
-    KvShape found = new KvShape(layers, kvHeads, headDim, KvDType.values()[dtype]);
+    KvShape found = new KvShape(kvHeads, headDim, KvDType.values()[dtype]);
     require(found.equals(shape), "its keys and values are %s, not %s", found, shape);
   }
 

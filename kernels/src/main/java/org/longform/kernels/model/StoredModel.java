@@ -1,6 +1,9 @@
 package org.longform.kernels.model;
 
 import java.nio.file.Path;
+import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.Shape;
+import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.SafetensorsWeights;
 import org.longform.kernels.weights.WeightSource;
@@ -19,11 +22,22 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
    *     what is wrong
    */
   public static StoredModel open(Path path) {
-    if (!GgufWeights.isGguf(path)) {
-      ModelConfig config = ModelConfig.read(path);
-      DecoderSpec spec = ModelFamilies.of(config).spec(config);
-      return new StoredModel(config, spec, SafetensorsWeights.open(path));
+    return GgufWeights.isGguf(path) ? openGguf(path) : openDirectory(path);
+  }
+
+  private static StoredModel openDirectory(Path path) {
+    ModelConfig config = ModelConfig.read(path);
+    DecoderSpec spec = ModelFamilies.of(config).spec(config);
+    SafetensorsWeights weights = SafetensorsWeights.open(path);
+    try {
+      return new StoredModel(config, FlowWeights.completed(config, spec, weights), weights);
+    } catch (Throwable e) {
+      weights.close();
+      throw e;
     }
+  }
+
+  private static StoredModel openGguf(Path path) {
     GgufWeights weights = GgufWeights.open(path);
     try {
       GgufConfig config = GgufConfig.read(path, weights);
@@ -34,14 +48,25 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     }
   }
 
-  /** What a model is, without its weights. */
+  /** What a model is; of its weights only those are read that decide how positions act. */
   public static DecoderSpec spec(Path path) {
     if (!GgufWeights.isGguf(path)) {
       ModelConfig config = ModelConfig.read(path);
-      return ModelFamilies.of(config).spec(config);
+      DecoderSpec spec = ModelFamilies.of(config).spec(config);
+      if (!FlowWeights.areNeeded(spec)) {
+        return spec;
+      }
     }
     try (StoredModel model = open(path)) {
       return model.spec();
+    }
+  }
+
+  /** Type of the numbers that the matrices of the layers are stored in. */
+  public DType matrixType() {
+    String name = spec.names().attention().query().formatted(0) + ".weight";
+    try (Tensor tensor = weights.tensor(name, Shape.of(spec.queryWidth(0), spec.hidden()))) {
+      return tensor.dtype();
     }
   }
 

@@ -37,12 +37,13 @@ final class WeightShapes {
     WeightNames.Attention attention = spec.names().attention();
     WeightNames.FeedForward ffn = spec.names().feedForward();
     int hidden = spec.hidden();
-    int inner = spec.intermediate();
+    int inner = spec.intermediate(layer);
     weight(attention.norm().formatted(layer), hidden);
-    projection(attention.query().formatted(layer), Trait.QKV_BIAS, spec.queryWidth(), hidden);
-    projection(attention.key().formatted(layer), Trait.QKV_BIAS, spec.kvWidth(), hidden);
-    projection(attention.value().formatted(layer), Trait.QKV_BIAS, spec.kvWidth(), hidden);
-    projection(attention.output().formatted(layer), Trait.OUTPUT_BIAS, hidden, spec.queryWidth());
+    projection(attention.query().formatted(layer), Trait.QKV_BIAS, spec.queryWidth(layer), hidden);
+    projection(attention.key().formatted(layer), Trait.QKV_BIAS, spec.kvWidth(layer), hidden);
+    projection(attention.value().formatted(layer), Trait.QKV_BIAS, spec.kvWidth(layer), hidden);
+    projection(
+        attention.output().formatted(layer), Trait.OUTPUT_BIAS, hidden, spec.queryWidth(layer));
     weight(ffn.norm().formatted(layer), hidden);
     projection(ffn.gate().formatted(layer), Trait.FFN_BIAS, inner, hidden);
     projection(ffn.up().formatted(layer), Trait.FFN_BIAS, inner, hidden);

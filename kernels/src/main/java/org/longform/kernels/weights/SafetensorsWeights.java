@@ -54,6 +54,18 @@ public final class SafetensorsWeights implements WeightSource {
     }
   }
 
+  /**
+   * The tensors of one file of any name.
+   *
+   * @throws LongformException INVALID_MODEL naming file, tensor, found and expected
+   */
+  public static SafetensorsWeights openFile(Path path) {
+    SafetensorsWeights weights = new SafetensorsWeights(path);
+    SafetensorsFile file = weights.add(path);
+    file.tensors().keySet().forEach(name -> weights.places.put(name, file));
+    return weights;
+  }
+
   private SafetensorsFile add(Path path) {
     SafetensorsFile file = SafetensorsFile.open(path);
     files.add(file);

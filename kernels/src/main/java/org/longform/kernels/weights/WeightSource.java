@@ -5,9 +5,17 @@ import java.util.Set;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 
-/** Named tensors of a model on disk. The tensors are views and live until the source is closed. */
+/**
+ * Named tensors of a model on disk. The tensors are views, or computed from such, and live until
+ * the source is closed; who is done with one may close it, which gives back what it alone takes.
+ */
 public interface WeightSource extends AutoCloseable {
   Set<String> names();
+
+  /** The files: another source if this one computes its tensors from it. */
+  default WeightSource origin() {
+    return this;
+  }
 
   /**
    * @throws org.longform.kernels.error.LongformException INVALID_MODEL naming file, tensor, found

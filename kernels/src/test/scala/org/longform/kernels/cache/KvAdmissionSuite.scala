@@ -16,7 +16,7 @@ class KvAdmissionSuite extends AnyFunSuite {
   private val SKETCH = 16L
   private val never: BooleanSupplier = () => false
 
-  private def value(layer: Int, token: Long): Float = (token % 1000) + layer * 1000
+  private def value(layer: Int, token: Long): Float = ((token % 1000) + layer * 1000).toFloat
 
   private def append(cache: KvCache, tokens: Int, during: => Unit = ()): Unit = {
     cache.admit(tokens, never)
@@ -186,7 +186,7 @@ class KvAdmissionSuite extends AnyFunSuite {
 
   test("sketches count, come before pages and are not made where they do not fit") {
     TempDirectory.use { directory =>
-      val bytes = PageSketches.bytes(SHAPE.layers(), SKETCH)
+      val bytes = PageSketches.bytes(SHAPE, SKETCH)
       val memory = new KvMemory(8 * PAGE, directory)
       val before = Memory.allocatedBytes()
       val cache = new KvCache(SHAPE, memory)

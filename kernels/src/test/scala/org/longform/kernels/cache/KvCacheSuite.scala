@@ -20,10 +20,11 @@ class KvCacheSuite extends AnyFunSuite with BeforeAndAfterAll {
     // without any budget everything that may go to disk does
     new Behaviour(s"$dtype on disk", dtype, new KvMemory(0, directory))
   }
+  new Behaviour("layers of different heads in memory", KvDType.F16, KvMemory.UNLIMITED, Array(3, 1))
+  new Behaviour("layers of different heads on disk", KvDType.F16, new KvMemory(0, directory), Array(3, 1))
 
-  private class Behaviour(name: String, dtype: KvDType, memory: KvMemory) {
-    private val shape = new KvShape(2, 3, 4, dtype)
-    private val WIDTH = 12
+  private class Behaviour(name: String, dtype: KvDType, memory: KvMemory, heads: Array[Int] = Array(3, 3)) {
+    private val shape = new KvShape(heads, 4, dtype)
 
     private def newCache(): KvCache = new KvCache(shape, memory)
 
@@ -38,12 +39,13 @@ class KvCacheSuite extends AnyFunSuite with BeforeAndAfterAll {
     private def fill(cache: KvCache, tokens: Int, author: Int): Unit = {
       val first = cache.length()
       for (layer <- 0 until shape.layers()) {
+        val width = heads(layer) * 4
         def block(sign: Float) = Tensor.of(
-          Array.tabulate(tokens * WIDTH) { i =>
-            sign * mark(layer, first + i / WIDTH, i % WIDTH / 4, i % 4, author)
+          Array.tabulate(tokens * width) { i =>
+            sign * mark(layer, first + i / width, i % width / 4, i % 4, author)
           },
           tokens.toLong,
-          WIDTH.toLong
+          width.toLong
         )
         val keys = block(1)
         val values = block(-1)
@@ -63,7 +65,7 @@ class KvCacheSuite extends AnyFunSuite with BeforeAndAfterAll {
 
     private def check(cache: KvCache, row: Long, author: Int): Unit = {
       val target = new Array[Float](4)
-      for (layer <- 0 until 2; g <- 0 until 3) {
+      for (layer <- 0 until 2; g <- 0 until heads(layer)) {
         val view = cache.view(layer)
         val expected = (0 until 4).map(mark(layer, row, g, _, author))
         view.readKey(g, row, target)

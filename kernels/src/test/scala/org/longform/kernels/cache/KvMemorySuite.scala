@@ -31,7 +31,7 @@ class KvMemorySuite extends AnyFunSuite {
       .filter(line => line.contains(directory.toString) && line.endsWith("(deleted)"))
       .toSeq
 
-  private def value(layer: Int, token: Long): Float = (token % 1000) + layer * 1000
+  private def value(layer: Int, token: Long): Float = ((token % 1000) + layer * 1000).toFloat
 
   private def append(cache: KvCache, tokens: Int): Unit = {
     cache.reserve(tokens)

@@ -1,7 +1,9 @@
 package org.longform.kernels.context
 
 import com.tngtech.archunit.core.importer.{ClassFileImporter, ImportOption}
-import org.longform.kernels.attention.{AttentionPlan, PositionEncoding, Segment}
+import java.util.Optional
+
+import org.longform.kernels.attention.{AttentionPlan, FrequencyFlow, PositionEncoding, Segment}
 import org.longform.kernels.cache.{KvCache, KvShape, Rows}
 import org.longform.kernels.device._
 import org.longform.kernels.error.{ErrorClass, LongformException}
@@ -13,7 +15,7 @@ import scala.util.Random
 
 /** What every context strategy owes, for all that are listed, on every device of this machine. */
 class ContextContractSuite extends AnyFunSuite {
-  private val limits = new ModelLimits(64, 4)
+  private val limits = limitsOf(64, 4)
   private val windows = Seq(512L, 2048L, 8192L, 131072L)
   private val rope = PositionEncoding.Rope.plain(8, 10000)
   private val noParameters = Map.empty[String, String].asJava
@@ -26,6 +28,15 @@ class ContextContractSuite extends AnyFunSuite {
 
   private def create(factory: ContextFactory, of: ModelLimits = limits): ContextStrategy =
     ContextStrategies.create(factory.name(), noParameters, of)
+
+  /** A model that learned everything that any strategy may want of it. */
+  private def limitsOf(window: Long, layers: Int): ModelLimits = {
+    val random = new Random(window)
+    def weights: Array[Float] = Array.fill(32)(random.nextFloat() - 0.5f)
+    val network = new FrequencyFlow.Network(weights, weights, FrequencyFlow.Activation.TANH)
+    val plain = PositionEncoding.Rope.plain(8, 10000).inverseFrequencies()
+    new ModelLimits(window, layers, Optional.of(FrequencyFlow.solve(plain, network, 4, 10)))
+  }
 
   private def sequence(seed: Long, tokens: Int): Sequence = Sequence.random(seed, tokens, 4, 2, 8)
 
@@ -53,7 +64,7 @@ class ContextContractSuite extends AnyFunSuite {
     val types = ContextStrategies.ALL.asScala
       .flatMap(_.parameters().asScala)
       .groupBy(_.name())
-      .mapValues(_.map(_.`type`()).toSet)
+      .map { case (name, declared) => name -> declared.map(_.`type`()).toSet }
     assert(types.filter(_._2.size > 1).isEmpty)
   }
 
@@ -72,11 +83,11 @@ class ContextContractSuite extends AnyFunSuite {
 
     test(s"$name accepts its own defaults for every window") {
       for (window <- windows :+ 64L; parameter <- factory.parameters().asScala) {
-        val value = parameter.defaultValue().apply(new ModelLimits(window, 8)).toString
+        val value = parameter.defaultValue().apply(limitsOf(window, 8)).toString
         assert(!parameter.refusal(value).isPresent, s"${parameter.name()} $value for $window")
       }
       for (window <- windows :+ 64L) {
-        val own = new ModelLimits(window, 8)
+        val own = limitsOf(window, 8)
         val written =
           factory.parameters().asScala.map(p => p.name() -> p.defaultValue().apply(own).toString).toMap
         ContextStrategies.create(name, written.asJava, own)
@@ -181,17 +192,16 @@ class ContextContractSuite extends AnyFunSuite {
       for (
         window <- windows; prompt <- Seq(-1L, 1L, 100L, 1000000L); read <- Seq(0L, 1L, 99L, 5000L, 200000000L)
       ) {
-        val strategy = create(factory, new ModelLimits(window, 8))
+        val strategy = create(factory, limitsOf(window, 8))
         assert(strategy.nextChunk(read, prompt) >= 1 && strategy.questionChunk() >= 1)
       }
     }
 
     if (factory.promises().contains(Promise.WITHIN_WINDOW))
       for (window <- windows) test(s"$name stays within the positions of a model trained on $window tokens") {
-        val strategy = create(factory, new ModelLimits(window, 8))
         val scattered = new ScatteredKernels(reference)
         for (tokens <- Seq(window / 2, window, window + 1, window + window / 2).map(_.toInt)) {
-          farthest(strategy, tokens, scattered) { (distance, seen) =>
+          farthest(create(factory, limitsOf(window, 8)), tokens, scattered) { (distance, seen) =>
             assert(distance <= window, s"$tokens tokens")
             assert(seen <= window + 10, s"$tokens tokens")
           }
@@ -226,7 +236,7 @@ class ContextContractSuite extends AnyFunSuite {
 
     if (factory.promises().contains(Promise.BOUNDED_MEMORY))
       for (window <- windows) test(s"$name keeps a bounded number of tokens for a model trained on $window") {
-        val strategy = create(factory, new ModelLimits(window, 8))
+        val strategy = create(factory, limitsOf(window, 8))
         val cache = new KvCache(new KvShape(1, 1, 2))
         val pages = (window + 10 + 4 * 64) * cache.shape().bytesPerToken()
         try {
@@ -235,9 +245,9 @@ class ContextContractSuite extends AnyFunSuite {
             val (lengthBefore, heldBefore) = (cache.length(), cache.held().count(0))
             cache.reserve(strategy.nextChunk(cache.length(), -1))
             cache.commit()
-            cache.retain(strategy.retain(cache.held(), cache.length()))
+            val probed = Reading.ended(strategy, cache, lengthBefore)
             assert(cache.held().count(0) <= window + 10)
-            most = math.max(most, cache.length() - lengthBefore + heldBefore)
+            most = math.max(most, cache.length() - lengthBefore + heldBefore + probed)
             assert(cache.bytes() <= pages)
           }
           assert(strategy.mostTokensHeld().getAsLong == most)
@@ -275,14 +285,17 @@ class ContextContractSuite extends AnyFunSuite {
     try {
       var last = 0
       while (cache.length() < tokens) {
-        last = math.min(strategy.nextChunk(cache.length(), -1).toLong, tokens - cache.length()).toInt
+        val first = cache.length()
+        last = math.min(strategy.nextChunk(first, -1).toLong, tokens - first).toInt
         cache.reserve(last)
-        if (cache.length() + last < tokens) {
+        if (first + last < tokens) {
           cache.commit()
-          cache.retain(strategy.retain(cache.held(), cache.length()))
+          Reading.ended(strategy, cache, first)
         } else {
           val queries = Tensor.allocate(last, 2)
-          val plan = strategy.plan(new PlanRequest(0, queries, cache.view(0), rope, kernels))
+          val plan = strategy.plan(
+            new PlanRequest(0, queries, cache.view(0), PositionEncoding.Rope.plain(2, 10000), kernels)
+          )
           queries.close()
           for (query <- Seq(cache.length(), tokens - 1L))
             check(largestDistance(plan, query), seenKeys(plan, query))
@@ -294,7 +307,7 @@ class ContextContractSuite extends AnyFunSuite {
 
   private def visible(plan: AttentionPlan, query: Long): Seq[(Segment, Long, Long)] =
     for {
-      segment <- plan.segments().asScala
+      segment <- plan.segments().asScala.toSeq
       if segment.queries().contains(query)
       (row, index) <- segment.rows().toArray(0).zipWithIndex
       if segment.band().allows(query, row)

@@ -32,7 +32,7 @@ class ContextParametersSuite extends AnyFunSuite {
   test("an unknown context is refused with the names that are known") {
     assert(
       refusal("lm-infinit", small) ==
-        "Cannot use context 'lm-infinit': it is unknown (known: full, streaming, lm-infinite, reattention)."
+        s"Cannot use context 'lm-infinit': it is unknown (known: ${ContextStrategies.ALL.asScala.map(_.name()).mkString(", ")})."
     )
   }
 

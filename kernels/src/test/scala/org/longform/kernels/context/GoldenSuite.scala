@@ -13,7 +13,7 @@ class GoldenSuite extends AnyFunSuite {
   private val tolerance = 1e-4
 
   private def strategy(name: String, values: Map[String, Any]): ContextStrategy =
-    ContextStrategies.create(name, values.mapValues(_.toString).toMap.asJava, limits)
+    ContextStrategies.create(name, values.map { case (key, value) => key -> value.toString }.asJava, limits)
 
   private def reattention(golden: GoldenCase, more: (String, Any)*): ContextStrategy = strategy(
     "reattention",

@@ -62,7 +62,7 @@ final class Draws(seed: Long) {
   /** Writes tokens that are not committed yet. */
   def reserve(cache: KvCache, tokens: Int, draw: Int => Array[Float]): Unit = {
     if (tokens > 0) {
-      val width = cache.shape().kvHeads() * cache.shape().headDim()
+      val width = cache.shape().kvHeads(0) * cache.shape().headDim()
       val keys = Tensor.of(draw(tokens * width), tokens.toLong, width.toLong)
       val values = Tensor.of(draw(tokens * width), tokens.toLong, width.toLong)
       try {

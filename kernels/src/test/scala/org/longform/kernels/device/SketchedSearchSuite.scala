@@ -11,9 +11,10 @@ import scala.util.Random
 /** Devices that keep sketches of pages while documents grow, are cut, forked and closed. */
 class SketchedSearchSuite extends AnyFunSuite {
   private val HEADS = 4
-  private val KV_HEADS = 2
+  // of each layer
+  private val KV_HEADS = Array(2, 1)
   private val HEAD_DIM = 32
-  private val shape = new KvShape(2, KV_HEADS, HEAD_DIM, KvDType.F16)
+  private val shape = new KvShape(KV_HEADS, HEAD_DIM, KvDType.F16)
   private val reference = Devices.choose("reference").open(1)
   private val devices =
     new CpuDevice()
@@ -23,9 +24,9 @@ class SketchedSearchSuite extends AnyFunSuite {
       .filterNot(_.whyUnavailable().isPresent)
 
   private def write(cache: KvCache, tokens: Int, random: Random): Unit = {
-    val width = KV_HEADS * HEAD_DIM
     cache.reserve(tokens)
     for (layer <- 0 until 2) {
+      val width = KV_HEADS(layer) * HEAD_DIM
       def draw() =
         Tensor.of(Array.fill(tokens * width)(random.nextGaussian().toFloat), tokens.toLong, width.toLong)
       val keys = draw()

@@ -33,7 +33,7 @@ class DecodeBatcherSuite extends AnyFunSuite {
   private def strategy(decoder: Decoder, name: String): ContextStrategy =
     ContextStrategies.create(name, java.util.Map.of(), decoder.limits())
 
-  private val names: Seq[String] = ContextStrategies.ALL.asScala.map(_.name()).toSeq
+  private val names: Seq[String] = SessionFixtures.usable(64, 2).map(_.name())
 
   /** A document and the tokens that follow it, of one session. */
   private case class Story(context: String, document: Array[Int], written: Array[Int])

@@ -23,8 +23,8 @@ class GgufModelSuite extends AnyFunSuite {
 
   private def toGguf(from: Path, dtype: DType, file: Path): Path = {
     withModel(from) { model =>
-      val export = new ModelExport(model, dtype)
-      export.writeGguf(file, export.ggufMetadata("test"))
+      val writer = new ModelExport(model, dtype)
+      writer.writeGguf(file, writer.ggufMetadata("test"))
     }
     file
   }
@@ -32,9 +32,9 @@ class GgufModelSuite extends AnyFunSuite {
   private def toDirectory(from: Path, dtype: DType, directory: Path): Path = {
     Files.createDirectories(directory)
     withModel(from) { model =>
-      val export = new ModelExport(model, dtype)
-      export.writeSafetensors(directory.resolve("model.safetensors"))
-      val json = new com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(export.config())
+      val writer = new ModelExport(model, dtype)
+      writer.writeSafetensors(directory.resolve("model.safetensors"))
+      val json = new com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(writer.config())
       Files.writeString(directory.resolve("config.json"), json)
     }
     directory
@@ -280,7 +280,7 @@ class GgufModelSuite extends AnyFunSuite {
 
   test("a number for each layer that is the same everywhere is one number") {
     changed()(_.putInt32s("llama.attention.head_count_kv", Array(2L, 2L))) { file =>
-      assert(StoredModel.spec(file).kvHeads() === 2)
+      assert(StoredModel.spec(file).layer(0).kvHeads() === 2)
     }
   }
 

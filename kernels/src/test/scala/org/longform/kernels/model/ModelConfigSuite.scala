@@ -36,7 +36,7 @@ class ModelConfigSuite extends AnyFunSuite {
   test("the defaults of an old config") {
     val old = spec(valid)
     assert(old.headDim() === 32)
-    assert(old.kvHeads() === 4)
+    assert(old.layer(3).kvHeads() === 4)
     assert(old.normEpsilon() === 1e-6)
     assert(old.rope().theta() === 10000.0)
     assert(old.traits().isEmpty)
@@ -47,8 +47,8 @@ class ModelConfigSuite extends AnyFunSuite {
     val wide =
       spec(valid ++ Map("head_dim" -> "32", "num_attention_heads" -> "6", "num_key_value_heads" -> "2"))
     assert(wide.headDim() === 32)
-    assert(wide.queryWidth() === 192)
-    assert(wide.kvWidth() === 64)
+    assert(wide.queryWidth(0) === 192)
+    assert(wide.kvWidth(3) === 64)
   }
 
   test("traits follow the config") {

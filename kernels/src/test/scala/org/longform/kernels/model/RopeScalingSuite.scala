@@ -132,7 +132,7 @@ class RopeScalingSuite extends AnyFunSuite {
       refusal(ErrorClass.UNSUPPORTED_MODEL, ""","rope_scaling":{"rope_type":"longrope","factor":2}""")
     assert(
       message.contains(
-        "rope_scaling.rope_type = 'longrope', which is unknown (known: default, linear, dynamic, llama3, yarn)"
+        "rope_scaling.rope_type = 'longrope', which is unknown (known: default, linear, dynamic, llama3, yarn, clex)"
       )
     )
     assert(

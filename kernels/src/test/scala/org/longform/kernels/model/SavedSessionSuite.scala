@@ -151,25 +151,26 @@ class SavedSessionSuite extends AnyFunSuite {
         intercept[EOFException](resume(bytes.take(length)))
       }
       val keepsNot = "Cannot go on with the saved session: "
+      assert(refusal(resume(changed(_.putInt(0, 3)))).startsWith(keepsNot + "it has 3 layers, not 2."))
       assert(
-        refusal(resume(changed(_.putInt(0, 3))))
-          .startsWith(keepsNot + "its keys and values are KvShape[layers=3,")
+        refusal(resume(changed(_.putInt(4, 7))))
+          .startsWith(keepsNot + "its keys and values are KvShape[layers=2, kvHeads=[7, ")
       )
-      assert(refusal(resume(changed(_.putInt(12, 99)))).startsWith(keepsNot + "its data type is number 99."))
-      assert(refusal(resume(changed(_.putLong(16, -1)))).startsWith(keepsNot + "it has -1 tokens."))
+      assert(refusal(resume(changed(_.putInt(16, 99)))).startsWith(keepsNot + "its data type is number 99."))
+      assert(refusal(resume(changed(_.putLong(20, -1)))).startsWith(keepsNot + "it has -1 tokens."))
       assert(
-        refusal(resume(changed(_.putLong(16, Long.MaxValue))))
+        refusal(resume(changed(_.putLong(20, Long.MaxValue))))
           .startsWith(keepsNot + "the strategy would not keep ")
       )
-      // two ranges: the first begins at 68
-      assert(refusal(resume(changed(_.putLong(68, -5)))).contains("it keeps rows -5 to "))
+      // two ranges: the first begins at 72
+      assert(refusal(resume(changed(_.putLong(72, -5)))).contains("it keeps rows -5 to "))
       assert(
-        refusal(resume(changed(_.putLong(76, Long.MaxValue))))
+        refusal(resume(changed(_.putLong(80, Long.MaxValue))))
           .contains("it keeps rows 0 to 9223372036854775807.")
       )
-      intercept[Exception](resume(changed(_.putInt(64, Int.MaxValue))))
-      assert(refusal(resume(changed(_.putInt(100, Int.MaxValue)))).contains("its hidden size is 2147483647."))
-      val pendingAt = 104 + 4 * decoder.spec().hidden()
+      intercept[Exception](resume(changed(_.putInt(68, Int.MaxValue))))
+      assert(refusal(resume(changed(_.putInt(104, Int.MaxValue)))).contains("its hidden size is 2147483647."))
+      val pendingAt = 108 + 4 * decoder.spec().hidden()
       assert(
         refusal(resume(changed(_.putInt(pendingAt, Int.MaxValue)))).contains("2147483647 tokens are pending.")
       )

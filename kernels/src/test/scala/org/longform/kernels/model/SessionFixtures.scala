@@ -2,9 +2,10 @@ package org.longform.kernels.model
 
 import java.util.{Map => JMap}
 
+import scala.collection.JavaConverters._
 import scala.util.Random
 
-import org.longform.kernels.context.{ContextStrategies, ContextStrategy}
+import org.longform.kernels.context.{ContextFactory, ContextStrategies, ContextStrategy, ModelLimits}
 import org.longform.kernels.device.reference.ReferenceDevice
 import org.longform.kernels.weights.TempDirectory
 
@@ -20,6 +21,10 @@ object SessionFixtures {
     try body(session)
     finally session.close()
   }
+
+  /** The strategies that can read with a model of this shape and their defaults. */
+  def usable(window: Long, layers: Int): Seq[ContextFactory] =
+    ContextStrategies.ALL.asScala.filterNot(_.whyUnavailable(new ModelLimits(window, layers)).isPresent)
 
   def full(decoder: Decoder, chunk: Int): ContextStrategy =
     ContextStrategies.create("full", JMap.of("chunk-size", chunk.toString), decoder.limits())

@@ -23,7 +23,9 @@ final case class TinyModel(
     biases: Boolean = false,
     shards: Int = 1,
     rope: String = "",
-    seed: Long = 1
+    clexWidth: Int = 0,
+    seed: Long = 1,
+    altered: Map[String, Array[Double]] = Map.empty
 ) {
 
   private val shapes: Seq[(String, Seq[Int])] = {
@@ -46,15 +48,27 @@ final case class TinyModel(
          else Nil)
     }
     Seq("model.embed_tokens.weight" -> Seq(vocabulary, hidden), "model.norm.weight" -> Seq(hidden)) ++
-      (if (tied) Nil else Seq("lm_head.weight" -> Seq(vocabulary, hidden))) ++ perLayer
+      (if (tied) Nil else Seq("lm_head.weight" -> Seq(vocabulary, hidden))) ++ perLayer ++ clex
   }
+
+  private def clex: Seq[(String, Seq[Int])] =
+    if (clexWidth == 0) Nil
+    else
+      Seq(
+        "model.clex_layer.proj_func.ode_up_proj" -> Seq(headDim / 2, clexWidth),
+        "model.clex_layer.proj_func.ode_down_proj" -> Seq(clexWidth, headDim / 2)
+      )
 
   val weights: Map[String, Array[Double]] = {
     val random = new Random(seed)
     shapes.map { case (name, shape) =>
       name -> Array.fill(shape.product)((random.nextInt(255) - 127) / 256.0)
-    }.toMap
+    }.toMap ++ altered
   }
+
+  /** The same model with other values in some tensors. */
+  def altering(change: (String, Array[Double] => Array[Double])*): TinyModel =
+    copy(altered = altered ++ change.map { case (name, f) => name -> f(weights(name).clone()) })
 
   def configJson: String =
     s"""{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_act":"silu","vocab_size":$vocabulary,

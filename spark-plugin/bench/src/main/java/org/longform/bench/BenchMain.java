@@ -59,7 +59,8 @@ public final class BenchMain implements Callable<Integer> {
       split = ",",
       paramLabel = "FIGURES",
       description =
-          "Only these: roofline, matmul, short, together, depth, document, endless, spark, agree.")
+          "Only these: roofline, matmul, short, together, depth, document, endless, spark,"
+              + " executors, agree.")
   private List<String> only = List.of();
 
   @Option(

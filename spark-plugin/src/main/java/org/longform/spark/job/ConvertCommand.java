@@ -1,16 +1,9 @@
 package org.longform.spark.job;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
-import org.longform.kernels.error.ErrorClass;
-import org.longform.kernels.error.LongformException;
-import org.longform.kernels.tensor.DType;
 import org.longform.models.ConversionRequest;
 import org.longform.models.ConversionRequest.IfExists;
 import org.longform.models.ModelConversion;
@@ -66,41 +59,18 @@ final class ConvertCommand implements Callable<Integer> {
             new ConversionRequest(
                 ModelLocation.resolve(model),
                 target,
-                type(),
+                WrittenModel.type("--dtype", dtype),
                 overwrite ? IfExists.REPLACE : IfExists.REFUSE))
         .ifPresent(note -> context.err().println("Note: " + note + "."));
     context
         .out()
-        .printf(Locale.ROOT, "Wrote %s as %s, %,d bytes: %s%n", model, dtype, bytes(), target);
+        .printf(
+            Locale.ROOT,
+            "Wrote %s as %s, %,d bytes: %s%n",
+            model,
+            dtype,
+            WrittenModel.bytes(target),
+            target);
     return 0;
-  }
-
-  private DType type() {
-    return Arrays.stream(DType.values())
-        .filter(each -> each.name().equalsIgnoreCase(dtype))
-        .findFirst()
-        .orElseThrow(
-            () ->
-                new LongformException(
-                    ErrorClass.INVALID_OPTION,
-                    "Cannot use option '--dtype': '%s' is unknown (known: %s). Change it or leave it out."
-                        .formatted(
-                            dtype,
-                            Arrays.stream(DType.values())
-                                .map(each -> each.name().toLowerCase(Locale.ROOT))
-                                .collect(Collectors.joining(", ")))));
-  }
-
-  private long bytes() throws IOException {
-    if (Files.isRegularFile(target)) {
-      return Files.size(target);
-    }
-    long bytes = 0;
-    try (Stream<Path> files = Files.list(target)) {
-      for (Path file : files.toList()) {
-        bytes += Files.size(file);
-      }
-    }
-    return bytes;
   }
 }

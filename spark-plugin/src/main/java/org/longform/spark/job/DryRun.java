@@ -1,5 +1,6 @@
 package org.longform.spark.job;
 
+import static org.apache.spark.sql.functions.avg;
 import static org.apache.spark.sql.functions.col;
 
 import java.util.ArrayList;
@@ -8,6 +9,7 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.Set;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.broadcast.Broadcast;
@@ -62,12 +64,10 @@ final class DryRun {
     requireOneReading(LongformRuntime.complete(options));
     Corpus corpus = Corpora.open(spark, request.input());
     String configHash = ReadingJob.sha256(readers.describe(request.options()));
-    Dataset<Row> existing =
+    Dataset<Row> ofTask =
         AnswerTable.rowsAt(spark, request.output())
-            .filter(
-                col("config_hash")
-                    .equalTo(configHash)
-                    .and(col("task").equalTo(request.task().word())));
+            .filter(col("task").equalTo(request.task().word()));
+    Dataset<Row> existing = ofTask.filter(col("config_hash").equalTo(configHash));
     long rowsBefore = existing.count();
     List<List<PendingDocument>> batches = new ArrayList<>();
     try (WorkIndex index = WorkIndex.of(request, corpus, existing)) {
@@ -78,8 +78,9 @@ final class DryRun {
     }
     LoadedModel model = LongformRuntime.model(options);
     Options complete = model.generationConfig().defaults().and(options);
+    List<Forecast.Document> documents = documents(corpus, batches, request, complete, model);
     return new Forecast(
-        documents(corpus, batches, request, complete, model),
+        documents,
         rowsBefore,
         tasks(batches),
         batches.size(),
@@ -90,8 +91,12 @@ final class DryRun {
             complete.get(CacheOptions.KV_DTYPE),
             model.decoder().kvBytesPerToken(CacheOptions.dtypeOf(complete)),
             LongformRuntime.kvBudgetBytes(options)),
+        writing(request, complete, ofTask),
         new Forecast.Cluster(executors(), Math.max(1, slots() / executors())),
-        probes(options, model));
+        probes(
+            options,
+            model,
+            documents.stream().mapToLong(Forecast.Document::tokens).max().orElse(0)));
   }
 
   /** The probe reads on from where it is: it knows nothing of readings that come back. */
@@ -113,20 +118,31 @@ final class DryRun {
       LoadedModel model) {
     Map<String, Long> tokens = tokens(corpus, batches, request.options());
     long most = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
-    long written =
-        request.task() == Task.PERPLEXITY ? 0 : options.get(GenerationOptions.MAX_NEW_TOKENS);
+    long written = mostTokens(request, options);
     List<Forecast.Document> documents = new ArrayList<>();
     for (List<PendingDocument> batch : batches) {
       for (PendingDocument pending : batch) {
         // a document without a text has no tokens: it gets a row that says so
         long length = Math.min(most, tokens.getOrDefault(pending.contentHash(), 0L));
-        long answers = pending.questions().size();
         documents.add(
             new Forecast.Document(
-                length, written * answers, keptBytes(length + written, options, model)));
+                length, pending.questions().size(), keptBytes(length + written, options, model)));
       }
     }
     return documents;
+  }
+
+  private static long mostTokens(JobRequest request, Options options) {
+    return request.task() == Task.PERPLEXITY ? 0 : options.get(GenerationOptions.MAX_NEW_TOKENS);
+  }
+
+  /** How long answers may be, and how long those were that the same task wrote before. */
+  private static Forecast.Writing writing(
+      JobRequest request, Options options, Dataset<Row> ofTask) {
+    Row mean = ofTask.filter(col("error").isNull()).agg(avg("output_tokens")).head();
+    return new Forecast.Writing(
+        mostTokens(request, options),
+        mean.isNullAt(0) ? OptionalDouble.empty() : OptionalDouble.of(mean.getDouble(0)));
   }
 
   /** Most bytes of keys and values that a document has at once. */
@@ -189,7 +205,7 @@ final class DryRun {
     return Math.max(1, spark.sparkContext().statusTracker().getExecutorInfos().length - 1);
   }
 
-  private static List<SpeedProbe> probes(Options options, LoadedModel model) {
+  private static List<SpeedProbe> probes(Options options, LoadedModel model, long longest) {
     List<SpeedProbe> probes = new ArrayList<>();
     for (DeviceProvider device : Devices.ALL) {
       boolean chosen = device.name().equals(model.device());
@@ -199,7 +215,7 @@ final class DryRun {
               && device.whyUnavailable().isEmpty()
               && model.decoder().mappedBytes() <= MOST_BYTES_TO_TRY;
       if (chosen || tried) {
-        probes.add(SpeedProbe.of(device, options));
+        probes.add(SpeedProbe.of(device, options, longest));
       }
     }
     return probes;

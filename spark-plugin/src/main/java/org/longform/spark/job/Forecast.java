@@ -4,12 +4,14 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.OptionalDouble;
 
 /**
  * What a job would take.
  *
  * @param documents that are still to be read
  * @param rowsBefore rows that are in the table already
+ * @param writing how long answers are
  * @param probes one for each device that was measured
  */
 record Forecast(
@@ -18,6 +20,7 @@ record Forecast(
     int tasks,
     int batches,
     Memory memory,
+    Writing writing,
     Cluster cluster,
     List<SpeedProbe> probes) {
   private static final int FIRST_BORDER = 1024;
@@ -26,10 +29,20 @@ record Forecast(
 
   /**
    * @param tokens to read
-   * @param written tokens to write, at most
+   * @param answers to write
    * @param kvBytes of keys and values at once, at most
    */
-  record Document(long tokens, long written, long kvBytes) {}
+  record Document(long tokens, long answers, long kvBytes) {}
+
+  /**
+   * @param mostTokens of an answer; 0 where nothing is written
+   * @param usualTokens of the answers that the table has, if any
+   */
+  record Writing(long mostTokens, OptionalDouble usualTokens) {
+    double expectedTokens() {
+      return Math.min(mostTokens, usualTokens.orElse(mostTokens));
+    }
+  }
 
   /**
    * @param modelBytes of the weights, mapped or copied
@@ -60,6 +73,7 @@ record Forecast(
         rowsBefore);
     lengths(text);
     memory(text);
+    answers(text);
     line(
         text,
         "tasks",
@@ -159,27 +173,54 @@ record Forecast(
             : "");
   }
 
+  private void answers(StringBuilder text) {
+    if (writing.mostTokens() == 0) {
+      return;
+    }
+    if (writing.usualTokens().isPresent()) {
+      line(
+          text,
+          "answers",
+          "%,.0f tokens each, as those in the table; at most %,d",
+          writing.expectedTokens(),
+          writing.mostTokens());
+    } else {
+      line(
+          text,
+          "answers",
+          "at most %,d tokens each; the table has none to learn from (read some with --limit)",
+          writing.mostTokens());
+    }
+  }
+
   private void time(StringBuilder text, SpeedProbe probe) {
     double reading = 0;
-    double writing = 0;
+    double written = 0;
     double longest = 0;
+    double longestReading = 0;
     for (Document document : documents) {
       double read = probe.reading().of(0, document.tokens());
       // every answer begins behind the document
-      double written = document.written() * probe.writing().of(document.tokens(), 1);
+      double write =
+          document.answers() * writing.expectedTokens() * probe.writing().of(document.tokens(), 1);
       reading += read;
-      writing += written;
-      longest = Math.max(longest, read + written);
+      written += write;
+      longest = Math.max(longest, read + write);
+      longestReading = Math.max(longestReading, read);
     }
     int atOnce = cluster.executors() * atOnce(probe);
-    Duration total = seconds(Math.max(longest, (reading + writing) / atOnce));
+    String least = clock(Math.max(longestReading, reading / atOnce));
+    String most = clock(Math.max(longest, (reading + written) / atOnce));
+    boolean known = writing.mostTokens() == 0 || writing.usualTokens().isPresent();
+    String total = known || least.equals(most) ? most : least + " to " + most;
     line(
         text,
         "device " + probe.device(),
-        "about %s: %s reading, at most %s writing (%d threads, %d documents at once)",
-        ProgressLine.clock(total),
-        ProgressLine.clock(seconds(reading / atOnce)),
-        ProgressLine.clock(seconds(writing / atOnce)),
+        "about %s: %s reading, %s%s writing (%d threads, %d documents at once)",
+        total,
+        clock(reading / atOnce),
+        known ? "" : "at most ",
+        clock(written / atOnce),
         probe.threads(),
         atOnce);
     line(
@@ -198,8 +239,8 @@ record Forecast(
     return Math.max(1, Math.min(cluster.slots(), cores / Math.max(1, probe.threads())));
   }
 
-  private static Duration seconds(double seconds) {
-    return Duration.ofMillis((long) Math.ceil(seconds * 1000));
+  private static String clock(double seconds) {
+    return ProgressLine.clock(Duration.ofMillis((long) Math.ceil(seconds * 1000)));
   }
 
   private static String mebibytes(long bytes) {

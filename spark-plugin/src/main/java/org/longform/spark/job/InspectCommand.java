@@ -1,8 +1,11 @@
 package org.longform.spark.job;
 
+import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.ToIntFunction;
 import org.longform.feed.ReadingStrategies;
 import org.longform.feed.ReadingStrategy;
 import org.longform.kernels.cache.KvDType;
@@ -14,6 +17,7 @@ import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.DecoderSpec.Trait;
+import org.longform.kernels.model.LayerShape;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
 import org.longform.options.Options;
@@ -45,10 +49,20 @@ final class InspectCommand implements Callable<Integer> {
       devices(model, options);
       ModelLimits limits = model.decoder().limits();
       for (ContextFactory each : ContextStrategies.ALL) {
-        show("context " + each.name(), each.description(), each.parameters(), limits);
+        show(
+            "context " + each.name(),
+            each.description(),
+            each.whyUnavailable(limits),
+            each.parameters(),
+            limits);
       }
       for (ReadingStrategy each : ReadingStrategies.ALL) {
-        show("reading " + each.name(), each.description(), each.parameters(), limits);
+        show(
+            "reading " + each.name(),
+            each.description(),
+            Optional.empty(),
+            each.parameters(),
+            limits);
       }
     } finally {
       LongformRuntime.shutdown();
@@ -64,12 +78,12 @@ final class InspectCommand implements Callable<Integer> {
     line("revision", "%s", model.revision());
     line(
         "family",
-        "%s, %d layers, width %d, %d query and %d key/value heads of %d",
+        "%s, %d layers, width %d, %s query and %s key/value heads of %d",
         spec.family(),
         spec.layers(),
         spec.hidden(),
-        spec.heads(),
-        spec.kvHeads(),
+        range(spec, LayerShape::heads),
+        range(spec, LayerShape::kvHeads),
         spec.headDim());
     line("parameters", "%,d", parameters);
     line(
@@ -109,12 +123,16 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private void show(
-      String strategy, String description, List<Parameter> parameters, ModelLimits limits) {
+      String strategy,
+      String description,
+      Optional<String> refusal,
+      List<Parameter> parameters,
+      ModelLimits limits) {
     context.out().printf("%n%s%n  %s%n", strategy, description);
+    refusal.ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
     for (Parameter parameter : parameters) {
-      context
-          .out()
-          .printf("  --%-20s %s%n", parameter.name(), parameter.defaultValue().apply(limits));
+      String value = String.valueOf(parameter.defaultValue().apply(limits));
+      context.out().printf("  --%-20s %s%n", parameter.name(), value.replace("\n", "\\n"));
     }
   }
 
@@ -122,19 +140,36 @@ final class InspectCommand implements Callable<Integer> {
     context.out().printf("%-16s%s%n", name, String.format(Locale.ROOT, format, values));
   }
 
+  /** A pruned model's layers differ: "4 to 6". */
+  private static String range(DecoderSpec spec, ToIntFunction<LayerShape> size) {
+    IntSummaryStatistics sizes = spec.layerShapes().stream().mapToInt(size).summaryStatistics();
+    return sizes.getMin() == sizes.getMax()
+        ? String.valueOf(sizes.getMin())
+        : "%d to %d".formatted(sizes.getMin(), sizes.getMax());
+  }
+
   /** Numbers in all matrices and vectors of the model. */
   static long parameters(DecoderSpec spec) {
     long width = spec.hidden();
-    long attention =
-        width * spec.queryWidth() * 2 // queries and output
-            + width * spec.kvWidth() * 2; // keys and values
-    long feedForward = width * spec.intermediate() * 3;
-    long biases =
-        (spec.has(Trait.QKV_BIAS) ? spec.queryWidth() + 2L * spec.kvWidth() : 0)
-            + (spec.has(Trait.OUTPUT_BIAS) ? width : 0)
-            + (spec.has(Trait.FFN_BIAS) ? 2L * spec.intermediate() + width : 0);
     long embeddings = spec.vocabulary() * width * (spec.has(Trait.TIED_EMBEDDINGS) ? 1L : 2L);
+    long all = embeddings + width;
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      all += parameters(spec, layer);
+    }
+    return all;
+  }
+
+  private static long parameters(DecoderSpec spec, int layer) {
+    long width = spec.hidden();
+    long attention =
+        width * spec.queryWidth(layer) * 2 // queries and output
+            + width * spec.kvWidth(layer) * 2; // keys and values
+    long feedForward = width * spec.intermediate(layer) * 3;
+    long biases =
+        (spec.has(Trait.QKV_BIAS) ? spec.queryWidth(layer) + 2L * spec.kvWidth(layer) : 0)
+            + (spec.has(Trait.OUTPUT_BIAS) ? width : 0)
+            + (spec.has(Trait.FFN_BIAS) ? 2L * spec.intermediate(layer) + width : 0);
     long norms = 2 * width;
-    return spec.layers() * (attention + feedForward + biases + norms) + embeddings + width;
+    return attention + feedForward + biases + norms;
   }
 }

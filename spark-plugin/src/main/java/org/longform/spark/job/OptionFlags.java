@@ -1,6 +1,5 @@
 package org.longform.spark.job;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -8,7 +7,6 @@ import org.longform.options.AllOptions;
 import org.longform.options.Option;
 import org.longform.options.OptionGroup;
 import org.longform.options.Options;
-import org.longform.options.RuntimeOptions;
 import picocli.CommandLine.Model.ArgGroupSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -18,16 +16,11 @@ import picocli.CommandLine.ParseResult;
 final class OptionFlags {
   private OptionFlags() {}
 
-  /**
-   * The options that a command line can set: all but those that concern SQL or the log alone or
-   * belong to the application.
-   */
+  /** The options that a command line can set: all but those of the application alone. */
   static List<Option<?>> all() {
-    List<Option<?>> options = new ArrayList<>(AllOptions.ALL);
-    options.remove(RuntimeOptions.SQL_PREFIX);
-    options.remove(RuntimeOptions.PROGRESS_INTERVAL);
-    options.removeIf(option -> option.applicable() == Option.Applicable.APPLICATION);
-    return options;
+    return AllOptions.ALL.stream()
+        .filter(option -> option.applicable() != Option.Applicable.APPLICATION)
+        .toList();
   }
 
   /** Adds a flag for each option, a chapter of the help for each group. */

@@ -28,14 +28,22 @@ import org.longform.runtime.LongformRuntime;
  */
 record SpeedProbe(String device, int threads, long tokens, Speed reading, Speed writing) {
   private static final int PIECE = 256;
-  private static final int PIECES = 8;
+  // what a token costs more for each before it shows only behind many
+  private static final int LEAST_TOKENS = 2048;
+  private static final int MOST_TOKENS = 16_384;
   private static final int WRITTEN = 8;
   // a large model on a small machine: two points have to do
-  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long PATIENCE_NANOS = TimeUnit.SECONDS.toNanos(5);
   private static final int LEAST_PIECES = 2;
 
-  /** Measures a device; its model is loaded if it is not yet. */
-  static SpeedProbe of(DeviceProvider device, Options options) {
+  /**
+   * Measures a device; its model is loaded if it is not yet.
+   *
+   * @param longest tokens of the longest document that is to be read: so far it reads itself,
+   *     within limits of its own
+   */
+  static SpeedProbe of(DeviceProvider device, Options options, long longest) {
+    int pieces = (int) Math.max(LEAST_TOKENS, Math.min(MOST_TOKENS, longest)) / PIECE;
     LoadedModel model =
         LongformRuntime.model(options.with(ModelOptions.DEVICE.sqlKey(), device.name()));
     Options all = model.generationConfig().defaults().and(options);
@@ -55,17 +63,17 @@ record SpeedProbe(String device, int threads, long tokens, Speed reading, Speed 
                     ContextOptions.parametersOf(all),
                     model.decoder().limits()),
                 sessionOptions)) {
-      session.expectPromptTokens((long) PIECE * PIECES);
+      session.expectPromptTokens((long) PIECE * pieces);
       int[] ids = new Random(1).ints(PIECE, 0, model.decoder().spec().vocabulary()).toArray();
       warmUp(session, ids);
-      for (int piece = 0; piece < PIECES; piece++) {
+      for (int piece = 0; piece < pieces; piece++) {
         double depth = session.length() + PIECE / 2.0;
         long before = System.nanoTime();
         session.feed(ids, 0, PIECE);
         session.flush();
         reading.add(new Speed.Point(depth, (System.nanoTime() - before) / 1e9 / PIECE));
         boolean late = System.nanoTime() - started > PATIENCE_NANOS;
-        boolean last = piece + 1 == PIECES || (late && piece + 1 >= LEAST_PIECES);
+        boolean last = piece + 1 == pieces || (late && piece + 1 >= LEAST_PIECES);
         if (piece == 0 || last) {
           writing.add(write(session, ids));
         }

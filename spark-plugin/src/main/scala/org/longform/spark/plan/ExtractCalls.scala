@@ -5,8 +5,9 @@ import org.apache.spark.sql.catalyst.expressions.aggregate.AggregateExpression
 import org.apache.spark.sql.catalyst.plans.Inner
 import org.apache.spark.sql.catalyst.plans.logical._
 import org.apache.spark.sql.catalyst.rules.Rule
-import org.longform.sql.FunctionExpression
+import org.longform.sql.{DocumentCalls, FunctionExpression}
 
+import scala.collection.JavaConverters._
 import scala.collection.mutable
 
 /** Takes calls that read documents out of expressions into [[ReadDocuments]] nodes, as Spark does with Python
@@ -27,7 +28,13 @@ object ExtractCalls extends Rule[LogicalPlan] {
     case expand: Expand                                                     => extractFrom(expand)
   } match {
     case same if same.fastEquals(plan) && !plan.exists(_.isInstanceOf[ReadGroups]) => explained(plan)
-    case changed => explained(readOnceBelowSorts(changed))
+    case changed => explained(withoutUnseenEvidence(readOnceBelowSorts(changed)))
+  }
+
+  private def withoutUnseenEvidence(plan: LogicalPlan): LogicalPlan = {
+    val calls = plan.flatMap(_.expressions).flatMap(_.collect { case call: FunctionExpression => call })
+    val alone = DocumentCalls.valuesAlone(calls.asJava).asScala.toSet
+    plan.transformUp { case reading: ReadDocuments => reading.copy(valuesAlone = alone) }
   }
 
   private def hasCall(expression: Expression): Boolean = expression.exists(isCall)

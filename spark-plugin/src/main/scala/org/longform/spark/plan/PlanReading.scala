@@ -7,7 +7,8 @@ import org.apache.spark.sql.execution.{SparkPlan, SparkStrategy}
 /** Makes [[ReadDocuments]] and [[ReadGroups]] physical. */
 object PlanReading extends SparkStrategy {
   override def apply(plan: LogicalPlan): Seq[SparkPlan] = plan match {
-    case ReadDocuments(calls, results, child) => Seq(ReadDocumentsExec(calls, results, planLater(child)))
+    case ReadDocuments(calls, results, child, valuesAlone) =>
+      Seq(ReadDocumentsExec(calls, results, planLater(child), valuesAlone))
     case ReadGroups(grouping, calls, results, passed, child) =>
       Seq(ReadGroupsExec(grouping, calls, results, passed, planLater(child)))
     case _ => Nil

@@ -17,9 +17,15 @@ import org.longform.sql.FunctionExpression
   *   functions that read documents, over the child's columns
   * @param results
   *   one attribute for each
+  * @param valuesAlone
+  *   functions of which the query has no detail form, so that no one sees the evidence
   */
-case class ReadDocuments(calls: Seq[FunctionExpression], results: Seq[Attribute], child: LogicalPlan)
-    extends UnaryNode {
+case class ReadDocuments(
+    calls: Seq[FunctionExpression],
+    results: Seq[Attribute],
+    child: LogicalPlan,
+    valuesAlone: Set[String] = Set.empty
+) extends UnaryNode {
   override def output: Seq[Attribute] = child.output ++ results
 
   override def producedAttributes: AttributeSet = AttributeSet(results)

@@ -21,8 +21,12 @@ import org.longform.sql.{DocumentCalls, FunctionExpression}
 import scala.collection.JavaConverters._
 
 /** Reads documents row by row, one task's rows one after the other. */
-case class ReadDocumentsExec(calls: Seq[FunctionExpression], results: Seq[Attribute], child: SparkPlan)
-    extends UnaryExecNode {
+case class ReadDocumentsExec(
+    calls: Seq[FunctionExpression],
+    results: Seq[Attribute],
+    child: SparkPlan,
+    valuesAlone: Set[String]
+) extends UnaryExecNode {
   override def output: Seq[Attribute] = child.output ++ results
 
   override def producedAttributes: AttributeSet = AttributeSet(results)
@@ -34,7 +38,7 @@ case class ReadDocumentsExec(calls: Seq[FunctionExpression], results: Seq[Attrib
   override lazy val metrics: Map[String, SQLMetric] = ReadingMetrics.create(sparkContext)
 
   override protected def doExecute(): RDD[InternalRow] = {
-    val functions = new DocumentCalls(calls.asJava)
+    val functions = new DocumentCalls(calls.asJava, valuesAlone.asJava)
     val arguments = calls.map(_.children)
     val input = child.output
     val columns = output

@@ -56,13 +56,15 @@ class CommandLineSuite extends JobFixture {
         .foreach(flag => assert(listed(flag), name))
     }
     assert(command("ask", "--help").out.contains("--questions-column"))
-    assert(!command("ask", "--help").out.contains("--sql-prefix"))
+    val flags = command("ask", "--help").out
+    Seq("--sql-prefix", "--progress-interval", "--model-cache").foreach(flag => assert(!flags.contains(flag)))
+    assert(flags.contains("--kv-directory"))
   }
 
   test("the first page lists the commands") {
     val help = command("--help")
     assert(help.code == 0)
-    (readingCommands ++ Seq("plan", "inspect", "tokenize", "convert")).foreach(name =>
+    (readingCommands ++ Seq("plan", "inspect", "tokenize", "convert", "prune", "merge-lora")).foreach(name =>
       assert(help.out.contains(s"  $name "))
     )
   }
@@ -187,6 +189,10 @@ class CommandLineSuite extends JobFixture {
     assert(command(asked ++ Seq("--max-new-tokens", "5", "--limit", "1"): _*).code == 0)
     val resumed = command(("plan" +: asked) ++ Seq("--max-new-tokens", "5"): _*)
     assert(resumed.out.contains("documents     2 to read, 1 rows are in the table already\n"), resumed)
+    assert(planned.out.contains("answers       at most 5 tokens each; the table has none to learn from"))
+    assert(
+      "answers       [1-5] tokens each, as those in the table; at most 5".r.findFirstIn(resumed.out).nonEmpty
+    )
     val bounded = command(("plan" +: asked) ++ Seq("--context", "streaming"): _*)
     assert(bounded.out.contains("streaming as f16, 1,024 bytes a token: 0.6 MiB for the largest"), bounded)
     assert(bounded.out.contains("documents     3 to read, 0 rows"))

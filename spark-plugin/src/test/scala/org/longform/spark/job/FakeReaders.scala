@@ -22,7 +22,7 @@ class FakeReaders extends ReaderSource {
   override def requireModelRevision(options: JMap[String, String], revision: String): Unit = ()
   override def describe(options: JMap[String, String]): String =
     options.asScala
-      .filterKeys(!Set("pause_ms", "halt_after", "delete").contains(_))
+      .filter { case (key, _) => !Set("pause_ms", "halt_after", "delete").contains(key) }
       .toSeq
       .sorted
       .mkString(";")

@@ -1,26 +1,39 @@
 package org.longform.spark.job
 
-import org.longform.spark.job.Forecast.{Cluster, Document, Memory}
+import org.longform.spark.job.Forecast.{Cluster, Document, Memory, Writing}
 import org.scalatest.funsuite.AnyFunSuite
 
+import java.util.OptionalDouble
 import scala.collection.JavaConverters._
 
 class ForecastSuite extends AnyFunSuite {
   private val mib = 1L << 20
 
+  private val unknown = new Writing(100, OptionalDouble.empty())
+
   private def forecast(documents: Seq[Document], budget: Long, slots: Int, probes: SpeedProbe*): Seq[String] =
+    forecast(documents, budget, slots, unknown, probes: _*)
+
+  private def forecast(
+      documents: Seq[Document],
+      budget: Long,
+      slots: Int,
+      writing: Writing,
+      probes: SpeedProbe*
+  ): Seq[String] =
     new Forecast(
       documents.asJava,
       3,
       7,
       2,
       new Memory("m", 5 * mib, "reattention", "f16", 1024, budget),
+      writing,
       new Cluster(1, slots),
       probes.asJava
     ).text.linesIterator.toSeq
 
   private def documents: Seq[Document] =
-    Seq(900, 1100, 1200, 5000, 70000).map(n => new Document(n.toLong, 100, n * 1024L))
+    Seq(900, 1100, 1200, 5000, 70000).map(n => new Document(n.toLong, 1, n * 1024L))
 
   test("the histogram has every document and token once") {
     val text = forecast(documents, Long.MaxValue, 2)
@@ -53,15 +66,32 @@ class ForecastSuite extends AnyFunSuite {
     val cores = Runtime.getRuntime.availableProcessors
     val flat = new SpeedProbe("cpu", cores, 2048, new Speed(0.001, 0), new Speed(0.01, 0))
     val text = forecast(documents, Long.MaxValue, 4, flat).mkString("\n")
-    assert(text.contains("device cpu    about 1 min 23 s: 1 min 18 s reading, at most 5 s writing"))
+    assert(
+      text.contains("device cpu    about 1 min 18 s to 1 min 23 s: 1 min 18 s reading, at most 5 s writing")
+    )
     assert(
       text.contains(
         "measured: reads 1,000 tokens/s at the beginning, 1,000 after 2,048; writes 100.0 tokens/s there"
       )
     )
+    assert(text.contains("answers       at most 100 tokens each; the table has none to learn from"))
     val single = new SpeedProbe("nd4j", 1, 2048, new Speed(0.001, 0), new Speed(0.01, 0))
     val long = Seq(new Document(70000, 0, 0), new Document(10, 0, 0))
     assert(forecast(long, Long.MaxValue, 1024, single).exists(_.contains("about 1 min 10 s: ")))
+  }
+
+  test("answers are taken to be as long as those in the table, if it has some") {
+    val cores = Runtime.getRuntime.availableProcessors
+    val flat = new SpeedProbe("cpu", cores, 2048, new Speed(0.001, 0), new Speed(0.01, 0))
+    def text(most: Long, usual: Double) =
+      forecast(documents, Long.MaxValue, 4, new Writing(most, OptionalDouble.of(usual)), flat).mkString("\n")
+    val short = text(100, 20)
+    assert(short.contains("answers       20 tokens each, as those in the table; at most 100"))
+    assert(short.contains("device cpu    about 1 min 19 s: 1 min 18 s reading, 1 s writing"))
+    assert(text(100, 400).contains("answers       100 tokens each, as those in the table; at most 100"))
+    val scored = forecast(documents, Long.MaxValue, 4, new Writing(0, OptionalDouble.empty()), flat)
+    assert(!scored.exists(_.startsWith("answers")))
+    assert(scored.exists(_.startsWith("device cpu    about 1 min 18 s: 1 min 18 s reading, 0 s writing")))
   }
 
   test("nothing to do takes no time") {
@@ -82,5 +112,8 @@ class ForecastSuite extends AnyFunSuite {
     val steep = through((100.0, 1.0), (200.0, 9.0))
     assert(steep.seconds == 0 && steep.secondsPerDepth > 0)
     assert(through((50.0, 2.0)).seconds == 2)
+    // the machine did something else meanwhile
+    val disturbed = (1 to 20).map(i => (256.0 * i, if (i % 7 == 0) 9.0 else 1 + 0.001 * i))
+    assert(math.abs(through(disturbed: _*).of(0, 100000) / 100000 - (1 + 0.001 * 50000 / 256)) < 0.01)
   }
 }

@@ -100,7 +100,7 @@ class ModelFaultsSuite extends JobFixture with BeforeAndAfterEach {
 
   test("a model that an executor does not have ends the job with a sentence, not with rows of errors") {
     val (model, in, out) = (copyOfModel(), input(3), emptyFolder().resolve("answers"))
-    val away = model.resolveSibling(model.getFileName + "-away")
+    val away = model.resolveSibling(s"${model.getFileName}-away")
     val error = disturbed(model, in, out)(Files.move(model, away))
     assert(error.errorClass == ErrorClass.INVALID_MODEL)
     assert(

@@ -95,6 +95,25 @@ class ReadDocumentsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
     assert(read == 3 && operators(frame).size == 1)
   }
 
+  test("evidence is found only where a detail form may show it") {
+    val view = documents(2)
+    val score = s"ai_ask_detail(text, $SIZE).evidence[0].score"
+    // whoever asked for values has found no evidence for the detail form to share
+    val (values, first) = reads(spark.sql(s"SELECT id, ai_ask(text, $SIZE) FROM $view").collect())
+    assert(values.map(_.getString(1)).toSet == (0 until 2).map(size).toSet && first == 2)
+    val (details, second) =
+      reads(spark.sql(s"SELECT id, $score FROM $view").collect().sortBy(_.getInt(0)))
+    assert(second == 2 && details.forall(_.getDouble(1) > 0))
+    // but values are taken from what the detail form found
+    assert(reads(spark.sql(s"SELECT ai_ask(text, $SIZE) FROM $view").collect())._2 == 0)
+    // and where a query has both, the one below finds evidence for the one above
+    val both = documents(2)
+    val (found, read) = reads(
+      spark.sql(s"SELECT id, $score FROM $both WHERE ai_ask(text, $SIZE) LIKE '%10__.'").collect()
+    )
+    assert(found.length == 2 && found.forall(_.getDouble(1) > 0) && read == 2)
+  }
+
   test("conditions on cheap columns come first") {
     val view = documents(4)
     val frame = spark.sql(s"SELECT id FROM $view WHERE ai_ask(text, $SIZE) LIKE '%100_.' AND id >= 3")
@@ -298,6 +317,9 @@ class ReadDocumentsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
     )
     val byRow = explained(s"SELECT ai_ask(text, $SIZE, map('seed', string(id))) FROM $view")
     assert(byRow.contains("but for the options of each row"))
+    val limited =
+      explained(s"SELECT ai_ask(text, $SIZE, map('max_tokens', '9', 'max_input_tokens', '99')) FROM $view")
+    assert(limited.contains(", max_input_tokens 99, max_new_tokens 9"), limited)
     val wrong = explained(s"SELECT ai_ask(text, $SIZE, map('contxt', 'streaming')) FROM $view")
     assert(wrong.contains("Reading: fails: Cannot use option 'contxt'"))
   }

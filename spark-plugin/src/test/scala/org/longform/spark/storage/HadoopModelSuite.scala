@@ -3,6 +3,7 @@ package org.longform.spark.storage
 import java.nio.file.{Files, Path}
 
 import org.longform.datasets.models.BundledModels
+import org.longform.kernels.error.LongformException
 import org.longform.spark.{LocalSession, LongformPlugin, SparkSuite}
 
 /** Models at addresses that Hadoop reads, and who may name which. */
@@ -67,20 +68,54 @@ class HadoopModelSuite extends SparkSuite {
   }
 
   test("no session and no call changes what the application fixed") {
-    val model = copyOf("fixed")
     val session = LocalSession.of(sparkConf).newSession()
-    session.conf.set("spark.longform.modelCache", emptyFolder().resolve("elsewhere").toString)
-    val copies = cache.toFile.list().length
-    session.sql(s"SELECT ai_summarize('Blue light.', 5, map('model', 'shelf://books$model'))").collect()
-    assert(cache.toFile.list().length == copies + 1, "the copy lies where the application wants it")
-    val call = LocalSession
-      .of(sparkConf)
-      .sql("SELECT ai_summarize_detail('text', 5, map('allowed_model_paths', '/')).error.message")
-      .head()
-      .getString(0)
-    assert(
-      call.startsWith("Cannot use option 'allowed_model_paths': it is fixed when the application starts.")
+    val elsewhere = emptyFolder().resolve("elsewhere").toString
+    def sentence(query: String): String = {
+      val error = intercept[Exception](session.sql(query).collect())
+      Iterator
+        .iterate[Throwable](error)(_.getCause)
+        .takeWhile(_ != null)
+        .collectFirst { case known: LongformException => known.getMessage }
+        .getOrElse(fail(error))
+    }
+    val fixed = Map(
+      "modelCache" -> elsewhere,
+      "kvDirectory" -> elsewhere,
+      "kvMemory" -> "1t",
+      "threads" -> "64",
+      "checkpointDirectory" -> elsewhere,
+      "sql.prefix" -> "my_"
     )
+    for ((name, value) <- fixed) {
+      val key = s"spark.longform.$name"
+      session.conf.set(key, value)
+      val application = if (name == "modelCache") cache.toString else "not set"
+      assert(
+        sentence("SELECT ai_summarize('Blue light.')") ==
+          s"Cannot use $key as the session sets it: it is fixed when the application starts ($application, not $value). " +
+          s"Take it back with RESET $key."
+      )
+      session.sql(s"RESET $key")
+      assert(session.sql("SELECT ai_summarize('Blue light.')").count() == 1)
+    }
+    for (
+      key <- Seq(
+        "allowed_model_paths",
+        "model_cache",
+        "kv_directory",
+        "kvMemory",
+        "n_threads",
+        "max_attempts"
+      )
+    ) {
+      val message = sentence(s"SELECT ai_summarize_detail('text', 5, map('$key', '7'))")
+      assert(
+        message.startsWith(s"Cannot use option '$key': it is fixed when the application starts."),
+        message
+      )
+      assert(message.endsWith(" in the Spark configuration before."), message)
+    }
+    assert(!Files.exists(Path.of(elsewhere)))
   }
 
   test("with a list of paths queries name models under them, the application's own and bundled ones") {

@@ -28,13 +28,13 @@ final class SketchList {
   }
 
   static SketchList of(KvView cache, RunList runs, long device) {
-    long layerBytes = cache.kvHeads() * CpuNative.sketchBytes(cache.headDim());
+    long headBytes = CpuNative.sketchBytes(cache.headDim());
     long[] addresses = new long[runs.size()];
     List<PageSketches> missing = new ArrayList<>();
     List<Integer> places = new ArrayList<>();
     for (int i = 0; i < addresses.length; i++) {
       if (runs.count(i) == KvView.pageRows()) {
-        PageSketches sketches = cache.sketches(runs.row(i), layerBytes);
+        PageSketches sketches = cache.sketches(runs.row(i), headBytes);
         if (sketches != null && sketches.isReady(cache.layer())) {
           addresses[i] = sketches.address(cache.layer());
         } else if (sketches != null && sketches.claim(cache.layer())) {

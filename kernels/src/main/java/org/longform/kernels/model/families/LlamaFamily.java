@@ -7,6 +7,7 @@ import org.longform.kernels.attention.PositionEncoding.Rope;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.GgufForm;
+import org.longform.kernels.model.LayerConfig;
 import org.longform.kernels.model.ModelConfig;
 import org.longform.kernels.model.ModelFamily;
 import org.longform.kernels.model.RopeConfig;
@@ -35,10 +36,7 @@ public final class LlamaFamily implements ModelFamily {
     config.requirePlainWeights();
     config.require("hidden_act", "silu", "silu", "swish");
     int hidden = config.count("hidden_size");
-    int heads = config.count("num_attention_heads");
-    int kvHeads = config.countOr("num_key_value_heads", heads);
-    config.requireDivides("num_key_value_heads", kvHeads, "num_attention_heads", heads);
-    int headDim = config.headDim(hidden, heads);
+    LayerConfig layers = new LayerConfig(config);
     Set<Trait> traits = EnumSet.noneOf(Trait.class);
     if (config.flag("tie_word_embeddings")) {
       traits.add(Trait.TIED_EMBEDDINGS);
@@ -50,16 +48,13 @@ public final class LlamaFamily implements ModelFamily {
     if (config.flag("mlp_bias")) {
       traits.add(Trait.FFN_BIAS);
     }
-    RopeConfig rope = new RopeConfig(config, headDim);
+    RopeConfig rope = new RopeConfig(config, layers.headDim());
     return new DecoderSpec(
         name(),
         config.count("vocab_size"),
         hidden,
-        config.count("num_hidden_layers"),
-        heads,
-        kvHeads,
-        headDim,
-        config.count("intermediate_size"),
+        layers.headDim(),
+        layers.shapes(),
         config.numberOr("rms_norm_eps", 1e-6),
         rope.spec(),
         rope.trainedWindow(),

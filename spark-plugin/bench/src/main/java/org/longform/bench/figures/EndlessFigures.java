@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import org.longform.bench.Settings;
+import org.longform.bench.engines.Longform;
 import org.longform.bench.table.Figure;
 import org.longform.bench.table.Report;
 import org.longform.bench.table.Target;

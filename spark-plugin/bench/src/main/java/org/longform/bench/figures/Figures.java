@@ -14,6 +14,7 @@ public final class Figures {
           new DocumentFigures(),
           new EndlessFigures(),
           new SparkFigures(),
+          new ExecutorsFigures(),
           new AgreementFigures());
 
   private Figures() {}

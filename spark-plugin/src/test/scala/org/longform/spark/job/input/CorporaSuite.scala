@@ -182,7 +182,12 @@ class CorporaSuite extends SparkSuite {
       .mode(SaveMode.Overwrite)
       .parquet(parquet)
     val structs = read(spec(parquet, text = "body", questions = "asked"))
-    assert(structs.flatMap(row => Option(row.getAs[Seq[String]](6))).toSet == Set(Seq("one?"), Seq("two?")))
+    assert(
+      structs.flatMap(row => Option(row.getAs[scala.collection.Seq[String]](6))).toSet == Set(
+        Seq("one?"),
+        Seq("two?")
+      )
+    )
   }
 
   test("several formats in one directory are one corpus, and files can be read one by one") {
