@@ -12,14 +12,14 @@ object QueryRowsCases {
   private type Told = Map[(Int, Long), Seq[(Long, Double)]]
   private type Operation = (Kernels, QueryRowsRequest, QueryAttention) => Unit
 
-  private val operations: Seq[(String, Operation)] = Seq(
+  private val operations = Seq[(String, Operation)](
     "logits" -> ((kernels, request, target) => kernels.logits(request, target)),
     "probabilities" -> ((kernels, request, target) => kernels.probabilities(request, target))
   )
 
   private val sizes = Sizes(9, 200, 6, 2, 16)
 
-  private val plans: Seq[(String, KvView => AttentionPlan)] = Seq(
+  private val plans = Seq[(String, KvView => AttentionPlan)](
     "causal" -> causal _,
     "near a band" -> (view => AttentionPlan.of(segment(view.held(), new Band.Near(40)))),
     "lists of each key/value head" -> (_ =>
