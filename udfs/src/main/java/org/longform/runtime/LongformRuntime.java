@@ -329,9 +329,7 @@ public final class LongformRuntime {
       DecoderSpec spec = StoredModel.spec(location.path());
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
-      ContextStrategy strategy =
-          ContextStrategies.create(
-              context, parameters, spec.limits());
+      ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
       DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
       Map<String, String> decodingParameters = DecodingOptions.parametersOf(all);
       DecodingStrategies.requireFits(decoding, context, strategy);
