@@ -14,6 +14,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class DecodingContractSuite extends AnyFunSuite {
   private val Vocabulary = 24
   private val limits = new ModelLimits(64, 2)
+
   /** What lets a context do without what a model would have to learn. */
   private val untrained = Map("clex" -> Map("frequencies" -> "ntk"))
   private def contextParameters(name: String): Map[String, String] =
@@ -38,7 +39,8 @@ class DecodingContractSuite extends AnyFunSuite {
       strategy: DecodingStrategy,
       context: String,
       parameters: Map[String, String] = Map.empty
-  ): Answers = new Answers(writer, strategy.name(), parameters, context, contextParameters(context), Some(small))
+  ): Answers =
+    new Answers(writer, strategy.name(), parameters, context, contextParameters(context), Some(small))
 
   private val guessing = DecodingStrategies.ALL.asScala.filter(_.guesses()).toSeq
 
@@ -145,7 +147,9 @@ class DecodingContractSuite extends AnyFunSuite {
       try
         for (context <- contexts; size <- Seq(5, 150)) {
           val plain =
-            new Answers(writer, "plain", context = context, contextParameters = contextParameters(context)).write(prompt(3, size), 40, Answers.greedy).head
+            new Answers(writer, "plain", context = context, contextParameters = contextParameters(context))
+              .write(prompt(3, size), 40, Answers.greedy)
+              .head
           assert(plain.steps.forall(_ == 1) && plain.steps.size == 39)
           val varied = if (provider.name() == "cpu") sizes(strategy) else sizes(strategy).take(3)
           for (parameters <- varied; small <- smalls) {

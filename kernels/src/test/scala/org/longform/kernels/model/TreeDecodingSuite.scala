@@ -28,7 +28,11 @@ class TreeDecodingSuite extends AnyFunSuite {
     }
 
   private def strategy(decoder: Decoder, name: String): ContextStrategy =
-    ContextStrategies.create(name, untrained.getOrElse(name, Map.empty[String, String]).asJava, decoder.limits())
+    ContextStrategies.create(
+      name,
+      untrained.getOrElse(name, Map.empty[String, String]).asJava,
+      decoder.limits()
+    )
 
   /** What lets a strategy do without what a model would have to learn. */
   private val untrained = Map("clex" -> Map("frequencies" -> "ntk"))
