@@ -330,12 +330,20 @@ public final class LongformRuntime {
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
       ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
+      DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
+      Map<String, String> decodingParameters = DecodingOptions.parametersOf(all);
+      DecodingStrategies.requireFits(decoding, context, strategy);
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
-      return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
+      return "context %s%s%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
           .formatted(
               context,
               parameters.isEmpty() ? "" : parameters,
+              decoding.name().equals(DecodingStrategies.PLAIN.name())
+                  ? ""
+                  : ", decoding %s%s"
+                      .formatted(
+                          decoding.name(), decodingParameters.isEmpty() ? "" : decodingParameters),
               location.name(),
               device.name(),
               bytes,
