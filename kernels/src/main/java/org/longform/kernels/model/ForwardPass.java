@@ -159,6 +159,10 @@ final class ForwardPass implements AutoCloseable {
       PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
     AttentionPlan plan = block.strategy().plan(request);
     AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
+    if (request.cache().isGathered()) {
+      int sharers = spec.layer(request.layer()).heads() / request.cache().kvHeads();
+      all = all.withTokens((head, row) -> request.cache().token(head / sharers, row));
+    }
     int asking = all.wantsMass() ? request.tokens() : answered;
     kernels.attend(
         new AttendRequest(
