@@ -30,6 +30,7 @@ import org.longform.prompt.Prompt;
 import org.longform.prompt.Task;
 import org.longform.tokenizer.TokenChunk;
 import org.longform.tokenizer.TokenStream;
+import org.longform.tokenizer.Tokenizer;
 
 /** One document in one session: read to its end, then asked. */
 final class Reading implements AutoCloseable {
@@ -157,7 +158,7 @@ final class Reading implements AutoCloseable {
   }
 
   private static ContextStrategy strategy(LoadedModel model, Options options) {
-    return Writing.context(model.decoder(), options);
+    return Writing.context(model.decoder(), model.tokenizer(), options);
   }
 
   ReadListener listener() {

@@ -18,6 +18,7 @@ import org.longform.models.SameTokens;
 import org.longform.options.ContextOptions;
 import org.longform.options.DecodingOptions;
 import org.longform.options.Options;
+import org.longform.tokenizer.Tokenizer;
 
 /** The decoding strategy that the options of a reading choose, and what it needs. */
 final class Writing implements DecodingSetup.Models {
@@ -39,11 +40,12 @@ final class Writing implements DecodingSetup.Models {
   }
 
   /** The context strategy of a session of this model. */
-  static ContextStrategy context(Decoder decoder, Options options) {
+  static ContextStrategy context(Decoder decoder, Tokenizer tokenizer, Options options) {
     return ContextStrategies.create(
         options.get(ContextOptions.CONTEXT),
         ContextOptions.parametersOf(options),
-        decoder.limits());
+        decoder.limits(),
+        text -> tokenizer.encode(text, Tokenizer.Place.CONTINUATION));
   }
 
   boolean readsAlong() {
@@ -82,6 +84,6 @@ final class Writing implements DecodingSetup.Models {
 
   @Override
   public ContextStrategy context(Decoder decoder) {
-    return context(decoder, options);
+    return context(decoder, model.tokenizer(), options);
   }
 }

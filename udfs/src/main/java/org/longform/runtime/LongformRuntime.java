@@ -329,9 +329,7 @@ public final class LongformRuntime {
       DecoderSpec spec = StoredModel.spec(location.path());
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
-      ContextStrategy strategy =
-          ContextStrategies.create(
-              context, parameters, spec.limits());
+      ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
       return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s%s"

@@ -25,6 +25,7 @@ public final class KvCache implements AutoCloseable {
   private final RowWriter writer;
   private Rows held = Rows.none();
   private Rows visible = Rows.none();
+  private GatheredTokens gathered = GatheredTokens.NONE;
   private long length;
   private int reserved;
   private boolean reading;
@@ -140,7 +141,15 @@ public final class KvCache implements AutoCloseable {
     }
     reading = true;
     store.beginReading();
-    for (long number = first; number <= last; number++) {
+    openPages(first, last + 1);
+    giveClaimBack();
+    reserved = tokens;
+    visible = held.append(length, length + tokens);
+  }
+
+  /** Makes pages {@code from} to {@code to} (exclusive) ones that may be written. */
+  private void openPages(long from, long to) {
+    for (long number = from; number < to; number++) {
       Page present = pages.get(number);
       if (present == null) {
         pages.put(number, store.allocate());
@@ -152,9 +161,6 @@ public final class KvCache implements AutoCloseable {
         present.dropSketches();
       }
     }
-    giveClaimBack();
-    reserved = tokens;
-    visible = held.append(length, length + tokens);
   }
 
   /** Moves the oldest pages to disk until there is room for so many more. */
@@ -226,7 +232,10 @@ public final class KvCache implements AutoCloseable {
         ErrorClass.INTERNAL,
         "Cannot store keys %s and values %s: %d rows of %d are reserved."
             .formatted(
-                keys.shape(), values.shape(), reserved, (long) shape.kvHeads(layer) * shape.headDim()));
+                keys.shape(),
+                values.shape(),
+                reserved,
+                (long) shape.kvHeads(layer) * shape.headDim()));
   }
 
   /** Makes the reserved rows part of the document. */
@@ -320,6 +329,12 @@ public final class KvCache implements AutoCloseable {
 
   /** Writes the held rows as they are stored, one after the other. */
   public void writeRows(DataOutput out) throws IOException {
+    if (gathered.any()) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot write the rows of a document of %d tokens: they were gathered."
+              .formatted(length));
+    }
     new StoredRows(this, held).write(out);
   }
 
@@ -359,15 +374,20 @@ public final class KvCache implements AutoCloseable {
     fork.visible = held;
     fork.length = length;
     fork.coldest = coldest;
+    fork.gathered = gathered;
     return fork;
   }
 
   /** Forgets the tokens from {@code newLength} on. */
   public void truncate(long newLength) {
-    if (newLength < 0 || newLength > length || reserved != 0) {
+    if (newLength < gathered.length() || newLength > length || reserved != 0) {
       throw new LongformException(
           ErrorClass.INTERNAL,
-          "Cannot truncate to %d tokens: the cache has %d.".formatted(newLength, length));
+          "Cannot truncate to %d tokens: the cache has %d%s."
+              .formatted(
+                  newLength,
+                  length,
+                  gathered.any() ? ", of which %d were gathered".formatted(gathered.length()) : ""));
     }
     length = newLength;
     held = held.clip(0, newLength);
@@ -387,6 +407,44 @@ public final class KvCache implements AutoCloseable {
     dropAllBut(kept);
     held = kept;
     visible = kept;
+  }
+
+  /**
+   * Keeps only some rows, in each layer and head perhaps others, and moves them to rows 0 to n-1 in
+   * their order, so that as many pages stay as n rows need. From then on these rows hold other
+   * tokens than those of their numbers, see {@link KvView#token}; new tokens follow behind the last
+   * one as ever.
+   */
+  public void gather(Gathering wanted) {
+    if (reserved != 0 || !wanted.fits(shape, held)) {
+      throw new LongformException(
+          ErrorClass.INVALID_PLAN,
+          "Cannot gather %s: the cache holds %s and has %d reserved rows. Gather a part of what is held, equally much in all heads, after a commit."
+              .formatted(wanted, held, reserved));
+    }
+    long needed = pagesUpTo(wanted.count());
+    store.beginReading();
+    try {
+      // all memory first: without it the rows stay as they are
+      openPages(0, needed);
+      new RowMover(this).move(wanted);
+    } finally {
+      store.endReading();
+    }
+    pages.drop(needed, Long.MAX_VALUE);
+    gathered = gathered.then(wanted, shape, length);
+    held = Rows.range(0, wanted.count());
+    visible = held;
+    coldest = FIRST_PAGES;
+  }
+
+  /** Whether rows at the beginning hold other tokens than those of their numbers. */
+  boolean isGathered() {
+    return gathered.any();
+  }
+
+  long token(int layer, int kvHead, long row) {
+    return gathered.at(layer, kvHead, row);
   }
 
   /** Releases the pages of held rows that have no kept one: as much work as pages are dropped. */

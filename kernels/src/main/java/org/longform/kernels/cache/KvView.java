@@ -50,9 +50,19 @@ public final class KvView {
     return end;
   }
 
-  /** The tokens that may be attended to. */
+  /** The rows that may be attended to. */
   public Rows held() {
     return held;
+  }
+
+  /** Whether some rows hold other tokens than those of their numbers ({@link KvCache#gather}). */
+  public boolean isGathered() {
+    return cache.isGathered();
+  }
+
+  /** The token of the document that a row holds for one head. */
+  public long token(int kvHead, long row) {
+    return cache.token(layer, kvHead, row);
   }
 
   public boolean holds(long from, long to) {

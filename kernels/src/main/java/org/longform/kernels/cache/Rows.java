@@ -5,7 +5,8 @@ import java.util.function.LongPredicate;
 
 /**
  * Which tokens of a document are meant, as sorted, disjoint ranges of token indices. A token keeps
- * its index for as long as the document is read, also when tokens before it were dropped.
+ * its index for as long as the document is read, also when tokens before it were dropped; unless
+ * its strategy has rows gathered, which then are numbered anew ({@link KvCache#gather}).
  *
  * <p>One list is shared by all heads ({@link #groups} is 1), or each group of heads has its own, in
  * CSR form: ranges {@code indptr[g] .. indptr[g+1]} belong to group g. Query head h of H belongs to

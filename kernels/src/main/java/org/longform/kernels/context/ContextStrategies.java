@@ -17,7 +17,11 @@ public final class ContextStrategies {
           ShiftedRotary.FACTORY,
           Mesa.FACTORY,
           MsPoe.FACTORY,
-          Clex.FACTORY);
+          Clex.FACTORY,
+          InfLlm.FACTORY,
+          SirLlm.FACTORY,
+          InfiniPot.FACTORY,
+          InfiniteHip.FACTORY);
 
   private ContextStrategies() {}
 
@@ -40,10 +44,21 @@ public final class ContextStrategies {
                                 .collect(Collectors.joining(", ")))));
   }
 
-  /** A strategy for one document, its parameters as users write them. */
+  /**
+   * A strategy to look at, not to read with unless it has no text among its parameters: instead of
+   * a text's tokens it gets {@link TextTokens#ESTIMATE}.
+   */
   public static ContextStrategy create(String name, Map<String, String> given, ModelLimits limits) {
+    return create(name, given, limits, TextTokens.ESTIMATE);
+  }
+
+  /** A strategy for one document, its parameters as users write them. */
+  public static ContextStrategy create(
+      String name, Map<String, String> given, ModelLimits limits, TextTokens tokenizer) {
     ContextFactory factory = byName(name);
     return factory.create(
-        ParameterValues.resolve(name, factory.parameters(), given, limits), limits);
+        ParameterValues.resolve(
+            "context", name, factory.parameters(), given, limits, tokenizer),
+        limits);
   }
 }

@@ -4,6 +4,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.HeadMass;
+import org.longform.kernels.cache.Gathering;
 import org.longform.kernels.cache.Rows;
 
 /**
@@ -90,6 +91,25 @@ public interface ContextStrategy {
   default Rows retain(Rows held, long length) {
     return held;
   }
+
+  /**
+   * Which rows each layer and key/value head keeps, to be moved together to rows 0 to n-1. For
+   * strategies whose choice differs from head to head, or lies so scattered that {@link #retain}
+   * would free nothing. Asked after {@link #retain}; {@link #gathered} says that it was done.
+   *
+   * @param held what is cached now, the block included
+   * @param length tokens read so far, the block included
+   * @return empty if all rows stay where they are
+   */
+  default Optional<Gathering> gather(Rows held, long length) {
+    return Optional.empty();
+  }
+
+  /** Tells that the rows were moved as {@link #gather} wished. */
+  default void gathered() {}
+
+  /** Tells that a question comes: what was read before is the past of a new turn. */
+  default void turn() {}
 
   /**
    * Whether a reading can be stopped and gone on with elsewhere from the tokens that {@link

@@ -30,13 +30,12 @@ public record Parameter(
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
 
-  /**
-   * Kind of value: whole number, one of some words, decimal number, or any text (a file's path).
-   */
+  /** Kind of value: whole number, decimal number, one of some words, or any text. */
   public enum Type {
     INTEGER,
     DECIMAL,
     CHOICE,
+    /** A text that the model reads (strategies get its tokens, see {@link TextTokens}), or a path. */
     TEXT
   }
 
@@ -68,7 +67,25 @@ public record Parameter(
 
   /** A text without a default: nothing is written as an empty text. */
   public static Parameter text(String name, String doc) {
-    return new Parameter(name, doc, Type.TEXT, List.of(), "none", limits -> "", 0);
+    return text(name, doc, "none", "");
+  }
+
+  /** A number with the same default for all models. */
+  public static Parameter decimal(String name, String doc, double defaultValue, long minimum) {
+    return new Parameter(
+        name,
+        doc,
+        Type.DECIMAL,
+        List.of(),
+        Double.toString(defaultValue),
+        limits -> defaultValue,
+        minimum);
+  }
+
+  /** A text that the model reads, with the same default for all models. */
+  public static Parameter text(String name, String doc, String defaultText, String defaultValue) {
+    return new Parameter(
+        name, doc, Type.TEXT, List.of(), defaultText, limits -> defaultValue, 0);
   }
 
   @Override
@@ -77,7 +94,7 @@ public record Parameter(
       case INTEGER -> "a whole number that must be at least " + minimum;
       case DECIMAL -> "a number that must be at least " + minimum;
       case CHOICE -> "one of " + String.join(", ", choices);
-      case TEXT -> "a text";
+      case TEXT -> "a text that is not blank";
     };
   }
 
@@ -89,7 +106,7 @@ public record Parameter(
             ? Optional.empty()
             : Optional.of("expected one of " + String.join(", ", choices));
       case TEXT:
-        return Optional.empty();
+        return text.isBlank() ? Optional.of("must not be blank") : Optional.empty();
       case INTEGER:
         try {
           long number = Long.parseLong(text.trim());

@@ -11,20 +11,17 @@ import org.longform.kernels.error.LongformException;
 /** The checked values of a strategy's parameters: what the user gave, else the defaults. */
 public final class ParameterValues {
   private final Map<String, Object> values;
+  private final TextTokens tokenizer;
 
-  private ParameterValues(Map<String, Object> values) {
+  private ParameterValues(Map<String, Object> values, TextTokens tokenizer) {
     this.values = values;
-  }
-
-  /** As {@link #resolve(String, String, List, Map, ModelLimits)}, for a context strategy. */
-  public static ParameterValues resolve(
-      String strategy, List<Parameter> parameters, Map<String, String> given, ModelLimits limits) {
-    return resolve("context", strategy, parameters, given, limits);
+    this.tokenizer = tokenizer;
   }
 
   /**
    * @param kind what the strategy is one of: context, decoding
    * @param given values as users write them, by parameter name
+   * @param tokenizer of the model that reads the texts
    * @throws LongformException INVALID_OPTION for an unknown name or a refused value
    */
   public static ParameterValues resolve(
@@ -32,7 +29,8 @@ public final class ParameterValues {
       String strategy,
       List<Parameter> parameters,
       Map<String, String> given,
-      ModelLimits limits) {
+      ModelLimits limits,
+      TextTokens tokenizer) {
     Map<String, Object> values = new TreeMap<>();
     for (Parameter parameter : parameters) {
       String text = given.get(parameter.name());
@@ -59,7 +57,7 @@ public final class ParameterValues {
                     kind));
       }
     }
-    return new ParameterValues(values);
+    return new ParameterValues(values, tokenizer);
   }
 
   private static Object parse(String kind, String strategy, Parameter parameter, String text) {
@@ -92,6 +90,11 @@ public final class ParameterValues {
   /** Empty where none was given. */
   public String text(String name) {
     return (String) values.get(name);
+  }
+
+  /** The tokens of a text. */
+  public int[] tokens(String name) {
+    return tokenizer.of((String) values.get(name));
   }
 
   /** Name and value of every parameter, sorted by name: part of what makes a result repeatable. */

@@ -1,11 +1,7 @@
 package org.longform.kernels.context;
 
 import org.longform.kernels.attention.AttentionPlan;
-import org.longform.kernels.attention.Band;
-import org.longform.kernels.attention.KeyPositions;
-import org.longform.kernels.attention.QueryPositions;
 import org.longform.kernels.attention.QueryRange;
-import org.longform.kernels.attention.Segment;
 import org.longform.kernels.cache.KvView;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.device.TopKeysRequest;
@@ -147,13 +143,7 @@ final class ReAttention implements ContextStrategy {
 
   @Override
   public AttentionPlan plan(PlanRequest request) {
-    Rows seen = seen(request);
-    return AttentionPlan.of(
-        Segment.of(
-            seen,
-            new KeyPositions.Contiguous(0),
-            new QueryPositions.Shifted(seen.count(0) - request.cache().end()),
-            new Band.Causal()));
+    return Packed.plan(seen(request), request.cache().end());
   }
 
   private Rows seen(PlanRequest request) {

@@ -6,16 +6,24 @@ import org.longform.kernels.tensor.Tensor;
 
 /** What an attention call reports beside its output. Each is computed only when asked for. */
 public final class AttendTaps {
-  public static final AttendTaps NONE = new AttendTaps(null, null, null);
+  public static final AttendTaps NONE = new AttendTaps(null, null, null, null);
+
+  /** The token that a row holds for a query head. */
+  public interface TokenOfRow {
+    long token(int head, long row);
+  }
 
   private final Tensor logSumExp;
   private final ColumnMass columnMass;
   private final HeadMass headMass;
+  private final TokenOfRow tokens;
 
-  private AttendTaps(Tensor logSumExp, ColumnMass columnMass, HeadMass headMass) {
+  private AttendTaps(
+      Tensor logSumExp, ColumnMass columnMass, HeadMass headMass, TokenOfRow tokens) {
     this.logSumExp = logSumExp;
     this.columnMass = columnMass;
     this.headMass = headMass;
+    this.tokens = tokens;
   }
 
   /**
@@ -23,16 +31,24 @@ public final class AttendTaps {
    * query sees nothing.
    */
   public AttendTaps withLogSumExp(Tensor target) {
-    return new AttendTaps(target, columnMass, headMass);
+    return new AttendTaps(target, columnMass, headMass, tokens);
   }
 
   public AttendTaps withColumnMass(ColumnMass target) {
-    return new AttendTaps(logSumExp, target, headMass);
+    return new AttendTaps(logSumExp, target, headMass, tokens);
   }
 
   /** What is reported for each head is summed for {@link #withColumnMass}, if both are wanted. */
   public AttendTaps withHeadMass(HeadMass target) {
-    return new AttendTaps(logSumExp, columnMass, target);
+    return new AttendTaps(logSumExp, columnMass, target, tokens);
+  }
+
+  /**
+   * Who is told of columns hears of tokens in place of rows, where the rows of heads hold different
+   * ones; who is told of heads still hears of rows.
+   */
+  public AttendTaps withTokens(TokenOfRow of) {
+    return new AttendTaps(logSumExp, columnMass, headMass, of);
   }
 
   public boolean wantsLogSumExp() {
@@ -46,7 +62,7 @@ public final class AttendTaps {
 
   /** Whether mass is wanted for each head. */
   public boolean wantsHeadMass() {
-    return headMass != null;
+    return headMass != null || (columnMass != null && tokens != null);
   }
 
   /** Only if {@link #wantsLogSumExp}. */
@@ -61,9 +77,11 @@ public final class AttendTaps {
 
   /** Tells the mass of a token from one head, if {@link #wantsHeadMass}. */
   public void mass(int segment, int head, long row, float mass) {
-    headMass.add(segment, head, row, mass);
+    if (headMass != null) {
+      headMass.add(segment, head, row, mass);
+    }
     if (columnMass != null) {
-      columnMass.add(row, mass);
+      columnMass.add(tokens == null ? row : tokens.token(head, row), mass);
     }
   }
 }

@@ -69,4 +69,13 @@ public interface Kernels {
 
   /** The best cached tokens for each head and query, see {@link TopKeysRequest}. */
   TopKeys topKeys(TopKeysRequest request);
+
+  /**
+   * How well each of some keys matches, see {@link KeyScoresRequest}.
+   *
+   * @return (H, N); negative infinity where nothing is a number
+   */
+  default float[] keyScores(KeyScoresRequest request) {
+    return PlainKeyScores.of(request);
+  }
 }

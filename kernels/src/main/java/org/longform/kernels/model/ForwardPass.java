@@ -47,7 +47,7 @@ final class ForwardPass implements AutoCloseable {
     Scratch.Block rows = null;
     Kernels.Turn turn = kernels.turn();
     try {
-      rows = scratch.block(ids.length, 0);
+      rows = scratch.block(ids.length);
       layers(blocks, rows, ids, needed);
     } catch (Throwable e) {
       blocks.forEach(block -> block.fail(e));
@@ -75,7 +75,7 @@ final class ForwardPass implements AutoCloseable {
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      Scratch.Block shaped = scratch.block(ids.length, layer);
+      Scratch.Block shaped = scratch.inLayer(rows, layer);
       attention(layer, blocks, shaped, wanted);
       feedForward(layer, shaped, wanted);
       export(blocks, shaped, layer + 1);
@@ -159,6 +159,10 @@ final class ForwardPass implements AutoCloseable {
       PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
     AttentionPlan plan = block.strategy().plan(request);
     AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
+    if (request.cache().isGathered()) {
+      int sharers = spec.layer(request.layer()).heads() / request.cache().kvHeads();
+      all = all.withTokens((head, row) -> request.cache().token(head / sharers, row));
+    }
     int asking = all.wantsMass() ? request.tokens() : answered;
     kernels.attend(
         new AttendRequest(

@@ -71,7 +71,7 @@ public final class ModelExport {
         Keys keys = new Keys(metadata, form().architecture());
         sizeKeys(keys);
         // where only the heads would tell it, and there are fewer now
-        keys.whole("head_dim", source.spec().headDim());
+        headKeys(keys);
       }
     } else {
       metadata = decoderKeys(name);
@@ -191,8 +191,7 @@ public final class ModelExport {
         .putText("general.name", name);
     keys.whole("max_position_embeddings", source.config().tokens("max_position_embeddings"));
     sizeKeys(keys);
-    keys.whole("head_dim", spec.headDim());
-    keys.metadata.putUint32(architecture + ".attention.value_length", spec.headDim());
+    headKeys(keys);
     keys.metadata.putUint32(architecture + ".vocab_size", spec.vocabulary());
     keys.fraction("rms_norm_eps", spec.normEpsilon());
     keys.fraction("rope_theta", spec.rope().theta());
@@ -207,6 +206,12 @@ public final class ModelExport {
     keys.perLayer("intermediate_size", LayerShape::intermediate);
     keys.perLayer("num_attention_heads", LayerShape::heads);
     keys.perLayer("num_key_value_heads", LayerShape::kvHeads);
+  }
+
+  private void headKeys(Keys keys) {
+    keys.whole("head_dim", source.spec().headDim());
+    keys.metadata.putUint32(
+        keys.architecture + ".attention.value_length", source.spec().headDim());
   }
 
   private void scalingKeys(Keys keys, RopeScaling scaling) {

@@ -59,6 +59,8 @@ public final class Session implements AutoCloseable {
   private long decodeSteps;
   // whether rows are reserved, and perhaps being read by the thread that leads a pass
   private boolean inPass;
+  // whether the strategy has yet to keep what it wants of the last block
+  private boolean unsettled;
   // whether a token waits for its pass
   private boolean prepared;
   private boolean closed;
@@ -142,6 +144,7 @@ public final class Session implements AutoCloseable {
   /** Reads what is pending, although it does not fill a block. */
   public void flush() {
     requireOpen();
+    settle();
     while (pending.size() > 0) {
       readBlock(Math.min(chunk(), pending.size()));
     }
@@ -271,6 +274,7 @@ public final class Session implements AutoCloseable {
     fork.last.write(0, last.toArray());
     fork.phase = phase;
     fork.promptTokens = promptTokens;
+    fork.unsettled = unsettled;
     fork.notePeaks();
     return fork;
   }
@@ -293,6 +297,7 @@ public final class Session implements AutoCloseable {
                       ? "its strategy does not allow to go on elsewhere"
                       : "the document was read to its end. Save it before the question"));
     }
+    settle();
     new SessionState(
             length(),
             cache.held(),
@@ -358,6 +363,9 @@ public final class Session implements AutoCloseable {
     if (phase != next) {
       flush();
       phase = next;
+      if (next == Phase.QUESTION) {
+        strategy.turn();
+      }
     }
     pending.add(tokens, from, count);
   }
@@ -373,6 +381,7 @@ public final class Session implements AutoCloseable {
   }
 
   private void readWhileFull() {
+    settle();
     for (int chunk = chunk(); pending.size() >= chunk; chunk = chunk()) {
       readBlock(chunk);
     }
@@ -417,6 +426,7 @@ public final class Session implements AutoCloseable {
       requireKnown(tree.token(row));
     }
     take(Phase.GENERATED, new int[] {tree.token(0)}, 0, 1);
+    settle();
     while (pending.size() > 1) {
       readBlock(1);
     }
@@ -578,14 +588,34 @@ public final class Session implements AutoCloseable {
     if (strategy.wantsScores()) {
       strategy.scored(first + unpredicted, surprises);
     }
+    unsettled = true;
+    for (int i = 0; scoring && i < surprises.length; i++) {
+      scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
+    }
+    settle();
+  }
+
+  /**
+   * Lets the strategy look at what was read and keep what it wants. If that fails it is done before
+   * the next block.
+   */
+  private void settle() {
+    if (!unsettled) {
+      return;
+    }
     probe();
     Rows kept = strategy.retain(cache.held(), cache.length());
     if (!kept.equals(cache.held())) {
       cache.retain(kept);
     }
-    for (int i = 0; scoring && i < surprises.length; i++) {
-      scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
-    }
+    strategy
+        .gather(cache.held(), cache.length())
+        .ifPresent(
+            wanted -> {
+              cache.gather(wanted);
+              strategy.gathered();
+            });
+    unsettled = false;
   }
 
   /** Reads what the strategy wants to be read behind the block, and forgets it. */

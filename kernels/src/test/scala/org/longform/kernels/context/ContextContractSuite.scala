@@ -199,10 +199,9 @@ class ContextContractSuite extends AnyFunSuite {
 
     if (factory.promises().contains(Promise.WITHIN_WINDOW))
       for (window <- windows) test(s"$name stays within the positions of a model trained on $window tokens") {
-        val strategy = create(factory, limitsOf(window, 8))
         val scattered = new ScatteredKernels(reference)
         for (tokens <- Seq(window / 2, window, window + 1, window + window / 2).map(_.toInt)) {
-          farthest(strategy, tokens, scattered) { (distance, seen) =>
+          farthest(create(factory, limitsOf(window, 8)), tokens, scattered) { (distance, seen) =>
             assert(distance <= window, s"$tokens tokens")
             assert(seen <= window + 10, s"$tokens tokens")
           }
@@ -246,9 +245,9 @@ class ContextContractSuite extends AnyFunSuite {
             val (lengthBefore, heldBefore) = (cache.length(), cache.held().count(0))
             cache.reserve(strategy.nextChunk(cache.length(), -1))
             cache.commit()
-            cache.retain(strategy.retain(cache.held(), cache.length()))
+            val probed = Reading.ended(strategy, cache, lengthBefore)
             assert(cache.held().count(0) <= window + 10)
-            most = math.max(most, cache.length() - lengthBefore + heldBefore)
+            most = math.max(most, cache.length() - lengthBefore + heldBefore + probed)
             assert(cache.bytes() <= pages)
           }
           assert(strategy.mostTokensHeld().getAsLong == most)
@@ -258,6 +257,7 @@ class ContextContractSuite extends AnyFunSuite {
 
   private def wrong(parameter: Parameter): Seq[String] = parameter.`type`() match {
     case Parameter.Type.CHOICE => Seq("nonsense", "")
+    case Parameter.Type.TEXT   => Seq("", " \n")
     case Parameter.Type.INTEGER =>
       Seq("many", "1.5", (parameter.minimum() - 1).toString, "3000000000", "99999999999999999999")
     case Parameter.Type.DECIMAL => Seq("many", "NaN", (parameter.minimum() - 1).toString)
@@ -286,14 +286,15 @@ class ContextContractSuite extends AnyFunSuite {
     try {
       var last = 0
       while (cache.length() < tokens) {
-        last = math.min(strategy.nextChunk(cache.length(), -1).toLong, tokens - cache.length()).toInt
+        val first = cache.length()
+        last = math.min(strategy.nextChunk(first, -1).toLong, tokens - first).toInt
         cache.reserve(last)
-        if (cache.length() + last < tokens) {
+        if (first + last < tokens) {
           cache.commit()
-          cache.retain(strategy.retain(cache.held(), cache.length()))
+          Reading.ended(strategy, cache, first)
         } else {
           val queries = Tensor.allocate(last, 2)
-          val plan = strategy.plan(new PlanRequest(0, queries, cache.view(0), rope, kernels))
+          val plan = strategy.plan(new PlanRequest(0, queries, cache.view(0), PositionEncoding.Rope.plain(2, 10000), kernels))
           queries.close()
           for (query <- Seq(cache.length(), tokens - 1L))
             check(largestDistance(plan, query), seenKeys(plan, query))

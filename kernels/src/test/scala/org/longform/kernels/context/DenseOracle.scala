@@ -25,28 +25,32 @@ object DenseOracle {
   ): Array[Float] = {
     val d = sequence.headDim
     val out = new Array[Float](sequence.tokens * sequence.heads * d)
-    for (head <- 0 until sequence.heads; i <- queries) {
-      val q = sequence.query(head, i)
-      val seen = (0 until sequence.tokens).filterNot(j => distance(head, i, j).isNaN)
-      val logits = seen.map(j =>
-        logit(
-          encoding,
-          head,
-          q,
-          sequence.key(sequence.kvHead(head), j),
-          distance(head, i, j)
-        ) * sequence.scale * gain(i)
-          - bias(encoding, head, distance(head, i, j))
-      )
-      val weights = logits.map(x => math.exp(x - logits.max))
-      for ((j, w) <- seen.zip(weights)) {
-        val v = sequence.value(sequence.kvHead(head), j)
-        for (c <- 0 until d) {
-          out((i * sequence.heads + head) * d + c) += (w / weights.sum * v(c)).toFloat
-        }
+    for (head <- 0 until sequence.heads; i <- queries; (j, weight) <- weights(sequence, encoding, head, i, distance, gain)) {
+      val v = sequence.value(sequence.kvHead(head), j)
+      for (c <- 0 until d) {
+        out((i * sequence.heads + head) * d + c) += (weight * v(c)).toFloat
       }
     }
     out
+  }
+
+  /** How much attention a query pays to each key that it sees. */
+  def weights(
+      sequence: Sequence,
+      encoding: PositionEncoding,
+      head: Int,
+      i: Int,
+      distance: Distance,
+      gain: Int => Double = _ => 1
+  ): Seq[(Int, Double)] = {
+    val q = sequence.query(head, i)
+    val seen = (0 until sequence.tokens).filterNot(j => distance(head, i, j).isNaN)
+    val logits = seen.map(j =>
+      logit(encoding, head, q, sequence.key(sequence.kvHead(head), j), distance(head, i, j)) * sequence.scale * gain(i)
+        - bias(encoding, head, distance(head, i, j))
+    )
+    val exponentials = logits.map(x => math.exp(x - logits.max))
+    seen.zip(exponentials.map(_ / exponentials.sum))
   }
 
   def logit(

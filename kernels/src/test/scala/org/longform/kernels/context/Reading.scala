@@ -11,9 +11,10 @@ final class Reading(
     sequence: Sequence,
     encoding: PositionEncoding,
     kernels: Kernels,
-    layer: Int = 0
+    layer: Int = 0,
+    behind: Option[KvCache] = None
 ) extends AutoCloseable {
-  val cache: KvCache = sequence.emptyCache()
+  val cache: KvCache = behind.getOrElse(sequence.emptyCache())
   val out: Array[Float] = new Array[Float](sequence.q.length)
 
   /** Reads tokens up to `to` as one block; `watch` gets the plan and the request it answers. */
@@ -34,7 +35,7 @@ final class Reading(
       strategy.scored(first, Array.range(first, to).map(Reading.surprise))
     }
     probe()
-    cache.retain(strategy.retain(cache.held(), cache.length()))
+    Reading.keep(strategy, cache)
   }
 
   private def taps: AttendTaps = {
@@ -87,6 +88,30 @@ final class Reading(
 }
 
 object Reading {
+
+  /** Keeps of a cache what a strategy wants to keep. */
+  def keep(strategy: ContextStrategy, cache: KvCache): Unit = {
+    cache.retain(strategy.retain(cache.held(), cache.length()))
+    strategy.gather(cache.held(), cache.length()).ifPresent { wanted =>
+      cache.gather(wanted)
+      strategy.gathered()
+    }
+  }
+
+  /** Tells a strategy of a block that was committed, and keeps what it wants to keep.
+    *
+    * @return
+    *   how many tokens it would have read and forgotten between
+    */
+  def ended(strategy: ContextStrategy, cache: KvCache, first: Long): Int = {
+    if (strategy.wantsScores()) {
+      val predicted = math.max(first, 1)
+      strategy.scored(predicted, (predicted until cache.length()).map(row => surprise(row.toInt)).toArray)
+    }
+    val probe = strategy.probe(cache.length())
+    keep(strategy, cache)
+    probe.length
+  }
 
   /** How surprising the token of a row is said to be, in nats. */
   def surprise(row: Int): Double = 10 * new scala.util.Random(row).nextDouble()

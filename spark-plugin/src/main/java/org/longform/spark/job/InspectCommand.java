@@ -110,9 +110,8 @@ final class InspectCommand implements Callable<Integer> {
         .whyUnavailable(limits)
         .ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
     for (Parameter parameter : strategy.parameters()) {
-      context
-          .out()
-          .printf("  --%-20s %s%n", parameter.name(), parameter.defaultValue().apply(limits));
+      String value = String.valueOf(parameter.defaultValue().apply(limits));
+      context.out().printf("  --%-20s %s%n", parameter.name(), value.replace("\n", "\\n"));
     }
   }
 

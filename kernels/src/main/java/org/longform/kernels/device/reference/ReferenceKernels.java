@@ -2,6 +2,7 @@ package org.longform.kernels.device.reference;
 
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.Kernels;
+import org.longform.kernels.device.KeyScoresRequest;
 import org.longform.kernels.device.MatmulShape;
 import org.longform.kernels.device.TopKeys;
 import org.longform.kernels.device.TopKeysRequest;
@@ -107,5 +108,10 @@ final class ReferenceKernels implements Kernels {
   @Override
   public TopKeys topKeys(TopKeysRequest request) {
     return ReferenceTopKeys.find(request);
+  }
+
+  @Override
+  public float[] keyScores(KeyScoresRequest request) {
+    return ReferenceKeyScores.find(request);
   }
 }

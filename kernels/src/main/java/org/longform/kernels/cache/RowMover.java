@@ -1,0 +1,52 @@
+package org.longform.kernels.cache;
+
+/** Moves rows of a cache to its beginning, for each layer and head in their order. */
+final class RowMover {
+  private final KvCache cache;
+  private final KvShape shape;
+  private final byte[] stretch;
+
+  RowMover(KvCache cache) {
+    this.cache = cache;
+    this.shape = cache.shape();
+    this.stretch = new byte[Page.ROWS * shape.rowBytes()];
+  }
+
+  /** A row never moves up, so that none is overwritten before it was moved. */
+  void move(Gathering gathering) {
+    for (int layer = 0; layer < shape.layers(); layer++) {
+      Rows rows = gathering.rows(layer);
+      for (int head = 0; head < shape.kvHeads(layer); head++) {
+        move(layer, head, rows, rows.groups() == 1 ? 0 : head);
+      }
+    }
+  }
+
+  private void move(int layer, int head, Rows rows, int group) {
+    long target = 0;
+    for (int i = 0; i < rows.ranges(group); i++) {
+      for (long row = rows.start(group, i); row < rows.end(group, i); ) {
+        long count = Math.min(rows.end(group, i) - row, Page.ROWS - row % Page.ROWS);
+        count = Math.min(count, Page.ROWS - target % Page.ROWS);
+        if (row != target) {
+          copy(layer, head, row, target, (int) count);
+        }
+        row += count;
+        target += count;
+      }
+    }
+  }
+
+  private void copy(int layer, int head, long row, long target, int count) {
+    Page from = cache.page(row);
+    Page to = cache.page(target);
+    from.touch();
+    long source = from.keyOffset(layer, head, (int) (row % Page.ROWS));
+    long place = to.keyOffset(layer, head, (int) (target % Page.ROWS));
+    int bytes = count * shape.rowBytes();
+    from.memory().readBytes(source, stretch, 0, bytes);
+    to.memory().writeBytes(place, stretch, 0, bytes);
+    from.memory().readBytes(source + from.valueStride(), stretch, 0, bytes);
+    to.memory().writeBytes(place + to.valueStride(), stretch, 0, bytes);
+  }
+}
