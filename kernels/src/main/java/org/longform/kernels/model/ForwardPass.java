@@ -2,13 +2,17 @@ package org.longform.kernels.model;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.longform.kernels.attention.AttentionPlan;
+import org.longform.kernels.attention.ProbabilityTap;
+import org.longform.kernels.attention.QueryRange;
 import org.longform.kernels.attention.Segment;
 import org.longform.kernels.cache.KvView;
 import org.longform.kernels.context.PlanRequest;
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.AttendTaps;
 import org.longform.kernels.device.Kernels;
+import org.longform.kernels.device.QueryRowsRequest;
 import org.longform.kernels.model.DecoderWeights.LayerWeights;
 import org.longform.kernels.model.DecoderWeights.Projection;
 import org.longform.kernels.tensor.Tensor;
@@ -121,6 +125,68 @@ final class ForwardPass implements AutoCloseable {
     }
   }
 
+  /**
+   * Brings one block through some of the layers. Its keys and values go to reserved rows of its
+   * cache; throws what makes it fail.
+   *
+   * @param from first layer
+   * @param to one past the last layer, above {@code from}
+   * @param hidden (T, M) residual stream before the first of them
+   * @param kept asked after the attention of the last of them: which rows go on, in increasing
+   *     order, at least one
+   * @return (rows kept, M) residual stream after the last of them; the caller closes it
+   */
+  Tensor run(PassBlock block, int from, int to, Tensor hidden, Supplier<int[]> kept) {
+    int tokens = block.tokens();
+    int[] left = null;
+    Kernels.Turn turn = kernels.turn();
+    try {
+      Scratch.Block rows = scratch.block(tokens);
+      copyRows(hidden, 0, rows.hidden(), 0, tokens);
+      for (int layer = from; layer < to; layer++) {
+        block.pollCancelled();
+        attention(layer, List.of(block), rows, tokens);
+        block.requireUnfailed();
+        int wanted = tokens;
+        if (layer == to - 1) {
+          left = kept.get();
+          wanted = left.length;
+          // from the last on: no row is overwritten before it was moved
+          for (int i = wanted - 1; i >= 0; i--) {
+            copyRows(rows.hidden(), left[i], rows.hidden(), tokens - wanted + i, 1);
+          }
+        }
+        feedForward(layer, rows, wanted);
+      }
+      Tensor out = Tensor.allocate(left.length, spec.hidden());
+      copyRows(rows.hidden(), tokens - left.length, out, 0, left.length);
+      return out;
+    } finally {
+      turn.close();
+    }
+  }
+
+  /** (T, M) residual stream before the first layer; the caller closes it. */
+  Tensor embed(int[] ids) {
+    Tensor hidden = Tensor.allocate(ids.length, spec.hidden());
+    try {
+      kernels.gather(weights.embedding(), ids, hidden);
+      return hidden;
+    } catch (Throwable e) {
+      hidden.close();
+      throw e;
+    }
+  }
+
+  private static void copyRows(Tensor source, int from, Tensor target, int to, int count) {
+    int width = Math.toIntExact(source.shape().rowElements());
+    float[] row = new float[width];
+    for (int i = 0; i < count; i++) {
+      source.read((long) (from + i) * width, row);
+      target.write((long) (to + i) * width, row);
+    }
+  }
+
   /** Rows that somebody wants with so many layers behind them; behind the last with its norm. */
   private void export(List<PassBlock> blocks, Scratch.Block rows, int layersBehind) {
     int at = 0;
@@ -208,6 +274,7 @@ final class ForwardPass implements AutoCloseable {
             spec.attentionScale(),
             lastRows(mixed, asking),
             all));
+    block.probabilities().ifPresent(tap -> tell(tap, request, plan));
     return plan;
   }
 
@@ -216,6 +283,22 @@ final class ForwardPass implements AutoCloseable {
     KvView view = request.cache();
     long sharers = request.queries().shape().rowElements() / view.headDim() / view.kvHeads();
     return taps.withTokens((head, row) -> view.token((int) (head / sharers), row));
+  }
+
+  /** Tells a tap how the queries that it asks for spread their attention. */
+  private void tell(ProbabilityTap tap, PlanRequest request, AttentionPlan plan) {
+    QueryRange asking = tap.asking(request.layer());
+    if (asking.from() < asking.to()) {
+      kernels.probabilities(
+          new QueryRowsRequest(
+              request.queries(),
+              request.cache(),
+              plan,
+              request.encoding(),
+              spec.attentionScale(),
+              asking),
+          (head, row, rows, values) -> tap.add(request.layer(), head, row, rows, values));
+    }
   }
 
   private void feedForward(int layer, Scratch.Block rows, int wanted) {
