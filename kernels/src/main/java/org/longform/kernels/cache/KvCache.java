@@ -232,7 +232,10 @@ public final class KvCache implements AutoCloseable {
         ErrorClass.INTERNAL,
         "Cannot store keys %s and values %s: %d rows of %d are reserved."
             .formatted(
-                keys.shape(), values.shape(), reserved, (long) shape.kvHeads(layer) * shape.headDim()));
+                keys.shape(),
+                values.shape(),
+                reserved,
+                (long) shape.kvHeads(layer) * shape.headDim()));
   }
 
   /** Makes the reserved rows part of the document. */

@@ -20,7 +20,7 @@ class KeyScoresSuite extends AnyFunSuite {
 
   private def withCache[A](shape: KvShape, tokens: Int, random: Random)(use: KvCache => A): A = {
     val cache = new KvCache(shape)
-    val width = shape.kvHeads() * shape.headDim()
+    val width = shape.kvHeads(0) * shape.headDim()
     val keys = Tensor.of(floats(random, tokens * width), tokens.toLong, width.toLong)
     try {
       cache.reserve(tokens)
