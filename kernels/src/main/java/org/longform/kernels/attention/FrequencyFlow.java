@@ -143,8 +143,7 @@ public final class FrequencyFlow {
       double dims = 2.0 * pairs;
       double[] inner = new double[width];
       for (int i = 0; i < pairs; i++) {
-        double unlearned =
-            -2 * i / dims * Math.log(BASE) - 2 * i / (dims - 2) * Math.log(growth);
+        double unlearned = -2 * i / dims * Math.log(BASE) - 2 * i / (dims - 2) * Math.log(growth);
         double x = z[i] + unlearned;
         for (int j = 0; j < width; j++) {
           inner[j] += x * network.up[i * width + j];

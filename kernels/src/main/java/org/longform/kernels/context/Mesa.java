@@ -88,8 +88,7 @@ final class Mesa implements ContextStrategy {
     AttentionPlan plan = new AttentionPlan(segments);
     return settings.gain == Gain.NONE || end <= split.lastStart()
         ? plan
-        : plan.withGain(
-            new QueryGain.LogLength(settings.sizes.trainLength(), split.lastStart()));
+        : plan.withGain(new QueryGain.LogLength(settings.sizes.trainLength(), split.lastStart()));
   }
 
   /** The first chunk, or a middle one behind it without a gap. */
@@ -107,8 +106,7 @@ final class Mesa implements ContextStrategy {
     }
   }
 
-  private void addLast(
-      List<Segment> segments, Rows held, MesaSplit split, long first, long end) {
+  private void addLast(List<Segment> segments, Rows held, MesaSplit split, long first, long end) {
     long bent = firstBent(split);
     if (first < bent) {
       segments.add(straight(held, new QueryRange(split.lastStart(), bent)));
@@ -132,8 +130,7 @@ final class Mesa implements ContextStrategy {
   }
 
   private static Segment straight(Rows rows, QueryRange queries) {
-    return Segment.of(
-            rows, new KeyPositions.True(), new QueryPositions.True(), new Band.Causal())
+    return Segment.of(rows, new KeyPositions.True(), new QueryPositions.True(), new Band.Causal())
         .forQueries(queries);
   }
 

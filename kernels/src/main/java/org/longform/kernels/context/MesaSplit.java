@@ -22,12 +22,7 @@ record MesaSplit(long first, long width, long lastStart) {
    *     last one; for more all chunks become narrower
    */
   record Sizes(
-      long trainLength,
-      long first,
-      long unused,
-      long last,
-      long answerRoom,
-      long remainderLimit) {
+      long trainLength, long first, long unused, long last, long answerRoom, long remainderLimit) {
 
     /** The largest width of a middle chunk: positions of the window that the others leave. */
     long span() {

@@ -108,8 +108,7 @@ final class MsPoe implements ContextStrategy {
         boolean earlier = other < group && scores[other] == scores[group];
         rank += scores[other] > scores[group] || earlier ? 1 : 0;
       }
-      divisors[group] =
-          settings.least + rank * (settings.most - settings.least) / (groups - 1);
+      divisors[group] = settings.least + rank * (settings.most - settings.least) / (groups - 1);
     }
     return divisors;
   }

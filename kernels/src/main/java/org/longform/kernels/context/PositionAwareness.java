@@ -25,8 +25,7 @@ final class PositionAwareness {
 
   /** H. */
   static int heads(PlanRequest request) {
-    return Math.toIntExact(
-        request.queries().shape().rowElements() / request.cache().headDim());
+    return Math.toIntExact(request.queries().shape().rowElements() / request.cache().headDim());
   }
 
   /**

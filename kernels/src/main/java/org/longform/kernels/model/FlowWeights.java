@@ -45,10 +45,7 @@ final class FlowWeights {
   }
 
   private static FrequencyFlow flow(
-      ModelConfig config,
-      RopeSpec rope,
-      RopeScaling.Clex.Equation equation,
-      WeightSource weights) {
+      ModelConfig config, RopeSpec rope, RopeScaling.Clex.Equation equation, WeightSource weights) {
     long pairs = rope.rotaryDims() / 2;
     long width = (long) equation.widthFactor() * rope.rotaryDims();
     FrequencyFlow flow =

@@ -122,8 +122,7 @@ public final class RopeConfig {
           case "silu" -> FrequencyFlow.Activation.SILU;
           default -> throw values.unsupported("act", word, "tanh", "silu");
         };
-    return new RopeScaling.Clex.Equation(
-        most, widthFactor, activation, (int) Math.round(1 / step));
+    return new RopeScaling.Clex.Equation(most, widthFactor, activation, (int) Math.round(1 / step));
   }
 
   private RopeScaling yarn(double theta) {

@@ -101,9 +101,9 @@ public sealed interface RopeScaling {
   }
 
   /**
-   * {@code clex}: frequencies that follow an equation of which a part was learned. Within the window
-   * they are as they were; how they go on beyond it is known once the weights are there, and used by
-   * the context that asks for it.
+   * {@code clex}: frequencies that follow an equation of which a part was learned. Within the
+   * window they are as they were; how they go on beyond it is known once the weights are there, and
+   * used by the context that asks for it.
    *
    * @param equation what config.json tells of it
    * @param flow empty until the weights were read

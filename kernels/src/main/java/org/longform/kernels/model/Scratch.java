@@ -25,7 +25,7 @@ final class Scratch implements AutoCloseable {
   }
 
   /**
-   * Views for a block of T tokens in one layer.
+   * Views for a block of T tokens.
    *
    * @param hidden (T, M) residual stream
    * @param normed (T, M) normalised input of a half layer, later its output
@@ -44,10 +44,16 @@ final class Scratch implements AutoCloseable {
       Tensor values,
       Tensor mixed,
       Tensor gate,
-      Tensor up) {}
+      Tensor up) {
 
-  /** The first call of a pass may make room; {@code hidden} is the same for all layers. */
-  Block block(int tokens, int layer) {
+    /** The same views around another residual stream. */
+    Block on(Tensor stream) {
+      return new Block(stream, normed, queries, keys, values, mixed, gate, up);
+    }
+  }
+
+  /** Views that are as wide as the widest layer; see {@link #inLayer}. */
+  Block block(int tokens) {
     if (tokens > capacity || tokens < capacity / MUCH) {
       close();
       allocate(tokens, spec.hidden(), 2);
@@ -58,14 +64,32 @@ final class Scratch implements AutoCloseable {
       capacity = tokens;
     }
     return new Block(
-        first(0, tokens, spec.hidden()),
-        first(1, tokens, spec.hidden()),
-        first(2, tokens, spec.queryWidth(layer)),
-        first(3, tokens, spec.kvWidth(layer)),
-        first(4, tokens, spec.kvWidth(layer)),
-        first(5, tokens, spec.queryWidth(layer)),
-        first(6, tokens, spec.intermediate(layer)),
-        first(7, tokens, spec.intermediate(layer)));
+        first(0, tokens),
+        first(1, tokens),
+        first(2, tokens),
+        first(3, tokens),
+        first(4, tokens),
+        first(5, tokens),
+        first(6, tokens),
+        first(7, tokens));
+  }
+
+  /** The same room with the widths of a layer. */
+  Block inLayer(Block widest, int layer) {
+    return new Block(
+        widest.hidden,
+        widest.normed,
+        narrowed(widest.queries, spec.queryWidth(layer)),
+        narrowed(widest.keys, spec.kvWidth(layer)),
+        narrowed(widest.values, spec.kvWidth(layer)),
+        narrowed(widest.mixed, spec.queryWidth(layer)),
+        narrowed(widest.gate, spec.intermediate(layer)),
+        narrowed(widest.up, spec.intermediate(layer)));
+  }
+
+  private static Tensor narrowed(Tensor tensor, int width) {
+    return Tensor.view(
+        tensor.dtype(), Shape.of(tensor.rows(), width), tensor.memory(), tensor.byteOffset());
   }
 
   private int widest(IntUnaryOperator width) {
@@ -78,9 +102,8 @@ final class Scratch implements AutoCloseable {
     }
   }
 
-  private Tensor first(int index, int tokens, int width) {
-    Tensor whole = owned.get(index);
-    return Tensor.view(whole.dtype(), Shape.of(tokens, width), whole.memory(), 0);
+  private Tensor first(int index, int tokens) {
+    return owned.get(index).rows(0, tokens);
   }
 
   @Override

@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.longform.kernels.attention.ColumnMass;
+import org.longform.kernels.attention.ProbabilityTap;
 import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.context.ContextStrategy;
@@ -46,6 +48,7 @@ public final class Session implements AutoCloseable {
   private final Tensor last;
   private Phase phase = Phase.DOCUMENT;
   private AttendTaps taps = AttendTaps.NONE;
+  private Optional<ProbabilityTap> probabilities = Optional.empty();
   private TokenScores scores = (row, token, surprise) -> {};
   private boolean scoring;
   private BlockHooks hooks = BlockHooks.NONE;
@@ -86,6 +89,25 @@ public final class Session implements AutoCloseable {
     Objects.requireNonNull(options, "options");
     KvCache cache = new KvCache(decoder.spec().kvShape(options.kvDType()), options.kvMemory());
     return opened(decoder, strategy, options, cache, new PendingTokens());
+  }
+
+  /**
+   * A session behind tokens that were read otherwise. The cache belongs to it, also if it cannot be
+   * made.
+   *
+   * @param last (M), the last token's residual stream before the final norm
+   */
+  static Session behind(
+      Decoder decoder,
+      ContextStrategy strategy,
+      SessionOptions options,
+      KvCache cache,
+      float[] last) {
+    Session session = opened(decoder, strategy, options, cache, new PendingTokens());
+    session.last.write(0, last);
+    session.prefilled = cache.length();
+    session.notePeaks();
+    return session;
   }
 
   /** The cache belongs to the new session, also if it cannot be made. */
@@ -239,6 +261,15 @@ public final class Session implements AutoCloseable {
 
   public void unwatch() {
     taps = AttendTaps.NONE;
+  }
+
+  /** From now on a tap is told how the queries it asks for spread their attention. */
+  public void watchProbabilities(ProbabilityTap target) {
+    probabilities = Optional.of(target);
+  }
+
+  public void unwatchProbabilities() {
+    probabilities = Optional.empty();
   }
 
   /**
@@ -460,10 +491,11 @@ public final class Session implements AutoCloseable {
   private PassBlock begin(int count) {
     boolean allNeeded = scoring || strategy.wantsScores() || hooks.exports(decoder.spec().layers());
     return begin(
-        pending.first(count),
-        allNeeded ? count : 1,
-        taps,
-        phase == Phase.GENERATED ? BlockHooks.NONE : hooks);
+            pending.first(count),
+            allNeeded ? count : 1,
+            taps,
+            phase == Phase.GENERATED ? BlockHooks.NONE : hooks)
+        .watched(probabilities);
   }
 
   private PassBlock begin(int[] ids, int needed, AttendTaps watching, BlockHooks blockHooks) {

@@ -115,7 +115,7 @@ class ContextContractSuite extends AnyFunSuite {
     test(s"$name plans only held tokens, and each query sees itself") {
       val s = sequence(1, 230)
       reading(factory, s)(_.whole { (request, plan) =>
-        plan.validate(request.cache(), 4)
+        plan.validate(request.cache(), 4, request.firstRow())
         for (head <- 0 until 4) {
           plan.segments().asScala.foreach(segment => assertIncreasing(segment.rows()))
           for (row <- request.firstRow() until request.cache().end()) {

@@ -7,8 +7,8 @@ import org.scalatest.funsuite.AnyFunSuite
 import scala.collection.JavaConverters._
 import scala.util.Random
 
-/** The strategies that change positions, through their plans, against the dense oracle: on every device and for
-  * 1, 2 and 4 query heads for each key/value head.
+/** The strategies that change positions, through their plans, against the dense oracle: on every device and
+  * for 1, 2 and 4 query heads for each key/value head.
   */
 class PositionStrategiesSuite extends AnyFunSuite {
   private val limits = new ModelLimits(1 << 20, 8)
@@ -169,8 +169,8 @@ class PositionStrategiesSuite extends AnyFunSuite {
     }
   }
 
-  /** The published positions, except where the stairs end: F before the last chunk, then in steps of half a chunk,
-    * so that never more than a chunk is seen in a straight line.
+  /** The published positions, except where the stairs end: F before the last chunk, then in steps of half a
+    * chunk, so that never more than a chunk is seen in a straight line.
     */
   private def naiveMesa(tokens: Int, stride: Int)(query: Int, key: Int): Double = {
     val ends = naiveChunks(tokens)
@@ -276,10 +276,16 @@ class PositionStrategiesSuite extends AnyFunSuite {
 
   test("Mesa refuses sizes that leave no room") {
     def refusal(values: (String, Any)*) =
-      intercept[org.longform.kernels.error.LongformException](strategy("mesa", mesaLimits, values: _*)).getMessage
-    assert(refusal("first-chunk" -> 30, "first-chunk-cache" -> 10).contains("leave no position of train-length 40"))
+      intercept[org.longform.kernels.error.LongformException](
+        strategy("mesa", mesaLimits, values: _*)
+      ).getMessage
+    assert(
+      refusal("first-chunk" -> 30, "first-chunk-cache" -> 10).contains("leave no position of train-length 40")
+    )
     assert(refusal("train-length" -> 41).contains("train-length 41 exceeds the 40 tokens"))
-    assert(refusal("answer-room" -> 13, "last-context" -> 12).contains("answer-room 13 exceeds last-context 12"))
+    assert(
+      refusal("answer-room" -> 13, "last-context" -> 12).contains("answer-room 13 exceeds last-context 12")
+    )
   }
 
   // Ms-PoE
@@ -287,7 +293,13 @@ class PositionStrategiesSuite extends AnyFunSuite {
   private def msPoe(values: (String, Any)*): ContextStrategy = strategy("ms-poe", limits, values: _*)
 
   /** Divisors of the query heads, found with the last of some tokens, in plain loops over all heads. */
-  private def naiveDivisors(s: Sequence, tokens: Int, least: Double = 1.2, most: Double = 1.8, alpha: Double = 3) = {
+  private def naiveDivisors(
+      s: Sequence,
+      tokens: Int,
+      least: Double = 1.2,
+      most: Double = 1.8,
+      alpha: Double = 3
+  ) = {
     def score(head: Int): Double = {
       val q = s.query(head, tokens - 1)
       val logits = (0 until tokens).map { j =>
@@ -297,7 +309,8 @@ class PositionStrategiesSuite extends AnyFunSuite {
       logits.count(x => math.exp(x) / sum >= alpha / tokens).toDouble / tokens
     }
     val sharers = s.heads / s.kvHeads
-    val scores = (0 until s.kvHeads).map(g => (0 until sharers).map(i => score(g * sharers + i)).sum / sharers)
+    val scores =
+      (0 until s.kvHeads).map(g => (0 until sharers).map(i => score(g * sharers + i)).sum / sharers)
     val order = scores.indices.sortBy(g => -scores(g))
     (0 until s.heads).map { head =>
       if (s.kvHeads == 1) (least + most) / 2
@@ -308,10 +321,13 @@ class PositionStrategiesSuite extends AnyFunSuite {
   /** Each row at the divisors of its block, those of a block of one token being those before it. */
   private def naiveMsPoe(s: Sequence, ends: Seq[Int]): Array[Float] = {
     var known: Seq[Double] = Seq.fill(s.heads)(1.5)
-    val divisors = (0 +: ends).sliding(2).flatMap { case Seq(from, to) =>
-      if (to - from > 1) known = naiveDivisors(s, to)
-      Seq.fill(to - from)(known)
-    }.toIndexedSeq
+    val divisors = (0 +: ends)
+      .sliding(2)
+      .flatMap { case Seq(from, to) =>
+        if (to - from > 1) known = naiveDivisors(s, to)
+        Seq.fill(to - from)(known)
+      }
+      .toIndexedSeq
     DenseOracle.attend(
       s,
       rope,
@@ -381,20 +397,25 @@ class PositionStrategiesSuite extends AnyFunSuite {
       }
       s.copy(q = Array.tabulate(100 * 4 * 8)(at => if (at % 8 == 0) 3f else 0f), k = k)
     }
-    def divisors(matching: Int*) = scales(plan(msPoe(), sequenceWith(matching), 50, 2)).map(x => math.round(10 / x))
+    def divisors(matching: Int*) =
+      scales(plan(msPoe(), sequenceWith(matching), 50, 2)).map(x => math.round(10 / x))
     assert(divisors(1, 2, 3, 4) == Seq(18, 16, 14, 12))
     assert(divisors(2, 9, 1, 5) == Seq(16, 12, 18, 14))
     assert(divisors(3, 3, 3, 3) == Seq(12, 14, 16, 18))
     assert(divisors(3, 5, 5, 1) == Seq(16, 12, 14, 18))
   }
 
-  test("forks of Ms-PoE keep what was found and find for themselves; a block that is planned again finds the same") {
+  test(
+    "forks of Ms-PoE keep what was found and find for themselves; a block that is planned again finds the same"
+  ) {
     val s = sequence(35, 120)
     val document = msPoe()
     val before = plan(document, s.take(100), 60, 2)
     assert(plan(document, s.take(100), 60, 2) == before)
     val (one, other) = (document.fork(), document.fork())
-    assert(plan(one, s.take(101), 100, 2).segments().get(0).headScales() == before.segments().get(0).headScales())
+    assert(
+      plan(one, s.take(101), 100, 2).segments().get(0).headScales() == before.segments().get(0).headScales()
+    )
     // a question with another last token
     val seeds = (40L to 60L).map(seed => scales(plan(one, sequence(seed, 120), 100, 2)))
     assert(seeds.distinct.size > 1)
@@ -426,7 +447,8 @@ class PositionStrategiesSuite extends AnyFunSuite {
 
   private def turned(factor: Int, trained: Boolean): PositionEncoding =
     new PositionEncoding.Rope(
-      if (trained) flow.inverseFrequencies(factor) else FrequencyFlow.unlearned(rope.inverseFrequencies(), factor),
+      if (trained) flow.inverseFrequencies(factor)
+      else FrequencyFlow.unlearned(rope.inverseFrequencies(), factor),
       1,
       PositionEncoding.Rope.Layout.HALF_SPLIT
     )
@@ -469,8 +491,7 @@ class PositionStrategiesSuite extends AnyFunSuite {
   }
 
   test("CLEX by what was read gives each token the factor of its own place, whatever the blocks") {
-    val made = (chunk: Int) =>
-      strategy("clex", clexLimits, "factor-from" -> "read", "chunk-size" -> chunk)
+    val made = (chunk: Int) => strategy("clex", clexLimits, "factor-from" -> "read", "chunk-size" -> chunk)
     assert(!made(8).dependsOnDocumentLength())
     for (chunk <- Seq(1, 7, 20, 33))
       assertEverywhere(41, 75, schedule(made(chunk), 75), s"blocks of $chunk")(() => made(chunk))(

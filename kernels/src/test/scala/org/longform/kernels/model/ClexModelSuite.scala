@@ -16,7 +16,8 @@ import org.scalatest.funsuite.AnyFunSuite
 /** Models that come with learned frequencies. */
 class ClexModelSuite extends AnyFunSuite {
   private def scaling(changes: (String, String)*): String = {
-    val values = Map("type" -> "\"clex\"", "max_factor" -> "3", "time_dt" -> "0.02", "factor" -> "1") ++ changes
+    val values =
+      Map("type" -> "\"clex\"", "max_factor" -> "3", "time_dt" -> "0.02", "factor" -> "1") ++ changes
     values.map { case (k, v) => s""""$k":$v""" }.mkString(""","rope_scaling":{""", ",", "}")
   }
 
@@ -38,12 +39,18 @@ class ClexModelSuite extends AnyFunSuite {
     ContextStrategies.create("clex", Map("chunk-size" -> "7").asJava, decoder.limits())
 
   test("a document is read with the frequencies that the model learned for its length") {
-    for ((activation, word) <- Seq(FrequencyFlow.Activation.TANH -> "\"tanh\"", FrequencyFlow.Activation.SILU -> "null")) {
+    for (
+      (activation, word) <- Seq(
+        FrequencyFlow.Activation.TANH -> "\"tanh\"",
+        FrequencyFlow.Activation.SILU -> "null"
+      )
+    ) {
       val learned = model.copy(rope = scaling("act" -> word))
       withDecoder(learned) { decoder =>
         // three windows and more have those of three
         for ((count, factor) <- Seq((16, 1), (17, 2), (32, 2), (40, 3), (60, 3))) {
-          val expected = new NaiveDecoder(learned, frequencies(learned, activation, factor)).logits(ids.take(count).toSeq)
+          val expected =
+            new NaiveDecoder(learned, frequencies(learned, activation, factor)).logits(ids.take(count).toSeq)
           withSession(decoder, clex(decoder)) { session =>
             session.expectPromptTokens(count.toLong)
             session.feed(ids, 0, count)
@@ -140,10 +147,16 @@ class ClexModelSuite extends AnyFunSuite {
   test("wrong numbers are refused before anything is computed with them") {
     def invalid(changes: (String, String)*) =
       refusal(ErrorClass.INVALID_MODEL, model.copy(rope = scaling(changes: _*)))
-    assert(invalid("max_factor" -> "65").contains("rope_scaling.max_factor = 65, expected a whole number up to 64"))
+    assert(
+      invalid("max_factor" -> "65").contains("rope_scaling.max_factor = 65, expected a whole number up to 64")
+    )
     assert(invalid("max_factor" -> "null").contains("lacks rope_scaling.max_factor"))
     assert(invalid("max_factor" -> "0").contains("rope_scaling.max_factor = 0"))
-    assert(invalid("param_factor" -> "5").contains("rope_scaling.param_factor = 5, expected a whole number up to 4"))
+    assert(
+      invalid("param_factor" -> "5").contains(
+        "rope_scaling.param_factor = 5, expected a whole number up to 4"
+      )
+    )
     assert(invalid("time_dt" -> "0.0001").contains("expected a number from 0.005 to 1"))
     assert(invalid("time_dt" -> "2").contains("rope_scaling.time_dt = 2"))
     val act = refusal(ErrorClass.UNSUPPORTED_MODEL, model.copy(rope = scaling("act" -> "\"relu\"")))
@@ -163,7 +176,10 @@ class ClexModelSuite extends AnyFunSuite {
         val file: Path = directory.resolve("other.safetensors")
         assert(refused(conversion.writeSafetensors(file)).contains("must stay as they are"))
         assert(!Files.exists(file))
-        assert(refused(conversion.ggufMetadata("tiny")).contains("GGUF has no word for its scaling of positions (clex)"))
+        assert(
+          refused(conversion.ggufMetadata("tiny"))
+            .contains("GGUF has no word for its scaling of positions (clex)")
+        )
       } finally stored.close()
     }
   }

@@ -67,39 +67,43 @@ class PositionSessionsSuite extends AnyFunSuite {
     } finally session.close()
   }
 
-  private def assertSame(expected: Seq[Array[Float]], actual: Seq[Array[Float]], clue: String): Unit = {
+  private def largest(expected: Seq[Array[Float]], actual: Seq[Array[Float]]): Double = {
     assert(expected.size == actual.size)
-    expected.zip(actual).zipWithIndex.foreach { case ((a, b), i) =>
-      assert(difference(b, a.map(_.toDouble)) < 1e-3, s"$clue, step $i")
-    }
+    expected.zip(actual).map { case (a, b) => difference(b, a.map(_.toDouble)) }.max
   }
 
-  /** @param largest rows of a block; devices round products of quantised weights otherwise for many rows */
-  private def assertInvariant(decoder: Decoder, name: String, clue: String, largest: Int): Unit = {
-    val values = invariant(name) + ("chunk-size" -> largest)
-    val expected = read(decoder, strategy(decoder, name, values))
-    for ((chunk, piece) <- Seq((math.min(7, largest - 1), 150), (1, 33)))
-      assertSame(
-        expected,
-        read(decoder, strategy(decoder, name, values + ("chunk-size" -> chunk)), piece = piece),
-        s"$name, $clue, blocks of $chunk"
-      )
+  /** What a reading differs by if its blocks are cut otherwise, although no token sees anything else: a device that
+    * rounds activations, too, rounds some the other way.
+    */
+  private def rounding(decoder: Decoder): Double = {
+    def full(chunk: Int) = read(decoder, strategy(decoder, "full", Map("chunk-size" -> chunk)))
+    math.max(1e-3, 8 * largest(full(150), full(7)))
+  }
+
+  private def assertInvariant(decoder: Decoder, name: String, clue: String): Unit = {
+    val values = invariant(name)
+    val tolerance = rounding(decoder)
+    val expected = read(decoder, strategy(decoder, name, values + ("chunk-size" -> 150)))
+    for ((chunk, piece) <- Seq((7, 150), (1, 33))) {
+      val other = read(decoder, strategy(decoder, name, values + ("chunk-size" -> chunk)), piece = piece)
+      assert(largest(expected, other) < tolerance, s"$clue, blocks of $chunk")
+    }
     // the last ten tokens of the document as generated ones
-    val decoded = read(decoder, strategy(decoder, name, values), count = 130)
-    assertSame(expected, decoded.drop(10), s"$name, $clue, decoded")
-    val full = read(decoder, strategy(decoder, "full", Map("chunk-size" -> largest)))
-    assert(difference(expected.last, full.last.map(_.toDouble)) > 1e-2, s"$name does nothing")
+    val decoded = read(decoder, strategy(decoder, name, values + ("chunk-size" -> 150)), count = 130)
+    assert(largest(expected, decoded.drop(10)) < tolerance, s"$clue, decoded")
+    val full = read(decoder, strategy(decoder, "full"))
+    assert(largest(full, expected) > math.max(1e-2, 2 * tolerance), s"$clue: it does nothing")
   }
 
   for (name <- invariant.keys.toSeq.sorted; provider <- devices) {
     test(s"$name on ${provider.name()} reads the same in blocks of any length, and writes as it reads") {
       for (kvHeads <- Seq(1, 2, 4))
-        withTiny(provider, kvHeads)(assertInvariant(_, name, s"$kvHeads key/value heads", 150))
+        withTiny(provider, kvHeads)(assertInvariant(_, name, s"$kvHeads key/value heads"))
     }
 
     test(s"$name on ${provider.name()} does so with quantised weights") {
       for (dtype <- Seq(DType.Q8_0, DType.Q4_K))
-        withRandom(provider, dtype)(assertInvariant(_, name, dtype.toString, 4))
+        withRandom(provider, dtype)(assertInvariant(_, name, dtype.toString))
     }
   }
 
@@ -126,7 +130,7 @@ class PositionSessionsSuite extends AnyFunSuite {
         override def plan(request: PlanRequest): AttentionPlan =
           AttentionPlan.of(super.plan(request).segments().get(0).withHeadScales(found(request.layer())))
       }
-      assertSame(written, read(decoder, pinned), s"$kvHeads key/value heads")
+      assert(largest(written, read(decoder, pinned)) < 1e-4, s"$kvHeads key/value heads")
     }
   }
 
@@ -182,7 +186,8 @@ class PositionSessionsSuite extends AnyFunSuite {
           session.logits()
         }
         assert(failures > 5)
-        assertSame(expected, again, name)
+        // the borders of blocks may be others, as the tokens came in other portions
+        assert(largest(expected, again) < 1e-4, name)
       } finally session.close()
     }
   }

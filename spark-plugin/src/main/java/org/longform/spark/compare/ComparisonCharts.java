@@ -14,7 +14,8 @@ import org.longform.spark.compare.LineChart.Series;
 
 /** The charts of a comparison. */
 final class ComparisonCharts {
-  private static final Axis LENGTH = new Axis("tokens of the document", Marks.BINARY, Figures::whole);
+  private static final Axis LENGTH =
+      new Axis("tokens of the document", Marks.BINARY, Figures::whole);
 
   private final Comparison comparison;
 
@@ -112,7 +113,9 @@ final class ComparisonCharts {
 
   LineChart timeByLength() {
     return byLength(
-        "Time for a document and its questions", new Axis("seconds", Marks.DECIMAL, Figures::number), comparison::seconds);
+        "Time for a document and its questions",
+        new Axis("seconds", Marks.DECIMAL, Figures::number),
+        comparison::seconds);
   }
 
   LineChart attendedByLength() {
@@ -124,7 +127,9 @@ final class ComparisonCharts {
 
   LineChart memoryByLength() {
     return byLength(
-        "Most memory for keys and values", new Axis("bytes", Marks.BINARY, Figures::bytes), comparison::peakKvBytes);
+        "Most memory for keys and values",
+        new Axis("bytes", Marks.BINARY, Figures::bytes),
+        comparison::peakKvBytes);
   }
 
   /** A figure of a strategy for documents of a length. */
@@ -132,8 +137,7 @@ final class ComparisonCharts {
     OptionalDouble of(String strategy, long length);
   }
 
-  private LineChart byLength(
-      String title, Axis vertical, Figure figure) {
+  private LineChart byLength(String title, Axis vertical, Figure figure) {
     List<Series> series = new ArrayList<>();
     for (String strategy : comparison.strategies()) {
       List<Point> points = new ArrayList<>();

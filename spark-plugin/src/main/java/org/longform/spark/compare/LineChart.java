@@ -72,8 +72,7 @@ record LineChart(String title, Axis x, Axis y, List<Series> series) implements C
 
   @Override
   public double width() {
-    int longest =
-        series.stream().mapToInt(each -> shortened(each.name()).length()).max().orElse(0);
+    int longest = series.stream().mapToInt(each -> shortened(each.name()).length()).max().orElse(0);
     return LEFT + PLOT_WIDTH + BEFORE_NAME + longest * CHARACTER + 8;
   }
 

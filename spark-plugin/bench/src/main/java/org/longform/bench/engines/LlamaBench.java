@@ -65,23 +65,23 @@ public final class LlamaBench implements Engine {
     List<String> command =
         new ArrayList<>(
             List.of(
-            program.toString(),
-            "-m",
-            model.toString(),
-            "-p",
-            Integer.toString(work.writes() ? 0 : work.tokens()),
-            "-n",
-            Integer.toString(work.writes() ? work.tokens() : 0),
-            "-d",
-            Integer.toString(work.depth()),
-            "-t",
-            Integer.toString(threads),
-            "-fa",
-            flashAttention ? "1" : "0",
-            "-r",
-            Integer.toString(repetitions),
-            "-o",
-            "json"));
+                program.toString(),
+                "-m",
+                model.toString(),
+                "-p",
+                Integer.toString(work.writes() ? 0 : work.tokens()),
+                "-n",
+                Integer.toString(work.writes() ? work.tokens() : 0),
+                "-d",
+                Integer.toString(work.depth()),
+                "-t",
+                Integer.toString(threads),
+                "-fa",
+                flashAttention ? "1" : "0",
+                "-r",
+                Integer.toString(repetitions),
+                "-o",
+                "json"));
     if (work.tokens() >= LONG_TOKENS) {
       // what runs for minutes need not be run once more to warm up
       command.add("--no-warmup");

@@ -103,7 +103,8 @@ final class AgreementFigures implements Measurement {
           tokens[0] = tokenizer.bosId().getAsInt();
         }
         try (Session session =
-            longform.session(ContextStrategies.create("full", Map.of(), longform.decoder().limits()))) {
+            longform.session(
+                ContextStrategies.create("full", Map.of(), longform.decoder().limits()))) {
           session.feed(tokens, 0, 1);
           double[] surprises = session.score(tokens, 1, chunk - 1);
           for (int i = chunk / 2; i < surprises.length; i++) {

@@ -70,7 +70,13 @@ final class DocumentFigures implements Measurement {
       run.progress(context.title() + ", " + tokens + " tokens");
       Seconds ours = ours(settings, context, tokens);
       report.add(
-          figure(context, tokens, ours.measured(), peers, Target.ratio(5, 10), "both measured; the peer's few written tokens by their cost at an empty cache and at an eighth of the document"));
+          figure(
+              context,
+              tokens,
+              ours.measured(),
+              peers,
+              Target.ratio(5, 10),
+              "both measured; the peer's few written tokens by their cost at an empty cache and at an eighth of the document"));
       report.add(
           figure(
               context,
