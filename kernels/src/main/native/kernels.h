@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 4
+#define KERNELS_ABI 5
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3 };
 
@@ -123,7 +123,8 @@ enum kernels_position_kind {
   KERNELS_POSITION_CONTIGUOUS = 1, /* keys: first + index */
   KERNELS_POSITION_CONSTANT = 2,   /* position */
   KERNELS_POSITION_STRIDED = 3,    /* keys: first + floor((row - anchor) / stride) */
-  KERNELS_POSITION_SHIFTED = 4     /* queries: row + position */
+  KERNELS_POSITION_SHIFTED = 4,    /* queries: row + position */
+  KERNELS_POSITION_LISTED = 5      /* positions[row - anchor] */
 };
 
 enum kernels_band_kind {
@@ -153,6 +154,9 @@ typedef struct {
   int64_t query_to;
   const double *head_scales; /* (H) or NULL */
   double logit_scale;
+  const double *key_positions; /* listed only: of every row of the runs */
+  int64_t query_anchor;
+  const double *query_positions; /* listed only: of every row of the block that takes part */
 } kernels_segment;
 
 enum kernels_encoding { KERNELS_ROPE_HALF_SPLIT = 0, KERNELS_ROPE_INTERLEAVED = 1, KERNELS_ALIBI = 2 };

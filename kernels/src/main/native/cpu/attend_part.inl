@@ -46,6 +46,7 @@ inline double query_position(const kernels_segment &segment, int64_t query_row) 
   switch (segment.query_kind) {
     case KERNELS_POSITION_CONSTANT: return segment.query_position;
     case KERNELS_POSITION_SHIFTED: return static_cast<double>(query_row) + segment.query_position;
+    case KERNELS_POSITION_LISTED: return segment.query_positions[query_row - segment.query_anchor];
     default: return static_cast<double>(query_row);
   }
 }

@@ -90,6 +90,11 @@ class TileReader {
           add(tile, {tile.count + i, 1, static_cast<double>(segment.key_first + step), false});
         }
         break;
+      case KERNELS_POSITION_LISTED:
+        for (int i = 0; i < count; i++) {
+          add(tile, {tile.count + i, 1, segment.key_positions[row + i - segment.key_anchor], true});
+        }
+        break;
       default: add(tile, {tile.count, count, static_cast<double>(row), true}); break;
     }
   }

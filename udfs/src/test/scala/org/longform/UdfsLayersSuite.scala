@@ -3,6 +3,7 @@ package org.longform
 import com.tngtech.archunit.core.domain.{JavaClass, JavaModifier}
 import com.tngtech.archunit.core.importer.{ClassFileImporter, ImportOption}
 import org.longform.decoding.{DecodingStrategies, DecodingStrategy}
+import org.longform.feed.{ReadingStrategies, ReadingStrategy}
 import org.longform.sql.{SqlFunction, SqlFunctions}
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -13,6 +14,7 @@ class UdfsLayersSuite extends AnyFunSuite {
   /** From the bottom: each layer may use the ones before it. */
   private val stack = Seq(
     "decoding",
+    "feed",
     "options",
     "tokenizer",
     "prompt",
@@ -43,7 +45,7 @@ class UdfsLayersSuite extends AnyFunSuite {
     assert(all.map(layer).toSet == stack.toSet)
   }
 
-  test("imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, decoding") {
+  test("imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, feed, decoding") {
     val wrong = for {
       from <- all
       to <- targets(from)
@@ -62,6 +64,13 @@ class UdfsLayersSuite extends AnyFunSuite {
         .startsWith("org.longform.spark") || (name.startsWith("org.apache.spark") && layer(from) != "sql")
     } yield s"${from.getName} uses ${to.getName}"
     assert(wrong.distinct.isEmpty)
+  }
+
+  test("every reading strategy is in the list, and knows neither options nor prompts") {
+    val listed = ReadingStrategies.ALL.toArray(Array.empty[ReadingStrategy]).map(_.getClass.getName).toSet
+    val written =
+      all.filter(c => c.isAssignableTo(classOf[ReadingStrategy]) && !c.isInterface).map(_.getName).toSet
+    assert(written == listed && listed.size >= 3)
   }
 
   test("every decoding strategy is in the list") {

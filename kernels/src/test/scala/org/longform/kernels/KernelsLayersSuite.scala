@@ -4,6 +4,7 @@ import com.tngtech.archunit.core.domain.{JavaClass, JavaClasses, JavaModifier}
 import com.tngtech.archunit.core.importer.{ClassFileImporter, ImportOption}
 import org.longform.kernels.context.{ContextFactory, ContextStrategies}
 import org.longform.kernels.device.{DeviceProvider, Devices}
+import org.longform.kernels.quantise.{QuantisationMethod, QuantisationMethods}
 import org.scalatest.funsuite.AnyFunSuite
 
 /** Imports go one way, nothing foreign shows in the API, and the lists are complete. */
@@ -21,7 +22,8 @@ class KernelsLayersSuite extends AnyFunSuite {
   private val allowed: Map[String, Set[String]] = {
     val stack = Seq("error", "method", "tensor", "cache", "attention", "device", "context")
     val lower = stack.zipWithIndex.map { case (layer, i) => layer -> stack.take(i).toSet }.toMap
-    lower + ("weights" -> Set("error", "method", "tensor")) + ("model" -> (stack.toSet + "weights"))
+    lower + ("weights" -> Set("error", "method", "tensor")) + ("model" -> (stack.toSet + "weights")) +
+      ("quantise" -> (stack.toSet + "weights" + "model"))
   }
 
   private def layer(javaClass: JavaClass): Option[String] = {
@@ -112,6 +114,10 @@ class KernelsLayersSuite extends AnyFunSuite {
 
   test("every context strategy is in the list of strategies") {
     assert(implementations(classOf[ContextFactory]) == listed(ContextStrategies.ALL))
+  }
+
+  test("every quantisation method is in the list of methods") {
+    assert(implementations(classOf[QuantisationMethod]) == listed(QuantisationMethods.ALL))
   }
 
   test("names in the lists are unique and fit a command line") {

@@ -6,7 +6,6 @@ import java.util.stream.Collectors;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.context.ParameterValues;
-import org.longform.kernels.context.TextTokens;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
@@ -47,7 +46,7 @@ public final class DecodingStrategies {
   public static ParameterValues values(
       DecodingStrategy strategy, Map<String, String> given, ModelLimits limits) {
     return ParameterValues.resolve(
-        "decoding", strategy.name(), strategy.parameters(), given, limits, TextTokens.ESTIMATE);
+        "decoding", strategy.name(), strategy.parameters(), given, limits);
   }
 
   /**

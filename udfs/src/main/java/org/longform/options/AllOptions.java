@@ -13,6 +13,7 @@ public final class AllOptions {
           PromptOptions.GROUP,
           GenerationOptions.GROUP,
           DecodingOptions.GROUP,
+          ReadingOptions.GROUP,
           ContextOptions.GROUP,
           CacheOptions.GROUP,
           OutputOptions.GROUP,

@@ -15,7 +15,8 @@ import org.longform.prompt.Task;
  * @param outputTokens tokens written
  * @param attendedTokens cached tokens the queries attended to, summed over blocks
  * @param truncated whether a limit set by the user cut the document; false otherwise, always
- * @param method the context strategy with its parameters; the decoding strategy, unless plain
+ * @param method the reading strategy, unless sequential, and the context strategy, with their
+ *     parameters; the decoding strategy, unless plain
  * @param model the model's name
  * @param modelRevision what tells two versions of the model apart
  * @param seed the seed of this row

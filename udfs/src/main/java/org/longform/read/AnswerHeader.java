@@ -1,17 +1,15 @@
 package org.longform.read;
 
 import java.util.List;
-import java.util.Map;
-import org.longform.decoding.DecodingStrategies;
 import org.longform.generate.FinishReason;
 import org.longform.generate.RowSeed;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.models.LoadedModel;
 import org.longform.options.ContextOptions;
-import org.longform.options.DecodingOptions;
 import org.longform.options.GenerationOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
+import org.longform.options.ReadingOptions;
 
 /** What all answers of one reading have in common. */
 record AnswerHeader(
@@ -22,7 +20,7 @@ record AnswerHeader(
    */
   static AnswerHeader of(LoadedModel loaded, Options options, String rowKey) {
     return new AnswerHeader(
-        method(options),
+        ReadingOptions.method(options),
         loaded.location().name(),
         loaded.revision(),
         options.get(GenerationOptions.SEED),
@@ -37,18 +35,6 @@ record AnswerHeader(
 
   AnswerHeader withRowKey(String known) {
     return new AnswerHeader(method, model, modelRevision, optionSeed, known);
-  }
-
-  private static String method(Options options) {
-    Map<String, String> parameters = ContextOptions.parametersOf(options);
-    String name = options.get(ContextOptions.CONTEXT);
-    String context = parameters.isEmpty() ? name : name + parameters;
-    String decoding = options.get(DecodingOptions.DECODING);
-    if (decoding.equals(DecodingStrategies.PLAIN.name())) {
-      return context;
-    }
-    Map<String, String> values = DecodingOptions.parametersOf(options);
-    return context + ", decoding " + decoding + (values.isEmpty() ? "" : values);
   }
 
   /** The seed of one answer: the same whatever else is asked of the document, and wherever. */

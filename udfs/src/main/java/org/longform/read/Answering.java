@@ -34,7 +34,7 @@ final class Answering implements AutoCloseable {
   Answering(Reading reading, Question question) {
     this.reading = reading;
     this.question = question;
-    this.evidence = new EvidenceCollector(reading.document());
+    this.evidence = new EvidenceCollector(reading.document(), reading::documentToken);
   }
 
   /** The most tokens a fork adds for a question; a token has at least one character or byte. */
@@ -44,7 +44,7 @@ final class Answering implements AutoCloseable {
         + MORE_TOKENS;
   }
 
-  /** Reads the question. A failure is kept for {@link #answer}. */
+  /** Reads the question, if it was not. A failure is kept for {@link #answer}. */
   void read(Session session, Generator generator) {
     try {
       Prompt prompt = reading.prompt(question.ask(), question.text());
@@ -52,9 +52,11 @@ final class Answering implements AutoCloseable {
       questionTokens = suffix.length;
       fork = session.fork();
       decoding = reading.decoding().fork(fork);
-      long begin = System.nanoTime();
-      decoding.ask(fork, suffix);
-      reading.prefilled(suffix.length, System.nanoTime() - begin);
+      if (!reading.questionWasRead()) {
+        long begin = System.nanoTime();
+        decoding.ask(fork, suffix);
+        reading.prefilled(suffix.length, System.nanoTime() - begin);
+      }
       attendedTokens = reading.track(fork.stats(), 0);
       if (Reading.wantsEvidence(question.ask())) {
         fork.watch(evidence);

@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where the tokens of a document stand: in the session, and as characters of the text. Takes little
- * more than a byte a token, as a document may have many millions of them: of each token only the
- * way from the middle of the one before to its own middle is kept.
+ * Where the tokens of a document stand as characters of the text. Takes little more than a byte a
+ * token, as a document may have many millions of them: of each token only the way from the middle
+ * of the one before to its own middle is kept.
  */
 final class DocumentTokens {
   private static final int BLOCK = 256;
@@ -20,16 +20,8 @@ final class DocumentTokens {
 
   private final List<Block> blocks = new ArrayList<>();
   private final Map<Long, Long> far = new HashMap<>();
-  private final long firstRow;
   private long count;
   private long lastMiddle;
-
-  /**
-   * @param firstRow index in the session of the document's first token
-   */
-  DocumentTokens(long firstRow) {
-    this.firstRow = firstRow;
-  }
 
   /** Adds the next token, which stands for characters {@code start} to {@code end}. */
   void add(long start, long end) {
@@ -53,14 +45,8 @@ final class DocumentTokens {
     return count;
   }
 
-  /** Whether a token of the session belongs to the document. */
-  boolean covers(long row) {
-    return row >= firstRow && row < firstRow + count;
-  }
-
   /** The middle character of a token. */
-  long middle(long row) {
-    long index = row - firstRow;
+  long middle(long index) {
     Block block = blocks.get((int) (index / BLOCK));
     long first = index - index % BLOCK;
     long middle = block.firstMiddle();

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongUnaryOperator;
 import org.longform.kernels.attention.ColumnMass;
 
 /**
@@ -18,23 +19,29 @@ import org.longform.kernels.attention.ColumnMass;
  */
 final class EvidenceCollector implements ColumnMass {
   private final DocumentTokens document;
+  private final LongUnaryOperator documentToken;
   private final Map<Long, Double> massOfStep = new HashMap<>();
   private final Map<Long, Double> squaresByToken = new HashMap<>();
 
-  EvidenceCollector(DocumentTokens document) {
+  /**
+   * @param documentToken which token of the document a row of the session is; negative if none
+   */
+  EvidenceCollector(DocumentTokens document, LongUnaryOperator documentToken) {
     this.document = document;
+    this.documentToken = documentToken;
   }
 
   @Override
   public void add(long row, float mass) {
-    if (document.covers(row)) {
-      massOfStep.merge(row, (double) mass, Double::sum);
+    long token = documentToken.applyAsLong(row);
+    if (token >= 0) {
+      massOfStep.merge(token, (double) mass, Double::sum);
     }
   }
 
   /** One token of the answer was read. */
   void endStep() {
-    massOfStep.forEach((row, mass) -> squaresByToken.merge(row, mass * mass, Double::sum));
+    massOfStep.forEach((token, mass) -> squaresByToken.merge(token, mass * mass, Double::sum));
     massOfStep.clear();
   }
 

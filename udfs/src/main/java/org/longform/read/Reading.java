@@ -2,6 +2,7 @@ package org.longform.read;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
@@ -9,14 +10,19 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import org.longform.decoding.Decoding;
+import org.longform.feed.DocumentPiece;
+import org.longform.feed.Feed;
+import org.longform.feed.FeedRequest;
+import org.longform.feed.FeedStats;
+import org.longform.feed.ReadingStrategy;
 import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
 import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.context.ContextStrategy;
+import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
-import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.kernels.model.SessionStats;
 import org.longform.models.FurtherModels;
@@ -25,26 +31,29 @@ import org.longform.options.CacheOptions;
 import org.longform.options.Options;
 import org.longform.options.OutputOptions;
 import org.longform.options.PromptOptions;
+import org.longform.options.ReadingOptions;
 import org.longform.options.RuntimeOptions;
 import org.longform.prompt.Prompt;
 import org.longform.prompt.Task;
 import org.longform.tokenizer.TokenChunk;
 import org.longform.tokenizer.TokenStream;
-import org.longform.tokenizer.Tokenizer;
 
-/** One document in one session: read to its end, then asked. */
+/** One document on its way into one session: read to its end, then asked. */
 final class Reading implements AutoCloseable {
   private final LoadedModel model;
   private final Options options;
   private final Document source;
   private final RowCheck rowCheck;
-  private final PartsReader text;
+  private final PartsReader parts;
   private final boolean scoring;
   private final KvMemory kvMemory;
   private final ReadCounters counters;
-  private final Session session;
+  private final ReadingStrategy strategy;
+  private final Feed feed;
   private final Decoding decoding;
   private final int[] prefix;
+  private final int[] suffix;
+  private final TextTee text;
   private final DocumentTokens document;
   private final Checkpoints checkpoints;
   private final Optional<Duration> rowTimeout;
@@ -60,8 +69,9 @@ final class Reading implements AutoCloseable {
   private final AtomicLong writingSince = new AtomicLong();
 
   /**
-   * @param asks what will be asked; task and options of the first decide how the document is read
-   * @throws org.longform.kernels.error.LongformException EMPTY_DOCUMENT
+   * @param asks what will be asked; task and options of the first decide how the document is read,
+   *     and so does its first question where a document is read for a question
+   * @throws org.longform.kernels.error.LongformException EMPTY_DOCUMENT, INVALID_OPTION
    */
   Reading(
       LoadedModel model,
@@ -78,46 +88,80 @@ final class Reading implements AutoCloseable {
     this.kvMemory = kvMemory;
     this.counters = counters;
     this.rowTimeout = options.find(RuntimeOptions.ROW_TIMEOUT);
+    this.strategy = ReadingOptions.strategy(options);
+    requireSense(strategy, first.task());
+    ParameterValues values = ReadingOptions.valuesOf(options, model.decoder().limits());
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
-    this.document = new DocumentTokens(prefix.length);
+    this.document = new DocumentTokens();
     this.rowCheck = new RowCheck(model.tokenizer(), options);
-    ContextStrategy strategy = strategy(model, options);
-    boolean countsFirst = strategy.dependsOnPromptLength() || strategy.dependsOnDocumentLength();
-    if (countsFirst || asks.stream().anyMatch(Reading::wantsEvidence)) {
+    ContextStrategy context = context(model, options);
+    boolean counts = strategy.needsLength() || dependsOnLength(context);
+    this.suffix = counts || strategy.readsForQuestion() ? suffixTokens(first) : new int[0];
+    if (counts || asks.stream().anyMatch(Reading::wantsEvidence)) {
       source.source().keep();
     }
-    long expectedTokens = countsFirst ? expectedTokens(strategy, first) : 0;
-    this.text = new PartsReader(source.source(), rowCheck);
-    text.requireText();
+    long documentTokens = counts ? countTokens() : -1;
+    this.parts = new PartsReader(source.source(), rowCheck);
+    parts.requireText();
+    this.text = new TextTee(parts, strategy.needsText());
     SessionOptions sessionOptions =
         new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
             .withKvMemory(kvMemory);
     Writing writing = new Writing(model, options, furtherModels, sessionOptions);
-    writing.requireFits(strategy);
-    this.checkpoints = checkpoints(first, strategy, writing);
+    boolean plain = scoring || strategy.asksItself();
+    if (!plain) {
+      writing.requireFits(context);
+    }
+    this.checkpoints = checkpoints(first, context, writing);
     Optional<Checkpoint.Resumed> resumed =
         checkpoints.resume(
             prefix.length,
-            in -> model.decoder().resume(strategy(model, options), sessionOptions, in));
-    this.session =
-        resumed
-            .map(Checkpoint.Resumed::session)
-            .orElseGet(() -> model.decoder().open(strategy, sessionOptions));
+            in -> model.decoder().resume(context(model, options), sessionOptions, in));
+    Decoding opened = null;
     try {
+      opened = writing.open(endTokens(), plain);
       resumed.map(Checkpoint.Resumed::checkpoint).ifPresent(this::goOnFrom);
-      if (countsFirst) {
-        session.expectPromptTokens(expectedTokens);
+      if (resumed.isPresent()) {
+        opened.known(prefix, 0, prefix.length);
       }
-      this.decoding = writing.open(endTokens(), scoring);
+      this.feed =
+          strategy.open(
+              values,
+              new FeedRequest(
+                  model.decoder(),
+                  () -> context(model, options),
+                  sessionOptions,
+                  prefix,
+                  suffix,
+                  documentTokens,
+                  resumed.map(Checkpoint.Resumed::session),
+                  opened::feed));
     } catch (Throwable e) {
-      session.close();
+      resumed.ifPresent(each -> each.session().close());
+      if (opened != null) {
+        opened.close();
+      }
       throw e;
+    }
+    this.decoding = opened;
+  }
+
+  private static void requireSense(ReadingStrategy strategy, Task task) {
+    if (task == Task.PERPLEXITY && strategy.readsForQuestion()) {
+      throw new LongformException(
+          ErrorClass.INVALID_OPTION,
+          "Cannot compute a perplexity with reading '%s': it leaves tokens out and reads others more than once, so there is no one probability of each. Use reading 'sequential'."
+              .formatted(strategy.name()));
     }
   }
 
-  private Checkpoints checkpoints(Ask first, ContextStrategy strategy, Writing writing) {
-    boolean used = source.checkpoint().isUsed() && strategy.resumable() && !writing.readsAlong();
+  private Checkpoints checkpoints(Ask first, ContextStrategy context, Writing writing) {
+    boolean used =
+        source.checkpoint().isUsed()
+            && context.resumable()
+            && !writing.readsAlong()
+            && !strategy.readsForQuestion();
     return new Checkpoints(
         source.checkpoint(),
         new Checkpoint.Identity(
@@ -142,14 +186,14 @@ final class Reading implements AutoCloseable {
       throw new LongformException(
           ErrorClass.ROW_TIMEOUT,
           "Cannot go on reading after %d tokens: the row took longer than row_timeout (%s). Raise it, leave it out, or choose a context that reads faster."
-              .formatted(session.length(), options.textOf(RuntimeOptions.ROW_TIMEOUT)));
+              .formatted(taken, options.textOf(RuntimeOptions.ROW_TIMEOUT)));
     }
     return false;
   }
 
   /** Whether the document is read otherwise for a longer question. */
   static boolean dependsOnQuestion(LoadedModel model, Options options) {
-    return strategy(model, options).dependsOnPromptLength();
+    return context(model, options).dependsOnPromptLength();
   }
 
   /** Evidence is taken from the text when the answer is known: the text is then needed again. */
@@ -157,7 +201,11 @@ final class Reading implements AutoCloseable {
     return ask.task() != Task.PERPLEXITY && ask.options().get(OutputOptions.EVIDENCE_COUNT) > 0;
   }
 
-  private static ContextStrategy strategy(LoadedModel model, Options options) {
+  private static boolean dependsOnLength(ContextStrategy context) {
+    return context.dependsOnPromptLength() || context.dependsOnDocumentLength();
+  }
+
+  private static ContextStrategy context(LoadedModel model, Options options) {
     return Writing.context(model.decoder(), model.tokenizer(), options);
   }
 
@@ -168,18 +216,15 @@ final class Reading implements AutoCloseable {
   /** Reads the document; for {@link Task#PERPLEXITY} also how surprising its tokens are. */
   void readDocument() {
     if (scoring) {
-      session.watchScores(
+      feed
+          .session()
+          .watchScores(
           (row, token, negativeLogLikelihood) -> {
             surprise.add(row, token, negativeLogLikelihood);
             listener().tokenScored(row, negativeLogLikelihood);
           });
     }
-    if (session.length() + session.pendingTokens() == 0) {
-      decoding.feed(session, prefix, 0, prefix.length);
-    } else {
-      decoding.known(prefix, 0, prefix.length);
-    }
-    long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
+    long limit = limit();
     for (TokenStream chunks = model.tokenizer().stream(text); chunks.hasNext(); ) {
       TokenChunk chunk = chunks.next();
       int take = (int) Math.min(chunk.size(), limit - document.count());
@@ -190,17 +235,31 @@ final class Reading implements AutoCloseable {
       }
       note(present, chunk.ids(), 0, take);
       decoding.known(chunk.ids(), 0, Math.max(0, known));
-      feed(chunk.ids(), known, take);
+      feed(chunk, known, take);
       if (truncated) {
         break;
       }
     }
     requireAllTaken();
-    text.finish();
+    parts.finish();
+    long started = System.nanoTime();
+    feed.finish();
+    if (strategy.readsForQuestion()) {
+      prefilled(questionWasRead() ? suffix.length : 0, System.nanoTime() - started);
+    }
     if (scoring) {
-      session.flush();
+      feed.session().flush();
     }
     trackDocument();
+  }
+
+  private long limit() {
+    return options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
+  }
+
+  /** Whether the question was read with the document, so that its answer can begin. */
+  boolean questionWasRead() {
+    return strategy.asksItself();
   }
 
   // only a forged checkpoint can have more than its document
@@ -215,20 +274,27 @@ final class Reading implements AutoCloseable {
 
   /** What the text is called by, where its source has no key for it. */
   Optional<String> rowKey() {
-    return text.rowKey();
+    return parts.rowKey();
   }
 
   /** In small pieces, so that progress shows inside a long document. */
-  private void feed(int[] ids, int first, int end) {
+  private void feed(TokenChunk chunk, int first, int end) {
     int piece = 512;
     for (int from = first; from < end; from += piece) {
-      int count = Math.min(piece, end - from);
+      int to = Math.min(end, from + piece);
+      DocumentPiece next =
+          new DocumentPiece(
+              Arrays.copyOfRange(chunk.ids(), from, to),
+              Arrays.copyOfRange(chunk.starts(), from, to),
+              text.takeUpTo(chunk.ends()[to - 1]));
       long started = System.nanoTime();
-      decoding.feed(session, ids, from, count);
-      prefilled(count, System.nanoTime() - started);
-      taken += count;
+      feed.take(next);
+      prefilled(to - from, System.nanoTime() - started);
+      taken += to - from;
       trackDocument();
-      checkpoints.reached(taken, surprise, session);
+      if (!strategy.readsForQuestion()) {
+        checkpoints.reached(taken, surprise, feed.session());
+      }
     }
   }
 
@@ -240,18 +306,25 @@ final class Reading implements AutoCloseable {
   }
 
   private void trackDocument() {
-    SessionStats now = session.stats();
-    attendedInDocument = track(now, attendedInDocument);
+    FeedStats now = feed.stats();
+    attendedInDocument =
+        track(
+            now.attendedTokens(), now.peakKvBytes(), now.peakKvDiskBytes(), attendedInDocument);
   }
 
   /** Tells what a session did since it had attended to so many tokens; how many they are now. */
   long track(SessionStats now, long attendedBefore) {
-    long more = now.attendedTokens() - attendedBefore;
+    return track(
+        now.attendedTokens(), now.peakKvBytes(), now.peakKvDiskBytes(), attendedBefore);
+  }
+
+  private long track(long attended, long peakBytes, long peakDiskBytes, long attendedBefore) {
+    long more = attended - attendedBefore;
     listener().tokensAttended(more);
     counters.tokensAttended(more);
-    listener().kvHeld(now.peakKvBytes());
-    counters.kvHeld(now.peakKvBytes(), now.peakKvDiskBytes());
-    return now.attendedTokens();
+    listener().kvHeld(peakBytes);
+    counters.kvHeld(peakBytes, peakDiskBytes);
+    return attended;
   }
 
   /** Tells of the time since answers were begun, or since the last such call. */
@@ -314,12 +387,12 @@ final class Reading implements AutoCloseable {
       for (Question question : questions) {
         Answering answering = new Answering(this, question);
         all.add(answering);
-        answering.read(session, generator);
+        answering.read(feed.session(), generator);
       }
       writingSince.set(System.nanoTime());
       generator.write(all.stream().flatMap(answering -> answering.draft().stream()).toList());
       decoded();
-      long held = session.stats().kvBytes();
+      long held = feed.session().stats().kvBytes();
       long more = all.stream().mapToLong(each -> Math.max(0, each.peakKvBytes() - held)).sum();
       listener().kvHeld(held + more);
       counters.kvHeld(held + more, 0);
@@ -353,7 +426,7 @@ final class Reading implements AutoCloseable {
         questionTokens,
         written.tokens(),
         wantsEvidence(question.ask())
-            ? evidence.best(parts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
+            ? evidence.best(readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
             : List.of(),
         latencyNanos);
   }
@@ -381,11 +454,11 @@ final class Reading implements AutoCloseable {
         header.seed(question),
         latencyNanos / 1_000_000,
         evidence,
-        text.tally());
+        parts.tally());
   }
 
   /** The texts that were read, from the first. */
-  private ReadableParts parts() {
+  private ReadableParts readableParts() {
     return new ReadableParts(source.source().parts(), rowCheck);
   }
 
@@ -405,20 +478,35 @@ final class Reading implements AutoCloseable {
     return document;
   }
 
+  /** Which token of the document a row of the session is; -1 if it is none. */
+  long documentToken(long row) {
+    long token = feed.documentToken(row);
+    return token >= 0 && token < document.count() ? token : -1;
+  }
+
   Prompt prompt(Ask ask, String question) {
     return Prompt.of(model.promptFormat(), ask.task(), question, ask.options());
   }
 
-  /** Tokens of the document, or of the whole prompt if those decide how it is read. */
-  private long expectedTokens(ContextStrategy strategy, Ask ask) {
-    long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
-    long document =
-        Math.min(limit, model.tokenizer().count(new PartsReader(source.source(), rowCheck)));
-    if (!strategy.dependsOnPromptLength()) {
-      return prefix.length + document;
+  private int[] suffixTokens(Ask ask) {
+    String question = ask.questions().isEmpty() ? "" : ask.questions().get(0);
+    return prompt(ask, question).suffixTokens(model.tokenizer());
+  }
+
+  /** Tokens of the document that will be read. */
+  private long countTokens() {
+    long count = 0;
+    TokenStream chunks = model.tokenizer().stream(new PartsReader(source.source(), rowCheck));
+    while (count < limit() && chunks.hasNext()) {
+      if (cancelled()) {
+        throw new LongformException(
+            ErrorClass.CANCELLED,
+            "Cannot go on counting after %d tokens: the caller cancelled it. Read again if it is still wanted."
+                .formatted(count));
+      }
+      count += chunks.next().size();
     }
-    String first = ask.questions().isEmpty() ? "" : ask.questions().get(0);
-    return prefix.length + document + prompt(ask, first).suffixTokens(model.tokenizer()).length;
+    return Math.min(limit(), count);
   }
 
   private Set<Integer> endTokens() {
@@ -430,6 +518,6 @@ final class Reading implements AutoCloseable {
   @Override
   public void close() {
     decoding.close();
-    session.close();
+    feed.close();
   }
 }

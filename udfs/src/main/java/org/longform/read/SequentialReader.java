@@ -1,7 +1,9 @@
 package org.longform.read;
 
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -11,13 +13,18 @@ import org.longform.kernels.error.LongformException;
 import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.options.Options;
+import org.longform.options.ReadingOptions;
 import org.longform.prompt.Task;
 
 /**
- * Feeds a document from its beginning to its end, once, and answers every question from a fork of
- * what was read.
+ * Reads a document from its beginning to its end, once or, where it is read for a question, once
+ * for each, and answers every question from a fork of what was read.
  */
 public final class SequentialReader implements DocumentReader {
+  /** What happened to one question would happen to the next. */
+  private static final Set<ErrorClass> ENDS_ROW =
+      EnumSet.of(ErrorClass.CANCELLED, ErrorClass.ROW_TIMEOUT, ErrorClass.EMPTY_DOCUMENT);
+
   private final Options callOptions;
   private final Function<BooleanSupplier, LoadedModel> model;
   private final FurtherModels furtherModels;
@@ -85,7 +92,12 @@ public final class SequentialReader implements DocumentReader {
         headers.set(complete.size(), AnswerHeader.of(loaded, options, key));
         complete.add(new Ask(ask.task(), ask.questions(), options));
       }
-      if (Reading.dependsOnQuestion(loaded, complete.get(0).options())) {
+      Options options = complete.get(0).options();
+      if (ReadingOptions.strategy(options).readsForQuestion()) {
+        if (!answerEach(loaded, document, complete, headers, all, started)) {
+          return all;
+        }
+      } else if (Reading.dependsOnQuestion(loaded, options)) {
         if (complete.size() > 1) {
           document.source().keep();
         }
@@ -101,6 +113,8 @@ public final class SequentialReader implements DocumentReader {
       } else {
         answer(loaded, document, complete, headers, all, started);
       }
+      counters.documentRead();
+      document.listener().documentRead();
     } catch (RuntimeException | OutOfMemoryError | StackOverflowError | LinkageError e) {
       // a task that dies takes the rows beside it with it, so what can be said is said in the row
       failRest(asks, headers, all, document, AnswerError.of(e), started);
@@ -131,9 +145,48 @@ public final class SequentialReader implements DocumentReader {
         answerTogether(reading, together, started);
         from += together.size();
       }
-      counters.documentRead();
-      document.listener().documentRead();
     }
+  }
+
+  /**
+   * A reading for each question; one that fails does not take the others with it. Answers whether
+   * the document was read to its end at all.
+   */
+  private boolean answerEach(
+      LoadedModel loaded,
+      Document document,
+      List<Ask> asks,
+      List<AnswerHeader> headers,
+      List<List<Answer>> answers,
+      long started) {
+    if (asks.stream().mapToInt(ask -> ask.questions().size()).sum() > 1) {
+      document.source().keep();
+    }
+    boolean any = false;
+    for (int i = 0; i < asks.size(); i++) {
+      for (String question : asks.get(i).questions()) {
+        Ask one = new Ask(asks.get(i).task(), List.of(question), asks.get(i).options());
+        try {
+          answer(
+              loaded,
+              document,
+              List.of(one),
+              headers.subList(i, i + 1),
+              answers.subList(i, i + 1),
+              started);
+          any = true;
+        } catch (LongformException e) {
+          AnswerError error = AnswerError.of(e);
+          if (ENDS_ROW.contains(error.errorClass())) {
+            throw e;
+          }
+          answers
+              .get(i)
+              .add(failed(headers.get(i), question, error, document.listener(), started));
+        }
+      }
+    }
+    return any;
   }
 
   @Override

@@ -39,7 +39,7 @@ final class Writing implements DecodingSetup.Models {
     this.parameters = DecodingOptions.parametersOf(options);
   }
 
-  /** The context strategy of a session of this model. */
+  /** The context strategy of a session of a model that reads these tokens. */
   static ContextStrategy context(Decoder decoder, Tokenizer tokenizer, Options options) {
     return ContextStrategies.create(
         options.get(ContextOptions.CONTEXT),

@@ -37,6 +37,7 @@ import org.longform.options.ModelOptions;
 import org.longform.options.Option;
 import org.longform.options.Options;
 import org.longform.options.PromptOptions;
+import org.longform.options.ReadingOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
 import org.longform.read.DocumentReader;
@@ -241,9 +242,13 @@ public final class LongformRuntime {
     DecoderSpec spec = StoredModel.spec(location.path());
     Devices.choose(all.get(ModelOptions.DEVICE));
     ModelLimits limits = spec.limits();
+    ReadingOptions.valuesOf(all, limits);
     String context = all.get(ContextOptions.CONTEXT);
     ContextStrategy strategy =
         ContextStrategies.create(context, ContextOptions.parametersOf(all), limits);
+    if (ReadingOptions.strategy(all).asksItself()) {
+      return;
+    }
     DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
     Map<String, String> parameters = DecodingOptions.parametersOf(all);
     DecodingStrategies.values(decoding, parameters, limits);
@@ -330,16 +335,27 @@ public final class LongformRuntime {
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
       ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
+      DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
+      Map<String, String> decodingParameters = DecodingOptions.parametersOf(all);
+      DecodingStrategies.requireFits(decoding, context, strategy);
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
-      return "context %s%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
+      ReadingOptions.valuesOf(all, spec.limits());
+      boolean oneReading = !ReadingOptions.strategy(all).readsForQuestion();
+      return "%s%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
           .formatted(
-              context,
-              parameters.isEmpty() ? "" : parameters,
+              oneReading
+                  ? "context %s%s".formatted(context, parameters.isEmpty() ? "" : parameters)
+                  : "reading %s once for each question".formatted(ReadingOptions.method(all)),
+              decoding.name().equals(DecodingStrategies.PLAIN.name())
+                  ? ""
+                  : ", decoding %s%s"
+                      .formatted(
+                          decoding.name(), decodingParameters.isEmpty() ? "" : decodingParameters),
               location.name(),
               device.name(),
               bytes,
-              kvNeed(strategy, bytes),
+              oneReading ? kvNeed(strategy, bytes) : "of parts of a document",
               limits(all),
               refusals(device));
     } catch (LongformException e) {

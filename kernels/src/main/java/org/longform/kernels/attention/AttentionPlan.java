@@ -39,9 +39,10 @@ public record AttentionPlan(
   /**
    * Checks the plan against the cache and the heads it will meet.
    *
+   * @param firstQuery document index of the block's first row; the last is the cache's
    * @throws LongformException INVALID_PLAN naming the segment and what is wrong with it
    */
-  public void validate(KvView cache, int queryHeads) {
+  public void validate(KvView cache, int queryHeads, long firstQuery) {
     if (queryHeads % cache.kvHeads() != 0) {
       throw invalid(
           "%d query heads cannot share %d key/value heads".formatted(queryHeads, cache.kvHeads()));
@@ -62,6 +63,14 @@ public record AttentionPlan(
             "segment %d scales %d heads, the queries have %d"
                 .formatted(i, segment.headScales().heads(), queryHeads));
       }
+      long from = Math.max(firstQuery, segment.queries().from());
+      long to = Math.min(cache.end(), segment.queries().to());
+      if (segment.queryPositions() instanceof QueryPositions.Listed listed
+          && !listed.covers(from, to)) {
+        throw invalid(
+            "segment %d is for queries %d to %d, but has positions for %d from %d on"
+                .formatted(i, from, to, listed.positions().length, listed.firstRow()));
+      }
       for (int g = 0; g < groups; g++) {
         for (int r = 0; r < segment.rows().ranges(g); r++) {
           if (!cache.holds(segment.rows().start(g, r), segment.rows().end(g, r))) {
@@ -69,6 +78,17 @@ public record AttentionPlan(
                 "segment %d selects tokens %d to %d, the cache holds %s"
                     .formatted(
                         i, segment.rows().start(g, r), segment.rows().end(g, r), cache.held()));
+          }
+          if (segment.keyPositions() instanceof KeyPositions.Listed listed
+              && !listed.covers(segment.rows().start(g, r), segment.rows().end(g, r))) {
+            throw invalid(
+                "segment %d selects tokens %d to %d, but has positions for %d from %d on"
+                    .formatted(
+                        i,
+                        segment.rows().start(g, r),
+                        segment.rows().end(g, r),
+                        listed.positions().length,
+                        listed.firstRow()));
           }
         }
       }

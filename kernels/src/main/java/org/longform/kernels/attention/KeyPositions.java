@@ -32,6 +32,21 @@ public sealed interface KeyPositions {
     }
   }
 
+  /**
+   * A position of its own for each token, {@code positions[row - firstRow]}: tokens of several
+   * places side by side, whose positions have gaps or overlap (HOMER).
+   */
+  record Listed(long firstRow, double[] positions) implements KeyPositions {
+    @Override
+    public double at(long row, long index) {
+      return positions[Math.toIntExact(row - firstRow)];
+    }
+
+    boolean covers(long from, long to) {
+      return from >= firstRow && to - firstRow <= positions.length;
+    }
+  }
+
   /** {@code first + floor((row - anchor) / stride)}: neighbours share a position. */
   record Strided(long anchor, long first, long stride) implements KeyPositions {
     public Strided {

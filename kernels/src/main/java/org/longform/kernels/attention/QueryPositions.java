@@ -20,6 +20,18 @@ public sealed interface QueryPositions {
     }
   }
 
+  /** A position of its own for each query: {@code positions[row - firstRow]}. */
+  record Listed(long firstRow, double[] positions) implements QueryPositions {
+    @Override
+    public double at(long row) {
+      return positions[Math.toIntExact(row - firstRow)];
+    }
+
+    boolean covers(long from, long to) {
+      return from >= to || (from >= firstRow && to - firstRow <= positions.length);
+    }
+  }
+
   /** The true place moved by {@code offset}. */
   record Shifted(double offset) implements QueryPositions {
     @Override

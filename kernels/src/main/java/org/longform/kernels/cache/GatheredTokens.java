@@ -6,7 +6,6 @@ final class GatheredTokens {
 
   private final int count;
   private final long length;
-  // of the cache; null for none
   private final KvShape shape;
   // for each layer and head the tokens of its rows; the same array where they are the same
   private final long[][] tokens;
@@ -30,21 +29,21 @@ final class GatheredTokens {
 
   /** The token in a row of a layer and head. */
   long at(int layer, int kvHead, long row) {
-    return row < count ? tokens[place(shape, layer, kvHead)][(int) row] : row;
+    return row < count ? tokens[list(shape, layer, kvHead)][(int) row] : row;
   }
 
-  private static int place(KvShape shape, int layer, int kvHead) {
-    return Math.toIntExact(shape.headsBefore(layer)) + kvHead;
+  private static int list(KvShape shape, int layer, int kvHead) {
+    return (int) shape.headsBefore(layer) + kvHead;
   }
 
   /** After another gathering of rows that these tokens stand in. */
-  GatheredTokens then(Gathering gathering, KvShape cacheShape, long lengthNow) {
-    long[][] moved = new long[place(cacheShape, cacheShape.layers(), 0)][];
+  GatheredTokens then(Gathering gathering, KvShape of, long lengthNow) {
+    long[][] moved = new long[list(of, of.layers(), 0)][];
     boolean alike = !any() || allAlike();
-    for (int layer = 0; layer < cacheShape.layers(); layer++) {
+    for (int layer = 0; layer < of.layers(); layer++) {
       Rows rows = gathering.rows(layer);
-      for (int head = 0; head < cacheShape.kvHeads(layer); head++) {
-        int at = place(cacheShape, layer, head);
+      for (int head = 0; head < of.kvHeads(layer); head++) {
+        int at = list(of, layer, head);
         if (at > 0 && alike && gathering.layers().size() == 1 && rows.groups() == 1) {
           moved[at] = moved[0];
         } else {
@@ -55,7 +54,8 @@ final class GatheredTokens {
         }
       }
     }
-    return new GatheredTokens(Math.toIntExact(gathering.count()), lengthNow, cacheShape, moved);
+    return new GatheredTokens(
+        Math.toIntExact(gathering.count()), lengthNow, of, moved);
   }
 
   private boolean allAlike() {

@@ -317,6 +317,16 @@ public final class KvCache implements AutoCloseable {
     return new KvView(this, layer, length + reserved, visible);
   }
 
+  /** Runs what reads views of this cache, during which no page moves. */
+  public void whilePinned(Runnable part) {
+    store.beginReading();
+    try {
+      part.run();
+    } finally {
+      store.endReading();
+    }
+  }
+
   /**
    * What one layer sees if of the reserved rows only these follow the held ones, in this order.
    *
@@ -335,7 +345,12 @@ public final class KvCache implements AutoCloseable {
           "Cannot write the rows of a document of %d tokens: they were gathered."
               .formatted(length));
     }
-    new StoredRows(this, held).write(out);
+    store.beginReading();
+    try {
+      new StoredRows(this, held).write(out);
+    } finally {
+      store.endReading();
+    }
   }
 
   /**
@@ -387,7 +402,9 @@ public final class KvCache implements AutoCloseable {
               .formatted(
                   newLength,
                   length,
-                  gathered.any() ? ", of which %d were gathered".formatted(gathered.length()) : ""));
+                  gathered.any()
+                      ? ", of which %d were gathered".formatted(gathered.length())
+                      : ""));
     }
     length = newLength;
     held = held.clip(0, newLength);

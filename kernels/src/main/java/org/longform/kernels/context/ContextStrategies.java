@@ -14,14 +14,14 @@ public final class ContextStrategies {
           Streaming.FACTORY,
           LmInfinite.FACTORY,
           ReAttention.FACTORY,
-          ShiftedRotary.FACTORY,
-          Mesa.FACTORY,
-          MsPoe.FACTORY,
-          Clex.FACTORY,
           InfLlm.FACTORY,
           SirLlm.FACTORY,
           InfiniPot.FACTORY,
-          InfiniteHip.FACTORY);
+          InfiniteHip.FACTORY,
+          ShiftedRotary.FACTORY,
+          Mesa.FACTORY,
+          MsPoe.FACTORY,
+          Clex.FACTORY);
 
   private ContextStrategies() {}
 
@@ -57,8 +57,6 @@ public final class ContextStrategies {
       String name, Map<String, String> given, ModelLimits limits, TextTokens tokenizer) {
     ContextFactory factory = byName(name);
     return factory.create(
-        ParameterValues.resolve(
-            "context", name, factory.parameters(), given, limits, tokenizer),
-        limits);
+        ParameterValues.resolve(name, factory.parameters(), given, limits, tokenizer), limits);
   }
 }

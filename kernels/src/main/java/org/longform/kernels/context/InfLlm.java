@@ -43,7 +43,6 @@ final class InfLlm implements ContextStrategy {
 
   private final Settings settings;
   private final Map<Integer, MemoryUnits> unitsByLayer = new TreeMap<>();
-  private int heads;
 
   InfLlm(Settings settings) {
     this.settings = settings;
@@ -62,7 +61,7 @@ final class InfLlm implements ContextStrategy {
   @Override
   public AttentionPlan plan(PlanRequest request) {
     KvView cache = request.cache();
-    heads = Math.toIntExact(request.queries().shape().rowElements() / cache.headDim());
+    int heads = Math.toIntExact(request.queries().shape().rowElements() / cache.headDim());
     MemoryUnits units =
         unitsByLayer.computeIfAbsent(
             request.layer(), layer -> new MemoryUnits(settings.units, settings.global));
@@ -93,10 +92,7 @@ final class InfLlm implements ContextStrategy {
     Rows.Builder rows = Rows.builder();
     int[][] chosen =
         units.best(
-            request.queries(),
-            request.cache().headDim(),
-            request.encoding(),
-            settings.local - 1);
+            request.queries(), request.cache().headDim(), request.encoding(), settings.local - 1);
     for (int[] group : chosen) {
       rows.range(0, Math.min(settings.global, left));
       for (int unit : group) {
@@ -114,7 +110,7 @@ final class InfLlm implements ContextStrategy {
     return Optional.of(
         (segment, head, row, mass) -> {
           if (segment == LOCAL && row >= settings.global) {
-            units.heard(row, head, heads, mass);
+            units.heard(row, head, mass);
           }
         });
   }
@@ -128,7 +124,6 @@ final class InfLlm implements ContextStrategy {
   @Override
   public ContextStrategy fork() {
     InfLlm fork = new InfLlm(settings);
-    fork.heads = heads;
     unitsByLayer.forEach((layer, units) -> fork.unitsByLayer.put(layer, units.copy()));
     return fork;
   }

@@ -40,10 +40,17 @@ final class InfiniPot implements ContextStrategy {
     }
   }
 
+  /**
+   * Heads of a layer.
+   *
+   * @param sharers query heads that share a key head
+   * @param firstList lists of the layers before it, one for each key head
+   */
+  private record Heads(int kvHeads, int sharers, int firstList) {}
+
   private final Settings settings;
-  private int layers;
-  private int kvHeads = 1;
-  private int heads = 1;
+  // of each layer: a pruned model has more heads in some than in others
+  private final List<Heads> heads = new ArrayList<>();
   // rows 0 to gathered-1 differ from head to head, the others are tokens from `resumed` on
   private int gathered;
   private long resumed;
@@ -75,10 +82,16 @@ final class InfiniPot implements ContextStrategy {
   @Override
   public AttentionPlan plan(PlanRequest request) {
     KvView cache = request.cache();
-    layers = Math.max(layers, request.layer() + 1);
-    kvHeads = cache.kvHeads();
-    heads = Math.toIntExact(request.queries().shape().rowElements() / cache.headDim());
+    if (request.layer() == heads.size()) {
+      long queryHeads = request.queries().shape().rowElements() / cache.headDim();
+      heads.add(new Heads(cache.kvHeads(), (int) queryHeads / cache.kvHeads(), lists(heads.size())));
+    }
     return Packed.plan(cache.held(), cache.end());
+  }
+
+  /** Lists of the first layers. */
+  private int lists(int layers) {
+    return layers == 0 ? 0 : heads.get(layers - 1).firstList + heads.get(layers - 1).kvHeads;
   }
 
   @Override
@@ -111,9 +124,10 @@ final class InfiniPot implements ContextStrategy {
     return Optional.of(
         (segment, head, row, mass) -> {
           int place = Math.toIntExact(place(row));
+          Heads of = heads.get(layer);
           double[] own =
               relevance.computeIfAbsent(
-                  layer * kvHeads + head * kvHeads / heads,
+                  of.firstList + head / of.sharers,
                   each -> new double[settings.pot + settings.chunk]);
           own[place] += mass;
         });
@@ -135,14 +149,14 @@ final class InfiniPot implements ContextStrategy {
     stagedNovelty = new ArrayList<>();
     List<Rows> rows = new ArrayList<>();
     // with nothing but surprises to go by all heads of the document keep the same
-    boolean alike = relevance.isEmpty();
-    for (int layer = 0; layer < (alike ? 1 : layers); layer++) {
+    List<Heads> apart = relevance.isEmpty() ? List.of(new Heads(1, 1, 0)) : heads;
+    for (Heads of : apart) {
       Rows.Builder lists = Rows.builder();
-      for (int head = 0; head < (alike ? 1 : kvHeads); head++) {
-        Choice choice = choose(held, layer * kvHeads + head);
+      for (int list = of.firstList; list < of.firstList + of.kvHeads; list++) {
+        Choice choice = choose(held, list);
         choice.appendTo(lists);
         lists.endGroup();
-        stagedNovelty.add(noveltyOf(layer * kvHeads + head, choice.places()));
+        stagedNovelty.add(noveltyOf(list, choice.places()));
       }
       rows.add(lists.build());
     }
@@ -186,9 +200,7 @@ final class InfiniPot implements ContextStrategy {
   @Override
   public ContextStrategy fork() {
     InfiniPot fork = new InfiniPot(settings);
-    fork.layers = layers;
-    fork.kvHeads = kvHeads;
-    fork.heads = heads;
+    fork.heads.addAll(heads);
     fork.gathered = gathered;
     fork.resumed = resumed;
     fork.used = used;

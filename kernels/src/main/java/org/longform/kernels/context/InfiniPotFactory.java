@@ -73,7 +73,8 @@ final class InfiniPotFactory implements ContextFactory {
             "novelty-share",
             "Share of the kept tokens that are kept because they surprised the model, from 0 to 1; the others are "
                 + "those that the catalyst prompt attends to.",
-            0.5,
+            "0.5",
+            limits -> 0.5,
             0),
         Parameter.text(
             "catalyst-prompt",
@@ -101,6 +102,9 @@ final class InfiniPotFactory implements ContextFactory {
     combination.require(
         share <= 1, "novelty-share %s must not be above 1. Lower it or leave it out.", share);
     int[] catalyst = values.tokens("catalyst-prompt");
+    combination.require(
+        catalyst.length > 0,
+        "catalyst-prompt is empty. Leave it out, or write what to look for.");
     long kept = values.integer("kept-size") == AUTOMATIC ? pot / 2 : values.integer("kept-size");
     combination.require(
         kept + catalyst.length < pot,

@@ -71,8 +71,7 @@ final class InfiniteHip implements ContextStrategy {
       }
       List<Stage> early = new ArrayList<>(stages);
       Stage last = stages.get(stages.size() - 1);
-      early.set(
-          stages.size() - 1, new Stage(last.chunk, earlyKeep, last.refresh, last.stride));
+      early.set(stages.size() - 1, new Stage(last.chunk, earlyKeep, last.refresh, last.stride));
       return early;
     }
   }

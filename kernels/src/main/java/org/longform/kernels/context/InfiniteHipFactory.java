@@ -61,9 +61,39 @@ final class InfiniteHipFactory implements ContextFactory {
   public List<Parameter> parameters() {
     return Stream.of(
             sizes(),
-            stage(0, "256 (a 32nd of the trained window, if that is less)", 256, 32, 8, "32768 (four times the trained window, if that is less)", 32768, 4, 1, 16),
-            stage(1, "32 (a 256th of the trained window, if that is less, but at least 4)", 32, 256, 4, "8192 (the trained window, if that is less)", 8192, 1, 1, 8),
-            stage(2, "8 (a 1024th of the trained window, if that is less, but at least 2)", 8, 1024, 2, "2048 (a quarter of the trained window, if that is less)", 2048, 1, 4, 4),
+            stage(
+                0,
+                "256 (a 32nd of the trained window, if that is less)",
+                256,
+                32,
+                8,
+                "32768 (four times the trained window, if that is less)",
+                32768,
+                4,
+                1,
+                16),
+            stage(
+                1,
+                "32 (a 256th of the trained window, if that is less, but at least 4)",
+                32,
+                256,
+                4,
+                "8192 (the trained window, if that is less)",
+                8192,
+                1,
+                1,
+                8),
+            stage(
+                2,
+                "8 (a 1024th of the trained window, if that is less, but at least 2)",
+                8,
+                1024,
+                2,
+                "2048 (a quarter of the trained window, if that is less)",
+                2048,
+                1,
+                4,
+                4),
             layers(),
             search())
         .flatMap(List::stream)
@@ -112,8 +142,7 @@ final class InfiniteHipFactory implements ContextFactory {
             limits ->
                 Math.min(
                     chunk,
-                    Long.highestOneBit(
-                        Math.max(leastChunk, limits.trainedWindow() / chunkShare))),
+                    Long.highestOneBit(Math.max(leastChunk, limits.trainedWindow() / chunkShare))),
             2),
         Parameter.integer(
             stage + "-keep",
@@ -172,7 +201,10 @@ final class InfiniteHipFactory implements ContextFactory {
   public ContextStrategy create(ParameterValues values, ModelLimits limits) {
     Combination combination = new Combination(name());
     List<InfiniteHip.Stage> stages =
-        List.of(stage(values, "first", STRIDE), stage(values, "second", STRIDE), stage(values, "third", 1));
+        List.of(
+            stage(values, "first", STRIDE),
+            stage(values, "second", STRIDE),
+            stage(values, "third", 1));
     for (int i = 0; i + 1 < stages.size(); i++) {
       combination.require(
           stages.get(i).chunk() % stages.get(i + 1).chunk() == 0,

@@ -21,6 +21,7 @@ final class MemoryUnits {
   private final HeadMasses staged = new HeadMasses();
   // (H*D) of each unit
   private final List<float[]> keys;
+  private int heads;
 
   /**
    * @param firstRow first token of the first unit
@@ -29,8 +30,7 @@ final class MemoryUnits {
     this(sizes, firstRow, new HeadMasses(), new ArrayList<>());
   }
 
-  private MemoryUnits(
-      InfLlm.Units sizes, long firstRow, HeadMasses received, List<float[]> keys) {
+  private MemoryUnits(InfLlm.Units sizes, long firstRow, HeadMasses received, List<float[]> keys) {
     this.sizes = sizes;
     this.firstRow = firstRow;
     this.received = received;
@@ -42,13 +42,14 @@ final class MemoryUnits {
    * block that was not read to its end is forgotten.
    *
    * @param end one past the last token that may be in a unit
-   * @param heads query heads
+   * @param queryHeads heads of the layer's queries
    */
-  void beginBlock(KvView cache, int heads, long end) {
+  void beginBlock(KvView cache, int queryHeads, long end) {
+    heads = queryHeads;
     staged.clear();
     while (firstToken(keys.size() + 1) <= end) {
       long from = firstToken(keys.size());
-      keys.add(key(cache, heads, from));
+      keys.add(key(cache, from));
       received.dropBefore(from + sizes.size());
     }
   }
@@ -67,7 +68,7 @@ final class MemoryUnits {
     return keys.size();
   }
 
-  private float[] key(KvView cache, int heads, long from) {
+  private float[] key(KvView cache, long from) {
     int headDim = cache.headDim();
     float[] key = new float[heads * headDim];
     float[] one = new float[headDim];
@@ -93,7 +94,7 @@ final class MemoryUnits {
         .toArray();
   }
 
-  void heard(long row, int head, int heads, float mass) {
+  void heard(long row, int head, float mass) {
     staged.add(row, head, heads, mass);
   }
 
@@ -114,7 +115,6 @@ final class MemoryUnits {
    */
   int[][] best(Tensor queries, int headDim, PositionEncoding encoding, double position) {
     float[] mean = mean(queries, headDim, encoding, position);
-    int heads = mean.length / headDim;
     if (!sizes.eachHead()) {
       return new int[][] {best(mean, 0, mean.length)};
     }

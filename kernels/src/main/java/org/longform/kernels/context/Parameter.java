@@ -30,12 +30,14 @@ public record Parameter(
   /** Largest whole number a user may write: lengths and counts of one block stay ints. */
   private static final long LARGEST = Integer.MAX_VALUE;
 
-  /** Kind of value: whole number, decimal number, one of some words, or any text. */
+  /**
+   * Kind of value: whole number, one of some words, decimal number, or any text (a file's path, or
+   * what the model reads).
+   */
   public enum Type {
     INTEGER,
     DECIMAL,
     CHOICE,
-    /** A text that the model reads (strategies get its tokens, see {@link TextTokens}), or a path. */
     TEXT
   }
 
@@ -67,25 +69,12 @@ public record Parameter(
 
   /** A text without a default: nothing is written as an empty text. */
   public static Parameter text(String name, String doc) {
-    return text(name, doc, "none", "");
+    return new Parameter(name, doc, Type.TEXT, List.of(), "none", limits -> "", 0);
   }
 
-  /** A number with the same default for all models. */
-  public static Parameter decimal(String name, String doc, double defaultValue, long minimum) {
-    return new Parameter(
-        name,
-        doc,
-        Type.DECIMAL,
-        List.of(),
-        Double.toString(defaultValue),
-        limits -> defaultValue,
-        minimum);
-  }
-
-  /** A text that the model reads, with the same default for all models. */
+  /** A text that the model reads, see {@link ParameterValues#tokens}; the same for all models. */
   public static Parameter text(String name, String doc, String defaultText, String defaultValue) {
-    return new Parameter(
-        name, doc, Type.TEXT, List.of(), defaultText, limits -> defaultValue, 0);
+    return new Parameter(name, doc, Type.TEXT, List.of(), defaultText, limits -> defaultValue, 0);
   }
 
   @Override
@@ -94,7 +83,7 @@ public record Parameter(
       case INTEGER -> "a whole number that must be at least " + minimum;
       case DECIMAL -> "a number that must be at least " + minimum;
       case CHOICE -> "one of " + String.join(", ", choices);
-      case TEXT -> "a text that is not blank";
+      case TEXT -> "a text";
     };
   }
 
@@ -106,7 +95,7 @@ public record Parameter(
             ? Optional.empty()
             : Optional.of("expected one of " + String.join(", ", choices));
       case TEXT:
-        return text.isBlank() ? Optional.of("must not be blank") : Optional.empty();
+        return Optional.empty();
       case INTEGER:
         try {
           long number = Long.parseLong(text.trim());

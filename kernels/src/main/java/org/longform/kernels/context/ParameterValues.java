@@ -18,13 +18,36 @@ public final class ParameterValues {
     this.tokenizer = tokenizer;
   }
 
+  /** As {@link #resolve(String, String, List, Map, ModelLimits)}, for a context strategy. */
+  public static ParameterValues resolve(
+      String strategy,
+      List<Parameter> parameters,
+      Map<String, String> given,
+      ModelLimits limits,
+      TextTokens tokenizer) {
+    return resolve("context", strategy, parameters, given, limits, tokenizer);
+  }
+
   /**
+   * For who asks for no tokens.
+   *
    * @param kind what the strategy is one of: context, decoding
-   * @param given values as users write them, by parameter name
-   * @param tokenizer of the model that reads the texts
    * @throws LongformException INVALID_OPTION for an unknown name or a refused value
    */
   public static ParameterValues resolve(
+      String kind,
+      String strategy,
+      List<Parameter> parameters,
+      Map<String, String> given,
+      ModelLimits limits) {
+    return resolve(kind, strategy, parameters, given, limits, TextTokens.ESTIMATE);
+  }
+
+  /**
+   * @param given values as users write them, by parameter name
+   * @param tokenizer of the model that reads the texts
+   */
+  private static ParameterValues resolve(
       String kind,
       String strategy,
       List<Parameter> parameters,
@@ -94,7 +117,7 @@ public final class ParameterValues {
 
   /** The tokens of a text. */
   public int[] tokens(String name) {
-    return tokenizer.of((String) values.get(name));
+    return tokenizer.of(text(name));
   }
 
   /** Name and value of every parameter, sorted by name: part of what makes a result repeatable. */

@@ -78,7 +78,11 @@ final class SirLlmFactory implements ContextFactory {
             limits -> defaultSize(limits) - defaultGlobal(limits) - defaultSurprising(limits),
             1),
         Parameter.decimal(
-            "turn-decay", "Factor on the surprise of older tokens at every question.", 1, 0),
+            "turn-decay",
+            "Factor on the surprise of older tokens at every question.",
+            "1.0",
+            limits -> 1.0,
+            0),
         Parameter.integer(
             "chunk-size",
             "Tokens of the document read as one block, for which room is made when the cache is full.",

@@ -23,9 +23,7 @@ final class Surprises {
     return place < size ? values[place] : 0;
   }
 
-  /**
-   * Those of some places.
-   */
+  /** Those of some places. */
   Surprises at(int[] places) {
     return of(Arrays.stream(places).mapToDouble(this::at).toArray());
   }

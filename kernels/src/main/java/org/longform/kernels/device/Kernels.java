@@ -1,6 +1,7 @@
 package org.longform.kernels.device;
 
 import java.util.List;
+import org.longform.kernels.attention.QueryAttention;
 import org.longform.kernels.tensor.Tensor;
 
 /**
@@ -66,6 +67,16 @@ public interface Kernels {
 
   /** Softmax attention over the plan's segments, see {@link AttendRequest}. */
   void attend(AttendRequest request);
+
+  /** For few queries and each of their heads the scaled logits of all tokens they see. */
+  default void logits(QueryRowsRequest request, QueryAttention target) {
+    QueryRows.logits(request, target);
+  }
+
+  /** As {@link #logits}, their softmax. */
+  default void probabilities(QueryRowsRequest request, QueryAttention target) {
+    QueryRows.probabilities(request, target);
+  }
 
   /** The best cached tokens for each head and query, see {@link TopKeysRequest}. */
   TopKeys topKeys(TopKeysRequest request);

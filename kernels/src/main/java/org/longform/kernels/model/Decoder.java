@@ -3,6 +3,7 @@ package org.longform.kernels.model;
 import java.io.DataInput;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.longform.kernels.cache.KvDType;
@@ -97,6 +98,16 @@ public final class Decoder implements AutoCloseable {
    */
   public Session open(ContextStrategy strategy, SessionOptions options) {
     return Session.start(this, strategy, options);
+  }
+
+  /**
+   * Tokens that are to go through the layers in ranges.
+   *
+   * @throws LongformException INVALID_INPUT for a token outside the vocabulary, CANCELLED,
+   *     OUT_OF_MEMORY
+   */
+  public Passage passage(List<Passage.Token> tokens, SessionOptions options) {
+    return Passage.begin(this, options, tokens);
   }
 
   /** Reads the generated tokens of sessions of this model, those that come together at once. */

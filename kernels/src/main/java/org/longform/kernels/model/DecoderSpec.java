@@ -87,6 +87,11 @@ public record DecoderSpec(
         names);
   }
 
+  /** A model of one of the layers alone, which has index 0 there. */
+  DecoderSpec ofLayer(int layer) {
+    return shaped(hidden, List.of(layer(layer))).stored(names.ofLayer(layer), rope, traits);
+  }
+
   /** Number of layers. */
   public int layers() {
     return layerShapes.size();

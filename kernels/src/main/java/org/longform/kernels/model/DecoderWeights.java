@@ -37,7 +37,21 @@ final class DecoderWeights implements AutoCloseable {
   static DecoderWeights load(DecoderSpec spec, WeightSource source, Kernels kernels) {
     DecoderWeights weights = new DecoderWeights();
     try {
-      weights.new Loader(spec, source, kernels).load();
+      Loader loader = weights.new Loader(spec, source, kernels);
+      loader.loadEnds();
+      loader.loadLayers();
+      return weights;
+    } catch (Throwable e) {
+      weights.close();
+      throw e;
+    }
+  }
+
+  /** The layers alone: there is no embedding, final norm and head. */
+  static DecoderWeights loadLayers(DecoderSpec spec, WeightSource source, Kernels kernels) {
+    DecoderWeights weights = new DecoderWeights();
+    try {
+      weights.new Loader(spec, source, kernels).loadLayers();
       return weights;
     } catch (Throwable e) {
       weights.close();
@@ -86,7 +100,7 @@ final class DecoderWeights implements AutoCloseable {
       this.kernels = kernels;
     }
 
-    void load() {
+    void loadEnds() {
       WeightNames names = spec.names();
       embedding = weight(names.embedding() + ".weight", spec.vocabulary(), spec.hidden());
       finalNorm = weight(names.finalNorm() + ".weight", spec.hidden());
@@ -94,6 +108,9 @@ final class DecoderWeights implements AutoCloseable {
           spec.has(Trait.TIED_EMBEDDINGS)
               ? embedding
               : weight(names.head() + ".weight", spec.vocabulary(), spec.hidden());
+    }
+
+    void loadLayers() {
       for (int layer = 0; layer < spec.layers(); layer++) {
         layers.add(layer(layer));
       }

@@ -2,13 +2,17 @@ package org.longform.kernels.model;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import org.longform.kernels.attention.AttentionPlan;
+import org.longform.kernels.attention.ProbabilityTap;
+import org.longform.kernels.attention.QueryRange;
 import org.longform.kernels.attention.Segment;
 import org.longform.kernels.cache.KvView;
 import org.longform.kernels.context.PlanRequest;
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.AttendTaps;
 import org.longform.kernels.device.Kernels;
+import org.longform.kernels.device.QueryRowsRequest;
 import org.longform.kernels.model.DecoderWeights.LayerWeights;
 import org.longform.kernels.model.DecoderWeights.Projection;
 import org.longform.kernels.tensor.Tensor;
@@ -26,12 +30,22 @@ final class ForwardPass implements AutoCloseable {
   private final DecoderWeights weights;
   private final Kernels kernels;
   private final Scratch scratch;
+  private final ProjectionObserver observer;
 
   ForwardPass(Decoder decoder) {
-    this.spec = decoder.spec();
-    this.weights = decoder.weights();
-    this.kernels = decoder.kernels();
+    this(decoder.spec(), decoder.weights(), decoder.kernels(), ProjectionObserver.NONE);
+  }
+
+  /**
+   * @param observer sees the inputs of all projections of each pass
+   */
+  ForwardPass(
+      DecoderSpec spec, DecoderWeights weights, Kernels kernels, ProjectionObserver observer) {
+    this.spec = spec;
+    this.weights = weights;
+    this.kernels = kernels;
     this.scratch = new Scratch(spec);
+    this.observer = observer;
   }
 
   /**
@@ -57,6 +71,23 @@ final class ForwardPass implements AutoCloseable {
     return rows == null ? null : lastRows(rows.hidden(), needed);
   }
 
+  /**
+   * Brings one block, all of whose rows are needed, through the layers from a residual stream of
+   * the caller's instead of its tokens' embeddings. A failure is noted in the block.
+   *
+   * @param stream (T, M), overwritten
+   */
+  void run(PassBlock block, Tensor stream) {
+    Kernels.Turn turn = kernels.turn();
+    try {
+      through(List.of(block), stream, block.tokens());
+    } catch (Throwable e) {
+      block.fail(e);
+    } finally {
+      turn.close();
+    }
+  }
+
   private void layers(List<PassBlock> blocks, Scratch.Block rows, int[] ids, int needed) {
     kernels.gather(weights.embedding(), ids, rows.hidden());
     int begin = 0;
@@ -66,25 +97,93 @@ final class ForwardPass implements AutoCloseable {
       begin += block.tokens();
     }
     export(blocks, rows, 0);
+    through(blocks, rows.hidden(), needed);
+  }
+
+  /** The layers over a residual stream (T, M). */
+  private void through(List<PassBlock> blocks, Tensor stream, int needed) {
+    int tokens = (int) stream.rows();
     for (int layer = 0; layer < spec.layers(); layer++) {
       // nobody reads the last layer's other rows: their keys and values are all they leave behind
-      int wanted = layer == spec.layers() - 1 ? needed : ids.length;
+      int wanted = layer == spec.layers() - 1 ? needed : tokens;
       for (PassBlock block : blocks) {
         guarded(block, block::pollCancelled);
       }
       if (blocks.stream().allMatch(PassBlock::failed)) {
         return;
       }
-      Scratch.Block shaped = scratch.inLayer(rows, layer);
+      Scratch.Block shaped = scratch.inLayer(scratch.block(tokens), layer).on(stream);
       attention(layer, blocks, shaped, wanted);
       feedForward(layer, shaped, wanted);
       export(blocks, shaped, layer + 1);
     }
-    Tensor hidden = lastRows(rows.hidden(), needed);
+    Tensor hidden = lastRows(stream, needed);
     int at = 0;
     for (PassBlock block : blocks) {
       block.read(hidden.rows(at, block.needed()));
       at += block.needed();
+    }
+  }
+
+  /**
+   * Brings one block through some of the layers. Its keys and values go to reserved rows of its
+   * cache; throws what makes it fail.
+   *
+   * @param from first layer
+   * @param to one past the last layer, above {@code from}
+   * @param hidden (T, M) residual stream before the first of them
+   * @param kept asked after the attention of the last of them: which rows go on, in increasing
+   *     order, at least one
+   * @return (rows kept, M) residual stream after the last of them; the caller closes it
+   */
+  Tensor run(PassBlock block, int from, int to, Tensor hidden, Supplier<int[]> kept) {
+    int tokens = block.tokens();
+    int[] left = null;
+    Kernels.Turn turn = kernels.turn();
+    try {
+      Scratch.Block rows = scratch.block(tokens);
+      copyRows(hidden, 0, rows.hidden(), 0, tokens);
+      for (int layer = from; layer < to; layer++) {
+        block.pollCancelled();
+        attention(layer, List.of(block), rows, tokens);
+        block.requireUnfailed();
+        int wanted = tokens;
+        if (layer == to - 1) {
+          left = kept.get();
+          wanted = left.length;
+          // from the last on: no row is overwritten before it was moved
+          for (int i = wanted - 1; i >= 0; i--) {
+            copyRows(rows.hidden(), left[i], rows.hidden(), tokens - wanted + i, 1);
+          }
+        }
+        feedForward(layer, rows, wanted);
+      }
+      Tensor out = Tensor.allocate(left.length, spec.hidden());
+      copyRows(rows.hidden(), tokens - left.length, out, 0, left.length);
+      return out;
+    } finally {
+      turn.close();
+    }
+  }
+
+  /** (T, M) residual stream before the first layer; the caller closes it. */
+  Tensor embed(int[] ids) {
+    Tensor hidden = Tensor.allocate(ids.length, spec.hidden());
+    try {
+      kernels.gather(weights.embedding(), ids, hidden);
+      return hidden;
+    } catch (Throwable e) {
+      hidden.close();
+      throw e;
+    }
+  }
+
+  private static void copyRows(Tensor source, int from, Tensor target, int to, int count) {
+    int width = Math.toIntExact(source.shape().rowElements());
+    float[] row = new float[width];
+    for (int i = 0; i < count; i++) {
+      source.read((long) (from + i) * width, row);
+      target.write((long) (to + i) * width, row);
     }
   }
 
@@ -108,6 +207,7 @@ final class ForwardPass implements AutoCloseable {
   private void attention(int layer, List<PassBlock> blocks, Scratch.Block rows, int wanted) {
     LayerWeights w = weights.layer(layer);
     kernels.rmsNorm(rows.hidden(), w.attentionNorm(), spec.normEpsilon(), rows.normed());
+    observer.sees(layer, ProjectionInput.ATTENTION, rows.normed());
     project(
         rows.normed(),
         List.of(w.query(), w.key(), w.value()),
@@ -122,8 +222,10 @@ final class ForwardPass implements AutoCloseable {
     for (PassBlock block : blocks) {
       guarded(block, () -> block.cache().passed(layer, kernels::forget, kernels::prefetch));
     }
+    Tensor mixed = lastRows(rows.mixed(), wanted);
     Tensor out = lastRows(rows.normed(), wanted);
-    project(lastRows(rows.mixed(), wanted), List.of(w.output()), List.of(out));
+    observer.sees(layer, ProjectionInput.OUTPUT, mixed);
+    project(mixed, List.of(w.output()), List.of(out));
     kernels.add(lastRows(rows.hidden(), wanted), out);
   }
 
@@ -160,8 +262,7 @@ final class ForwardPass implements AutoCloseable {
     AttentionPlan plan = block.strategy().plan(request);
     AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
     if (request.cache().isGathered()) {
-      int sharers = spec.layer(request.layer()).heads() / request.cache().kvHeads();
-      all = all.withTokens((head, row) -> request.cache().token(head / sharers, row));
+      all = inTokens(request, all);
     }
     int asking = all.wantsMass() ? request.tokens() : answered;
     kernels.attend(
@@ -173,7 +274,31 @@ final class ForwardPass implements AutoCloseable {
             spec.attentionScale(),
             lastRows(mixed, asking),
             all));
+    block.probabilities().ifPresent(tap -> tell(tap, request, plan));
     return plan;
+  }
+
+  /** Where rows hold other tokens than those of their numbers, who watches hears of the tokens. */
+  private static AttendTaps inTokens(PlanRequest request, AttendTaps taps) {
+    KvView view = request.cache();
+    long sharers = request.queries().shape().rowElements() / view.headDim() / view.kvHeads();
+    return taps.withTokens((head, row) -> view.token((int) (head / sharers), row));
+  }
+
+  /** Tells a tap how the queries that it asks for spread their attention. */
+  private void tell(ProbabilityTap tap, PlanRequest request, AttentionPlan plan) {
+    QueryRange asking = tap.asking(request.layer());
+    if (asking.from() < asking.to()) {
+      kernels.probabilities(
+          new QueryRowsRequest(
+              request.queries(),
+              request.cache(),
+              plan,
+              request.encoding(),
+              spec.attentionScale(),
+              asking),
+          (head, row, rows, values) -> tap.add(request.layer(), head, row, rows, values));
+    }
   }
 
   private void feedForward(int layer, Scratch.Block rows, int wanted) {
@@ -183,8 +308,10 @@ final class ForwardPass implements AutoCloseable {
     Tensor gate = lastRows(rows.gate(), wanted);
     Tensor up = lastRows(rows.up(), wanted);
     kernels.rmsNorm(hidden, w.ffnNorm(), spec.normEpsilon(), normed);
+    observer.sees(layer, ProjectionInput.FEED_FORWARD, normed);
     project(normed, List.of(w.gate(), w.up()), List.of(gate, up));
     kernels.swiGlu(gate, up);
+    observer.sees(layer, ProjectionInput.DOWN, gate);
     project(gate, List.of(w.down()), List.of(normed));
     kernels.add(hidden, normed);
   }

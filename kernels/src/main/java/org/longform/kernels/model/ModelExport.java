@@ -21,6 +21,7 @@ import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.GgufWriter;
 import org.longform.kernels.weights.SafetensorsWriter;
 import org.longform.kernels.weights.TensorSpec;
+import org.longform.kernels.weights.WeightSource;
 
 /**
  * Writes a model in another format or type: everything but its tokenizer. Matrices get the type
@@ -46,15 +47,26 @@ public final class ModelExport {
   private static final long QUANTISATION_VERSION = 2;
 
   private final StoredModel source;
-  private final DType dtype;
+  private final WeightSource weights;
+  private final MatrixTypes types;
 
   /**
    * @param source stays with the caller
    * @param dtype of the matrices
    */
   public ModelExport(StoredModel source, DType dtype) {
+    this(source, source.weights(), MatrixTypes.all(dtype));
+  }
+
+  /**
+   * @param source stays with the caller
+   * @param weights what is written instead of the source's own, by the same names; asked for in the
+   *     order in which a token meets them
+   */
+  public ModelExport(StoredModel source, WeightSource weights, MatrixTypes types) {
     this.source = source;
-    this.dtype = dtype;
+    this.weights = weights;
+    this.types = types;
   }
 
   /**
@@ -65,9 +77,9 @@ public final class ModelExport {
    */
   public GgufMetadata ggufMetadata(String name) {
     GgufMetadata metadata;
-    if (source.weights().origin() instanceof GgufWeights weights) {
-      metadata = weights.metadata().copy();
-      if (weights != source.weights()) {
+    if (source.weights().origin() instanceof GgufWeights stored) {
+      metadata = stored.metadata().copy();
+      if (stored != source.weights()) {
         Keys keys = new Keys(metadata, form().architecture());
         sizeKeys(keys);
         // where only the heads would tell it, and there are fewer now
@@ -76,8 +88,8 @@ public final class ModelExport {
     } else {
       metadata = decoderKeys(name);
     }
-    metadata.putUint32("general.file_type", FILE_TYPES.get(dtype));
-    if (dtype.isQuantised()) {
+    metadata.putUint32("general.file_type", FILE_TYPES.get(types.mostly()));
+    if (types.anyQuantised()) {
       metadata.putUint32("general.quantization_version", QUANTISATION_VERSION);
     }
     return metadata;
@@ -91,7 +103,10 @@ public final class ModelExport {
     GgufForm form = form();
     WeightTransfer transfer =
         new WeightTransfer(
-            source, spec.stored(form.names(), laidOut(form.layout()), spec.traits()), dtype);
+            source,
+            weights,
+            spec.stored(form.names(), laidOut(form.layout()), spec.traits()),
+            types);
     List<TensorSpec> tensors = new ArrayList<>();
     RopeScaling scaling = spec.rope().scaling();
     boolean divided =
@@ -122,8 +137,9 @@ public final class ModelExport {
     WeightTransfer transfer =
         new WeightTransfer(
             source,
+            weights,
             spec.stored(WeightNames.HUGGING_FACE, laidOut(Rope.Layout.HALF_SPLIT), spec.traits()),
-            dtype);
+            types);
     try (SafetensorsWriter writer = SafetensorsWriter.create(file, transfer.tensors())) {
       transfer.write(writer);
       writer.finish();
@@ -140,7 +156,7 @@ public final class ModelExport {
     Map<String, Object> config = new TreeMap<>(source.config().values());
     config.put(
         "torch_dtype",
-        switch (dtype) {
+        switch (types.mostly()) {
           case F16 -> "float16";
           case BF16 -> "bfloat16";
           default -> "float32";
@@ -210,8 +226,7 @@ public final class ModelExport {
 
   private void headKeys(Keys keys) {
     keys.whole("head_dim", source.spec().headDim());
-    keys.metadata.putUint32(
-        keys.architecture + ".attention.value_length", source.spec().headDim());
+    keys.metadata.putUint32(keys.architecture + ".attention.value_length", source.spec().headDim());
   }
 
   private void scalingKeys(Keys keys, RopeScaling scaling) {

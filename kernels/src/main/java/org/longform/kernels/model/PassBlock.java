@@ -1,7 +1,9 @@
 package org.longform.kernels.model;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import org.longform.kernels.attention.ProbabilityTap;
 import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.error.ErrorClass;
@@ -22,6 +24,7 @@ final class PassBlock {
   private final BooleanSupplier cancelled;
   private final BlockHooks hooks;
   private final long[] attended;
+  private Optional<ProbabilityTap> probabilities = Optional.empty();
   private float[] exported;
   private Tensor hidden;
   private float[] last;
@@ -78,6 +81,16 @@ final class PassBlock {
 
   List<Branch> branches() {
     return branches;
+  }
+
+  /** Asks for the probabilities of single queries, too. */
+  PassBlock watched(Optional<ProbabilityTap> tap) {
+    probabilities = tap;
+    return this;
+  }
+
+  Optional<ProbabilityTap> probabilities() {
+    return probabilities;
   }
 
   ContextStrategy strategy() {
@@ -150,14 +163,19 @@ final class PassBlock {
     return failure != null;
   }
 
-  /** Throws what made the block fail, if it did. */
-  void requireRead() {
+  /** Throws what made the block fail, if something did. */
+  void requireUnfailed() {
     if (failure instanceof Error error) {
       throw error;
     }
     if (failure instanceof RuntimeException exception) {
       throw exception;
     }
+  }
+
+  /** Throws what made the block fail, if it did, or is not read. */
+  void requireRead() {
+    requireUnfailed();
     if (failure != null || last == null) {
       throw new IllegalStateException("a block was not read", failure);
     }

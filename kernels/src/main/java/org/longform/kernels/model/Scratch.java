@@ -44,7 +44,13 @@ final class Scratch implements AutoCloseable {
       Tensor values,
       Tensor mixed,
       Tensor gate,
-      Tensor up) {}
+      Tensor up) {
+
+    /** The same views around another residual stream. */
+    Block on(Tensor stream) {
+      return new Block(stream, normed, queries, keys, values, mixed, gate, up);
+    }
+  }
 
   /** Views that are as wide as the widest layer; see {@link #inLayer}. */
   Block block(int tokens) {
@@ -83,10 +89,7 @@ final class Scratch implements AutoCloseable {
 
   private static Tensor narrowed(Tensor tensor, int width) {
     return Tensor.view(
-        tensor.dtype(),
-        Shape.of(tensor.rows(), width),
-        tensor.memory(),
-        tensor.byteOffset());
+        tensor.dtype(), Shape.of(tensor.rows(), width), tensor.memory(), tensor.byteOffset());
   }
 
   private int widest(IntUnaryOperator width) {

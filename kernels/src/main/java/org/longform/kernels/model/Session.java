@@ -6,7 +6,9 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.longform.kernels.attention.ColumnMass;
+import org.longform.kernels.attention.ProbabilityTap;
 import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.context.ContextStrategy;
@@ -46,6 +48,7 @@ public final class Session implements AutoCloseable {
   private final Tensor last;
   private Phase phase = Phase.DOCUMENT;
   private AttendTaps taps = AttendTaps.NONE;
+  private Optional<ProbabilityTap> probabilities = Optional.empty();
   private TokenScores scores = (row, token, surprise) -> {};
   private boolean scoring;
   private BlockHooks hooks = BlockHooks.NONE;
@@ -60,7 +63,7 @@ public final class Session implements AutoCloseable {
   // whether rows are reserved, and perhaps being read by the thread that leads a pass
   private boolean inPass;
   // whether the strategy has yet to keep what it wants of the last block
-  private boolean unsettled;
+  private boolean undigested;
   // whether a token waits for its pass
   private boolean prepared;
   private boolean closed;
@@ -88,6 +91,25 @@ public final class Session implements AutoCloseable {
     return opened(decoder, strategy, options, cache, new PendingTokens());
   }
 
+  /**
+   * A session behind tokens that were read otherwise. The cache belongs to it, also if it cannot be
+   * made.
+   *
+   * @param last (M), the last token's residual stream before the final norm
+   */
+  static Session behind(
+      Decoder decoder,
+      ContextStrategy strategy,
+      SessionOptions options,
+      KvCache cache,
+      float[] last) {
+    Session session = opened(decoder, strategy, options, cache, new PendingTokens());
+    session.last.write(0, last);
+    session.prefilled = cache.length();
+    session.notePeaks();
+    return session;
+  }
+
   /** The cache belongs to the new session, also if it cannot be made. */
   private static Session opened(
       Decoder decoder,
@@ -110,9 +132,8 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Says how long the whole prompt will be, or the document alone, for strategies that depend on
-   * the one or the other. To be called before the first token; without it they treat the length as
-   * unknown.
+   * Says how long the whole prompt will be, or the document alone, for strategies that depend on the
+   * one or the other. To be called before the first token; without it they treat the length as unknown.
    */
   public void expectPromptTokens(long tokens) {
     requireOpen();
@@ -144,7 +165,7 @@ public final class Session implements AutoCloseable {
   /** Reads what is pending, although it does not fill a block. */
   public void flush() {
     requireOpen();
-    settle();
+    digest();
     while (pending.size() > 0) {
       readBlock(Math.min(chunk(), pending.size()));
     }
@@ -241,6 +262,15 @@ public final class Session implements AutoCloseable {
     taps = AttendTaps.NONE;
   }
 
+  /** From now on a tap is told how the queries it asks for spread their attention. */
+  public void watchProbabilities(ProbabilityTap target) {
+    probabilities = Optional.of(target);
+  }
+
+  public void unwatchProbabilities() {
+    probabilities = Optional.empty();
+  }
+
   /**
    * From now on the hidden states of every block of the prompt are told once it was read; generated
    * tokens are not part of it.
@@ -274,7 +304,7 @@ public final class Session implements AutoCloseable {
     fork.last.write(0, last.toArray());
     fork.phase = phase;
     fork.promptTokens = promptTokens;
-    fork.unsettled = unsettled;
+    fork.undigested = undigested;
     fork.notePeaks();
     return fork;
   }
@@ -297,7 +327,7 @@ public final class Session implements AutoCloseable {
                       ? "its strategy does not allow to go on elsewhere"
                       : "the document was read to its end. Save it before the question"));
     }
-    settle();
+    digest();
     new SessionState(
             length(),
             cache.held(),
@@ -381,7 +411,7 @@ public final class Session implements AutoCloseable {
   }
 
   private void readWhileFull() {
-    settle();
+    digest();
     for (int chunk = chunk(); pending.size() >= chunk; chunk = chunk()) {
       readBlock(chunk);
     }
@@ -426,7 +456,7 @@ public final class Session implements AutoCloseable {
       requireKnown(tree.token(row));
     }
     take(Phase.GENERATED, new int[] {tree.token(0)}, 0, 1);
-    settle();
+    digest();
     while (pending.size() > 1) {
       readBlock(1);
     }
@@ -460,10 +490,11 @@ public final class Session implements AutoCloseable {
   private PassBlock begin(int count) {
     boolean allNeeded = scoring || strategy.wantsScores() || hooks.exports(decoder.spec().layers());
     return begin(
-        pending.first(count),
-        allNeeded ? count : 1,
-        taps,
-        phase == Phase.GENERATED ? BlockHooks.NONE : hooks);
+            pending.first(count),
+            allNeeded ? count : 1,
+            taps,
+            phase == Phase.GENERATED ? BlockHooks.NONE : hooks)
+        .watched(probabilities);
   }
 
   private PassBlock begin(int[] ids, int needed, AttendTaps watching, BlockHooks blockHooks) {
@@ -588,19 +619,19 @@ public final class Session implements AutoCloseable {
     if (strategy.wantsScores()) {
       strategy.scored(first + unpredicted, surprises);
     }
-    unsettled = true;
+    undigested = true;
     for (int i = 0; scoring && i < surprises.length; i++) {
       scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
     }
-    settle();
+    digest();
   }
 
   /**
    * Lets the strategy look at what was read and keep what it wants. If that fails it is done before
    * the next block.
    */
-  private void settle() {
-    if (!unsettled) {
+  private void digest() {
+    if (!undigested) {
       return;
     }
     probe();
@@ -615,7 +646,7 @@ public final class Session implements AutoCloseable {
               cache.gather(wanted);
               strategy.gathered();
             });
-    unsettled = false;
+    undigested = false;
   }
 
   /** Reads what the strategy wants to be read behind the block, and forgets it. */

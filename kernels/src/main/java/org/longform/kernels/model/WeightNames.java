@@ -13,6 +13,25 @@ public record WeightNames(
   /** Names in the feed-forward half of a layer. */
   public record FeedForward(String norm, String gate, String up, String down) {}
 
+  /** The same names with the index of one layer in place: what they are formatted with is lost. */
+  WeightNames ofLayer(int layer) {
+    return new WeightNames(
+        embedding,
+        finalNorm,
+        head,
+        new Attention(
+            attention.norm.formatted(layer),
+            attention.query.formatted(layer),
+            attention.key.formatted(layer),
+            attention.value.formatted(layer),
+            attention.output.formatted(layer)),
+        new FeedForward(
+            feedForward.norm.formatted(layer),
+            feedForward.gate.formatted(layer),
+            feedForward.up.formatted(layer),
+            feedForward.down.formatted(layer)));
+  }
+
   /** The names that Hugging Face gives to Llama and its many relatives. */
   public static final WeightNames HUGGING_FACE =
       new WeightNames(

@@ -14,6 +14,7 @@ import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.TensorSpec;
 import org.longform.kernels.weights.TensorWriter;
+import org.longform.kernels.weights.WeightSource;
 
 /**
  * Copies the weights of a model to other names, types and order of rows, a piece of a tensor at a
@@ -23,8 +24,9 @@ final class WeightTransfer {
   private static final int ELEMENTS_AT_ONCE = 1 << 20;
 
   private final StoredModel source;
+  private final WeightSource weights;
   private final DecoderSpec target;
-  private final DType dtype;
+  private final MatrixTypes types;
   // names in the source in the order of the target's
   private final List<String> sourceNames;
   private final List<TensorSpec> tensors = new ArrayList<>();
@@ -32,16 +34,22 @@ final class WeightTransfer {
   private final Set<String> turned = new HashSet<>();
 
   /**
+   * @param weights what is copied: the source's own, or others by the same names
    * @param target the same model with names and layout of the format to be written
-   * @param dtype of the matrices
    */
-  WeightTransfer(StoredModel source, DecoderSpec target, DType dtype) {
+  WeightTransfer(StoredModel source, WeightSource weights, DecoderSpec target, MatrixTypes types) {
     this.source = source;
+    this.weights = weights;
     this.target = target;
-    this.dtype = dtype;
+    this.types = types;
     this.sourceNames = List.copyOf(WeightShapes.of(source.spec()).keySet());
     WeightShapes.of(target)
-        .forEach((name, shape) -> tensors.add(new TensorSpec(name, type(name, shape), shape)));
+        .forEach(
+            (name, shape) -> {
+              String sourceName = sourceNames.get(tensors.size());
+              DType type = types.named().get(sourceName);
+              tensors.add(new TensorSpec(name, type == null ? type(name, shape) : type, shape));
+            });
     findTurned();
   }
 
@@ -61,9 +69,9 @@ final class WeightTransfer {
     }
     String output =
         target.has(Trait.TIED_EMBEDDINGS) ? target.names().embedding() : target.names().head();
-    DType wanted = dtype;
+    DType wanted = types.others();
     if (name.equals(output + ".weight")
-        && List.of(DType.Q4_0, DType.Q5_0, DType.Q4_K, DType.Q5_K).contains(dtype)) {
+        && List.of(DType.Q4_0, DType.Q5_0, DType.Q4_K, DType.Q5_K).contains(wanted)) {
       wanted = DType.Q6_K;
     }
     while (shape.axis(1) % wanted.blockElements() != 0) {
@@ -99,7 +107,7 @@ final class WeightTransfer {
   void write(TensorWriter writer) {
     for (int i = 0; i < tensors.size(); i++) {
       TensorSpec tensor = tensors.get(i);
-      try (Tensor from = source.weights().tensor(sourceNames.get(i), tensor.shape())) {
+      try (Tensor from = weights.tensor(sourceNames.get(i), tensor.shape())) {
         write(from, tensor, writer);
       }
     }

@@ -7,6 +7,7 @@ import java.nio.FloatBuffer;
 import java.nio.channels.FileChannel;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.longform.kernels.error.ErrorClass;
@@ -296,6 +297,12 @@ public final class Memory implements AutoCloseable {
   public FloatPointer floats(long offset, long count) {
     check(offset, Math.multiplyExact(count, (long) Float.BYTES));
     return new FloatPointer(new Address(address + offset)).capacity(count);
+  }
+
+  /** A pointer to the doubles from {@code offset} bytes on; valid until this block is closed. */
+  public DoublePointer doubles(long offset, long count) {
+    check(offset, Math.multiplyExact(count, (long) Double.BYTES));
+    return new DoublePointer(new Address(address + offset)).capacity(count);
   }
 
   private static int within(long offset) {

@@ -4,8 +4,9 @@ package org.longform.kernels.tensor;
  * Q4_0 of the GGUF specification: a float16 scale d and 16 bytes; the low half of byte i is element
  * i, the high half element i + 16, each as d * (q - 8). d = (element of largest magnitude) / -8.
  */
-final class Q4Block implements BlockFormat {
+final class Q4Block implements LevelBlock {
   private static final int HALF = 16;
+  private static final int OFFSET = 8;
 
   @Override
   public DType dtype() {
@@ -17,8 +18,8 @@ final class Q4Block implements BlockFormat {
     float scale = HalfFloats.fromF16(source.getShort(at));
     for (int i = 0; i < HALF; i++) {
       int pair = source.getByte(at + Short.BYTES + i);
-      target[offset + i] = scale * ((pair & 15) - 8);
-      target[offset + i + HALF] = scale * (((pair >> 4) & 15) - 8);
+      target[offset + i] = scale * ((pair & 15) - OFFSET);
+      target[offset + i + HALF] = scale * (((pair >> 4) & 15) - OFFSET);
     }
   }
 
@@ -30,15 +31,30 @@ final class Q4Block implements BlockFormat {
     }
     float scale = extreme / -8;
     float inverse = scale == 0 ? 0 : 1 / scale;
-    target.putShort(at, HalfFloats.toF16(scale));
-    for (int i = 0; i < HALF; i++) {
-      int low = level(source[offset + i] * inverse);
-      int high = level(source[offset + i + HALF] * inverse);
-      target.putByte(at + Short.BYTES + i, (byte) (low | (high << 4)));
+    int[] levels = new int[2 * HALF];
+    for (int i = 0; i < levels.length; i++) {
+      levels[i] = Math.min(15, Math.max(0, (int) (source[offset + i] * inverse + 8.5f))) - OFFSET;
     }
+    pack(HalfFloats.toF16(scale), levels, 0, target, at);
   }
 
-  private static int level(float scaled) {
-    return Math.min(15, Math.max(0, (int) (scaled + 8.5f)));
+  @Override
+  public int least() {
+    return -OFFSET;
+  }
+
+  @Override
+  public int most() {
+    return OFFSET - 1;
+  }
+
+  @Override
+  public void pack(short scale, int[] levels, int offset, Memory target, long at) {
+    target.putShort(at, scale);
+    for (int i = 0; i < HALF; i++) {
+      int low = levels[offset + i] + OFFSET;
+      int high = levels[offset + i + HALF] + OFFSET;
+      target.putByte(at + Short.BYTES + i, (byte) (low | (high << 4)));
+    }
   }
 }

@@ -5,8 +5,9 @@ package org.longform.kernels.tensor;
  * low half of byte i and bit i, element i + 16 the high half and bit i + 16, each as d * (q - 16).
  * d = (element of largest magnitude) / -16.
  */
-final class Q5Block implements BlockFormat {
+final class Q5Block implements LevelBlock {
   private static final int HALF = 16;
+  private static final int OFFSET = 16;
   private static final int BITS = Short.BYTES;
   private static final int HALVES = BITS + Integer.BYTES;
 
@@ -24,8 +25,8 @@ final class Q5Block implements BlockFormat {
       int pair = source.getByte(at + HALVES + i);
       int low = (pair & 15) | (((bits >>> i) & 1) << 4);
       int high = ((pair >> 4) & 15) | (((bits >>> (i + HALF)) & 1) << 4);
-      target[offset + i] = scale * (low - 16);
-      target[offset + i + HALF] = scale * (high - 16);
+      target[offset + i] = scale * (low - OFFSET);
+      target[offset + i + HALF] = scale * (high - OFFSET);
     }
   }
 
@@ -37,19 +38,34 @@ final class Q5Block implements BlockFormat {
     }
     float scale = extreme / -16;
     float inverse = scale == 0 ? 0 : 1 / scale;
-    target.putShort(at, HalfFloats.toF16(scale));
+    int[] levels = new int[2 * HALF];
+    for (int i = 0; i < levels.length; i++) {
+      levels[i] = Math.min(31, Math.max(0, (int) (source[offset + i] * inverse + 16.5f))) - OFFSET;
+    }
+    pack(HalfFloats.toF16(scale), levels, 0, target, at);
+  }
+
+  @Override
+  public int least() {
+    return -OFFSET;
+  }
+
+  @Override
+  public int most() {
+    return OFFSET - 1;
+  }
+
+  @Override
+  public void pack(short scale, int[] levels, int offset, Memory target, long at) {
+    target.putShort(at, scale);
     int bits = 0;
     for (int i = 0; i < HALF; i++) {
-      int low = level(source[offset + i] * inverse);
-      int high = level(source[offset + i + HALF] * inverse);
+      int low = levels[offset + i] + OFFSET;
+      int high = levels[offset + i + HALF] + OFFSET;
       target.putByte(at + HALVES + i, (byte) ((low & 15) | ((high & 15) << 4)));
       bits |= ((low >> 4) << i) | ((high >> 4) << (i + HALF));
     }
     target.putShort(at + BITS, (short) bits);
     target.putShort(at + BITS + Short.BYTES, (short) (bits >>> 16));
-  }
-
-  private static int level(float scaled) {
-    return Math.min(31, Math.max(0, (int) (scaled + 16.5f)));
   }
 }

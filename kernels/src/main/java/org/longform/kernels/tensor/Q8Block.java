@@ -4,7 +4,7 @@ package org.longform.kernels.tensor;
  * Q8_0 of the GGUF specification: a float16 scale d and 32 signed bytes q; an element is d * q, d =
  * largest magnitude / 127.
  */
-final class Q8Block implements BlockFormat {
+final class Q8Block implements LevelBlock {
   @Override
   public DType dtype() {
     return DType.Q8_0;
@@ -26,9 +26,29 @@ final class Q8Block implements BlockFormat {
     }
     float scale = largest / 127;
     float inverse = scale == 0 ? 0 : 1 / scale;
-    target.putShort(at, HalfFloats.toF16(scale));
+    int[] levels = new int[DType.Q8_0.blockElements()];
+    for (int i = 0; i < levels.length; i++) {
+      levels[i] = (int) Math.rint(source[offset + i] * inverse);
+    }
+    pack(HalfFloats.toF16(scale), levels, 0, target, at);
+  }
+
+  // -128 has no counterpart, and no writer of such blocks uses it
+  @Override
+  public int least() {
+    return -127;
+  }
+
+  @Override
+  public int most() {
+    return 127;
+  }
+
+  @Override
+  public void pack(short scale, int[] levels, int offset, Memory target, long at) {
+    target.putShort(at, scale);
     for (int i = 0; i < DType.Q8_0.blockElements(); i++) {
-      target.putByte(at + Short.BYTES + i, (byte) Math.rint(source[offset + i] * inverse));
+      target.putByte(at + Short.BYTES + i, (byte) levels[offset + i]);
     }
   }
 }

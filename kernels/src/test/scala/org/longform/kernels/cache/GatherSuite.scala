@@ -61,7 +61,9 @@ class GatherSuite extends AnyFunSuite with BeforeAndAfterAll {
       case 0 => Gathering.of(Rows.of(some: _*))
       case 1 => new Gathering(Seq.fill(2)(Rows.of(some: _*)).asJava)
       case _ =>
-        new Gathering(Seq.fill(2)((0 until 3).foldLeft(Rows.builder())((b, _) => b.group(some: _*)).build()).asJava)
+        new Gathering(
+          Seq.fill(2)((0 until 3).foldLeft(Rows.builder())((b, _) => b.group(some: _*)).build()).asJava
+        )
     }
   }
 
@@ -69,7 +71,10 @@ class GatherSuite extends AnyFunSuite with BeforeAndAfterAll {
     val place = cache.held().toArray(0).zipWithIndex.toMap
     held.map { case ((layer, head), tokens) =>
       val rows = wanted.rows(layer)
-      (layer, head) -> rows.toArray(if (rows.groups() == 1) 0 else head).map(row => tokens(place(row))).toIndexedSeq
+      (layer, head) -> rows
+        .toArray(if (rows.groups() == 1) 0 else head)
+        .map(row => tokens(place(row)))
+        .toIndexedSeq
     }
   }
 
@@ -77,7 +82,12 @@ class GatherSuite extends AnyFunSuite with BeforeAndAfterAll {
     test(s"each head keeps its own tokens in their order, pages in $place, forks on their own") {
       for (seed <- 1L to 8L) {
         val random = new Random(seed)
-        var caches = List((new KvCache(shape, memory), (for (l <- 0 until 2; h <- 0 until 3) yield (l, h) -> IndexedSeq.empty[Long]).toMap))
+        var caches = List(
+          (
+            new KvCache(shape, memory),
+            (for (l <- 0 until 2; h <- 0 until 3) yield (l, h) -> IndexedSeq.empty[Long]).toMap
+          )
+        )
         try {
           for (step <- 1 to 12) {
             caches = caches.map { case (cache, held) =>
@@ -96,7 +106,8 @@ class GatherSuite extends AnyFunSuite with BeforeAndAfterAll {
               }
             }
             caches.foreach { case (cache, held) => assertHolds(cache, held) }
-            if (step == 4 || step == 8) caches = caches ++ caches.take(1).map { case (cache, held) => (cache.fork(), held) }
+            if (step == 4 || step == 8)
+              caches = caches ++ caches.take(1).map { case (cache, held) => (cache.fork(), held) }
           }
         } finally caches.foreach(_._1.close())
       }
@@ -107,13 +118,26 @@ class GatherSuite extends AnyFunSuite with BeforeAndAfterAll {
     try {
       append(cache, 100)
       val uneven = Rows.builder().group(1, 2).group(3).group(4).build()
-      for (wrong <- Seq(Gathering.of(Rows.of(100)), new Gathering(Seq.fill(2)(uneven).asJava), new Gathering(Seq.fill(3)(Rows.of(1)).asJava))) {
+      for (
+        wrong <- Seq(
+          Gathering.of(Rows.of(100)),
+          new Gathering(Seq.fill(2)(uneven).asJava),
+          new Gathering(Seq.fill(3)(Rows.of(1)).asJava)
+        )
+      ) {
         val error = intercept[LongformException](cache.gather(wrong))
         assert(error.errorClass() == ErrorClass.INVALID_PLAN)
-        assert(error.getMessage.startsWith("Cannot gather ") && error.getMessage.endsWith("Gather a part of what is held, equally much in all heads, after a commit."))
+        assert(
+          error.getMessage.startsWith("Cannot gather ") && error.getMessage.endsWith(
+            "Gather a part of what is held, equally much in all heads, after a commit."
+          )
+        )
       }
       cache.reserve(1)
-      assert(intercept[LongformException](cache.gather(Gathering.of(Rows.of(1)))).errorClass() == ErrorClass.INVALID_PLAN)
+      assert(
+        intercept[LongformException](cache.gather(Gathering.of(Rows.of(1))))
+          .errorClass() == ErrorClass.INVALID_PLAN
+      )
       cache.rollback()
       assert(cache.held() == Rows.range(0, 100))
     } finally cache.close()

@@ -13,9 +13,7 @@ object DenseOracle {
 
   val Masked: Double = Double.NaN
 
-  /** (N, H*D), the rows of `queries` filled. `distance` is asked for (head, query, key), `gain` for the
-    * query.
-    */
+  /** (N, H*D), the rows of `queries` filled. `distance` is asked for (head, query, key), `gain` for the query. */
   def attend(
       sequence: Sequence,
       encoding: PositionEncoding,
@@ -25,7 +23,10 @@ object DenseOracle {
   ): Array[Float] = {
     val d = sequence.headDim
     val out = new Array[Float](sequence.tokens * sequence.heads * d)
-    for (head <- 0 until sequence.heads; i <- queries; (j, weight) <- weights(sequence, encoding, head, i, distance, gain)) {
+    for (
+      head <- 0 until sequence.heads; i <- queries;
+      (j, weight) <- weights(sequence, encoding, head, i, distance, gain(i))
+    ) {
       val v = sequence.value(sequence.kvHead(head), j)
       for (c <- 0 until d) {
         out((i * sequence.heads + head) * d + c) += (weight * v(c)).toFloat
@@ -41,14 +42,15 @@ object DenseOracle {
       head: Int,
       i: Int,
       distance: Distance,
-      gain: Int => Double = _ => 1
+      gain: Double = 1
   ): Seq[(Int, Double)] = {
     val q = sequence.query(head, i)
     val seen = (0 until sequence.tokens).filterNot(j => distance(head, i, j).isNaN)
-    val logits = seen.map(j =>
-      logit(encoding, head, q, sequence.key(sequence.kvHead(head), j), distance(head, i, j)) * sequence.scale * gain(i)
-        - bias(encoding, head, distance(head, i, j))
-    )
+    val logits = seen.map { j =>
+      val key = sequence.key(sequence.kvHead(head), j)
+      logit(encoding, head, q, key, distance(head, i, j)) * sequence.scale * gain -
+        bias(encoding, head, distance(head, i, j))
+    }
     val exponentials = logits.map(x => math.exp(x - logits.max))
     seen.zip(exponentials.map(_ / exponentials.sum))
   }

@@ -34,7 +34,8 @@ class InfiniPotSuite extends AnyFunSuite {
 
     /** For each token and key/value head the tokens that are held with its block. */
     def read(s: Sequence): Map[(Int, Int), Seq[Int]] = {
-      val probe = Sequence.random(prompt.toSeq.hashCode().toLong, prompt.length, s.heads, s.kvHeads, s.headDim)
+      val probe =
+        Sequence.random(prompt.toSeq.hashCode().toLong, prompt.length, s.heads, s.kvHeads, s.headDim)
       var held = Seq.fill(s.kvHeads)(Seq.empty[Int])
       var seen = Map.empty[(Int, Int), Seq[Int]]
       var from = 0
@@ -81,11 +82,14 @@ class InfiniPotSuite extends AnyFunSuite {
     finally reading.close()
   }
 
-  test("each key head keeps what surprised and what the catalyst attends to, at packed positions, on every device") {
+  test(
+    "each key head keeps what surprised and what the catalyst attends to, at packed positions, on every device"
+  ) {
     for (seed <- 1L to 12L) {
       val random = new Random(seed)
       val kept = 4 + random.nextInt(6)
-      val pot = Pot(kept + 8 + random.nextInt(6), kept, Seq(0.5, 0, 1, 0.25)(seed.toInt % 4), 2 + random.nextInt(4))
+      val pot =
+        Pot(kept + 8 + random.nextInt(6), kept, Seq(0.5, 0, 1, 0.25)(seed.toInt % 4), 2 + random.nextInt(4))
       val s = Sequence.random(seed, 80, 4, Seq(1, 2, 4)(seed.toInt % 3), 8)
       val seen = pot.read(s)
       assert(seen((79, 0)).size < 30)
@@ -149,6 +153,13 @@ class InfiniPotSuite extends AnyFunSuite {
     assert(
       refusal("kept-size" -> "509") ==
         "Cannot use context 'infinipot': pot-size 512 has no room for new text beside 509 kept tokens and the 3 of catalyst-prompt. Raise it, lower kept-size, or shorten catalyst-prompt."
+    )
+    val empty = intercept[LongformException](
+      ContextStrategies.create("infinipot", Map("catalyst-prompt" -> "").asJava, limits, _ => Array())
+    )
+    assert(
+      empty.getMessage ==
+        "Cannot use context 'infinipot': catalyst-prompt is empty. Leave it out, or write what to look for."
     )
     assert(
       refusal("pot-size" -> "600") ==

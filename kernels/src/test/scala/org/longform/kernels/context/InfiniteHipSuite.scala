@@ -31,7 +31,13 @@ class InfiniteHipSuite extends AnyFunSuite {
     limits
   )
 
-  private def read(strategy: ContextStrategy, s: Sequence, ends: Seq[Int], device: String = "reference", layer: Int = 0) = {
+  private def read(
+      strategy: ContextStrategy,
+      s: Sequence,
+      ends: Seq[Int],
+      device: String = "reference",
+      layer: Int = 0
+  ) = {
     val reading = new Reading(strategy, s, rope, devices(device), layer)
     try reading.blocks(ends)
     finally reading.close()
@@ -78,7 +84,14 @@ class InfiniteHipSuite extends AnyFunSuite {
   }
 
   private def wide(keep: Int, refresh: Int = 1) =
-    NaiveHip(2, 10, Seq((8, keep, refresh, 4), (4, keep, refresh, 4), (2, keep, refresh, 1)), eachHead = true, indexed = false, first = false)
+    NaiveHip(
+      2,
+      10,
+      Seq((8, keep, refresh, 4), (4, keep, refresh, 4), (2, keep, refresh, 1)),
+      eachHead = true,
+      indexed = false,
+      first = false
+    )
 
   test("with room for all chunks it is full attention, whatever the blocks") {
     val s = Sequence.random(1, 90, 4, 2, 8)
@@ -102,14 +115,18 @@ class InfiniteHipSuite extends AnyFunSuite {
     finally reading.close()
   }
 
-  test("a chunk is judged by its best key where scores rise and fall once, and always where it has two keys") {
+  test(
+    "a chunk is judged by its best key where scores rise and fall once, and always where it has two keys"
+  ) {
     val random = new Random(5)
     for (length <- Seq(2, 8, 13, 16); peak <- Seq(0, 1, length / 2, length - 1)) {
       // one head, no rotation: a key's score is its first number
       val chunks = 6
       val tops = Seq.fill(chunks)(random.nextDouble())
       val keys = (0 until chunks).flatMap { c =>
-        (0 until length).map(i => if (length == 2) random.nextDouble() else tops(c) - math.abs(i - peak) * 0.01)
+        (0 until length).map(i =>
+          if (length == 2) random.nextDouble() else tops(c) - math.abs(i - peak) * 0.01
+        )
       }
       val tokens = keys.size + length + 1
       def line(x: Double) = Array(x.toFloat, 0f)
@@ -117,7 +134,14 @@ class InfiniteHipSuite extends AnyFunSuite {
       val s = Sequence(1, 1, 2, Array.fill(tokens)(Array(1f, 0f)).flatten, k, k)
       val still = new PositionEncoding.Alibi(Array(0.0))
       val naive =
-        NaiveHip(0, length, Seq((length, 2 * length, 1, 4), (length, 2 * length, 1, 4), (length, 2 * length, 1, 1)), eachHead = true, indexed = false, first = false)
+        NaiveHip(
+          0,
+          length,
+          Seq((length, 2 * length, 1, 4), (length, 2 * length, 1, 4), (length, 2 * length, 1, 1)),
+          eachHead = true,
+          indexed = false,
+          first = false
+        )
       val best = (0 until chunks).sortBy(c => -keys.slice(c * length, (c + 1) * length).max).take(2).sorted
       val rows = Reading.last(strategy(naive), s, still, devices("reference"), tokens - 1)((_, plan) =>
         plan.segments().get(0).rows().toArray(0).toSeq
@@ -154,7 +178,9 @@ class InfiniteHipSuite extends AnyFunSuite {
     // without rotation a key matches alike while it is probed and when it is seen
     val still = new PositionEncoding.Alibi(new Array(4))
     val mass = Seq(16, 64, 160).map { keep =>
-      val rows = Reading.last(strategy(wide(keep)), s, still, devices("nd4j"), 399)((_, plan) => plan.segments().get(0).rows())
+      val rows = Reading.last(strategy(wide(keep)), s, still, devices("nd4j"), 399)((_, plan) =>
+        plan.segments().get(0).rows()
+      )
       (0 until 4).map { head =>
         val seen = rows.toArray(head * rows.groups() / 4).map(_.toInt).toSet
         DenseOracle.weights(s, still, head, 399, causal).filter(w => seen(w._1)).map(_._2).sum
@@ -171,6 +197,10 @@ class InfiniteHipSuite extends AnyFunSuite {
       refusal("first-chunk" -> "18") ==
         "Cannot use context 'infinite-hip': first-chunk 18 is no multiple of second-chunk 4. Change one of them."
     )
-    assert(refusal("third-keep" -> "500").contains("third-keep 500, early-keep 256, a chunk of first-chunk 16 and one of chunk-size 64 need 659 positions, the model was trained on 512. Lower one of them."))
+    assert(
+      refusal("third-keep" -> "500").contains(
+        "third-keep 500, early-keep 256, a chunk of first-chunk 16 and one of chunk-size 64 need 659 positions, the model was trained on 512. Lower one of them."
+      )
+    )
   }
 }

@@ -35,7 +35,8 @@ final case class NaiveHip(
           var candidates: Chunks = Seq.fill(s.heads)(global until middleEnd by coarse)
           for (((chunk, keep, refresh, stride), i) <- stages.zipWithIndex) {
             if (to - from > 1 || singles % refresh == 0 || found(i).isEmpty) {
-              val kept = best(s, encoding, from until to, candidates, chunk, math.max(1, keep / chunk), stride)
+              val kept =
+                best(s, encoding, from until to, candidates, chunk, math.max(1, keep / chunk), stride)
               found = found.updated(i, Some(kept))
             }
             val width = if (i + 1 < stages.size) stages(i + 1)._1 else 1
@@ -62,7 +63,18 @@ final case class NaiveHip(
     else {
       val scores = candidates.zipWithIndex.map { case (starts, head) =>
         starts.zipWithIndex.map { case (start, number) =>
-          score(s, encoding, head, block, stride, start, start + chunk, number, starts.size, Double.NegativeInfinity)
+          score(
+            s,
+            encoding,
+            head,
+            block,
+            stride,
+            start,
+            start + chunk,
+            number,
+            starts.size,
+            Double.NegativeInfinity
+          )
         }
       }
       val pooled = if (eachHead) scores else Seq.fill(s.heads)(scores.transpose.map(_.max))

@@ -12,10 +12,14 @@ final case class NaiveInfLlm(
     eachHead: Boolean
 ) {
 
-  /** Distances of all tokens, read in blocks with the given ends, and what each token got from each head while
-    * it was near.
+  /** Distances of all tokens, read in blocks with the given ends, and what each token got from each head
+    * while it was near.
     */
-  def read(s: Sequence, encoding: PositionEncoding, ends: Seq[Int]): (DenseOracle.Distance, Array[Array[Double]]) = {
+  def read(
+      s: Sequence,
+      encoding: PositionEncoding,
+      ends: Seq[Int]
+  ): (DenseOracle.Distance, Array[Array[Double]]) = {
     val received = Array.ofDim[Double](s.heads, s.tokens)
     val far = Array.fill(s.heads, s.tokens)(Set.empty[Int])
     def distance(head: Int, i: Int, j: Int): Double =
@@ -32,7 +36,10 @@ final case class NaiveInfLlm(
         val chosen = units.sortBy(u => (-own(u), u)).take(seen)
         val tokens = chosen.flatMap(u => global + u * unit until global + (u + 1) * unit).toSet
         for (i <- from until to) far(head)(i) = tokens ++ behind ++ (0 until global)
-        for (i <- from until to; (j, weight) <- DenseOracle.weights(s, encoding, head, i, distance) if i - j < local)
+        for (
+          i <- from until to; (j, weight) <- DenseOracle.weights(s, encoding, head, i, distance)
+          if i - j < local
+        )
           received(head)(j) += weight
       }
     }

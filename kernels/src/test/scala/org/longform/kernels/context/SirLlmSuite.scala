@@ -63,7 +63,8 @@ class SirLlmSuite extends AnyFunSuite {
   test("SirLLM keeps sinks, the most surprising and the newest tokens at packed positions, on every device") {
     for (seed <- 1L to 12L) {
       val random = new Random(seed)
-      val sizes = Sizes(random.nextInt(4), 4 + random.nextInt(8), 1 + random.nextInt(8), 2 + random.nextInt(3))
+      val sizes =
+        Sizes(random.nextInt(4), 4 + random.nextInt(8), 1 + random.nextInt(8), 2 + random.nextInt(3))
       val s = Sequence.random(seed, 90, 4, Seq(1, 2, 4)(seed.toInt % 3), 8)
       val seen = sizes.read(90, told(sizes)).flatMap { case (block, held) => block.map(_ -> held) }.toMap
       val expected = DenseOracle.attend(s, rope, 0 until 90, (_, i, j) => DenseOracle.packed(seen(i), i, j))

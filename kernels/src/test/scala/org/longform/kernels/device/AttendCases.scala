@@ -137,6 +137,57 @@ object AttendCases {
     }
   }
 
+  /** Overlapping stretches of positions with gaps, as merged chunks have them. */
+  private def listed(count: Int): Array[Double] =
+    Array.tabulate(count)(i => (i % 37 + (i / 7) % 5 * 3).toDouble)
+
+  private val listedPositions: Seq[Case] = {
+    def plan(count: Int)(view: KvView) = {
+      val keys = new KeyPositions.Listed(0, listed(count))
+      segments(
+        Segment.of(view.held(), keys, new QueryPositions.Listed(0, listed(count)), CAUSAL)
+      )
+    }
+    def fractions(view: KvView) = segments(
+      Segment.of(
+        Rows.range(20, 109),
+        new KeyPositions.Listed(20, Array.tabulate(89)(i => i * 0.75 - 9)),
+        new QueryPositions.Listed(100, Array.tabulate(9)(i => 70.5 + i)),
+        CAUSAL
+      ),
+      segment(Rows.range(0, 20).clip(0, view.end()), CAUSAL)
+    )
+    def compact(view: KvView) = segments(
+      Segment.of(
+        Rows.range(0, 300),
+        new KeyPositions.Listed(0, listed(300)),
+        new QueryPositions.Shifted(-200),
+        CAUSAL
+      ),
+      segment(view.held().clip(300, 1000), CAUSAL)
+    )
+    Seq(
+      plain("a position for each token", Sizes(9, 100, 4, 2, 16), plan(109))(),
+      plain("a position for each token, 130 tokens", Sizes(130, 0, 4, 2, 16), plan(130))(),
+      plain("a position for each token, one token", Sizes(1, 300, 6, 2, 32), plan(301))(),
+      plain(
+        "a position for each token, interleaved",
+        Sizes(1, 300, 6, 2, 32),
+        plan(301),
+        encoding = Some(new Rope(frequencies(16), 1.1, Rope.Layout.INTERLEAVED))
+      )(),
+      plain(
+        "a position for each token, linear biases",
+        Sizes(3, 100, 4, 2, 16),
+        plan(103),
+        encoding = Some(new PositionEncoding.Alibi(Array(0.5, 0.25, 0.125, 0.0625)))
+      )(),
+      plain("positions between whole numbers for a part of the tokens", Sizes(9, 100, 4, 2, 16), fractions)(),
+      plain("a compact cache and tokens behind it", Sizes(5, 310, 4, 2, 16), compact)(),
+      plain("a compact cache and one token behind it", Sizes(1, 310, 4, 2, 64), compact)()
+    )
+  }
+
   private val bands: Seq[Case] = {
     val sizes = Sizes(9, 100, 4, 2, 16)
     val mask = Array.tabulate(9, 9)((q, k) => k <= q && (k % 2 == q % 2 || k == 0))
@@ -318,6 +369,6 @@ object AttendCases {
 
   val ALL: Seq[KernelCase] = for {
     dtype <- KvDType.values().toSeq
-    one <- blocks ++ heads ++ encodings ++ positions ++ bands ++ lists ++ corners
+    one <- blocks ++ heads ++ encodings ++ positions ++ listedPositions ++ bands ++ lists ++ corners
   } yield one.stored(dtype)
 }

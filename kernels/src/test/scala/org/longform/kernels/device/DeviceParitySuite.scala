@@ -9,7 +9,7 @@ import org.scalatest.funsuite.AnyFunSuite
 
 /** Every case. */
 object KernelCases {
-  val ALL: Seq[KernelCase] = DenseCases.ALL ++ AttendCases.ALL ++ TopKeysCases.ALL
+  val ALL: Seq[KernelCase] = DenseCases.ALL ++ AttendCases.ALL ++ TopKeysCases.ALL ++ QueryRowsCases.ALL
 }
 
 /** Every listed device against the reference: a new line in the list is picked up by itself. */

@@ -69,7 +69,9 @@ class KeyScoresSuite extends AnyFunSuite {
       cache.view(0).readKey(0, 1, key)
       for ((_, kernels) <- devices) {
         def score(queries: Float*) =
-          kernels.keyScores(new KeyScoresRequest(queries.toArray, 1, cache.view(0), Array(1L), null, Array())).head
+          kernels
+            .keyScores(new KeyScoresRequest(queries.toArray, 1, cache.view(0), Array(1L), null, Array()))
+            .head
         assert(score(1, 0, 0, 1) == math.max(key(0), key(1)))
         assert(score(1, 0, Float.NaN, 1) == key(0))
         assert(score(Float.NaN, 1) == Float.NegativeInfinity)
@@ -82,14 +84,26 @@ class KeyScoresSuite extends AnyFunSuite {
       for ((_, kernels) <- devices) {
         def refusal(queries: Int, heads: Int, rows: Array[Long], positions: Array[Double]) = {
           val error = intercept[LongformException](
-            kernels.keyScores(new KeyScoresRequest(new Array(queries), heads, cache.view(0), rows, null, positions))
+            kernels.keyScores(
+              new KeyScoresRequest(new Array(queries), heads, cache.view(0), rows, null, positions)
+            )
           )
           assert(error.errorClass() == ErrorClass.INVALID_PLAN)
           error.getMessage
         }
-        assert(refusal(8, 2, Array(1, 10), Array()).startsWith("Cannot score keys: token 10 is asked for, the cache holds "))
-        assert(refusal(9, 2, Array(1, 2), Array()).startsWith("Cannot score keys: 9 query values and 2 rows "))
-        assert(refusal(8, 2, Array(1, 2), Array(1, 2)).startsWith("Cannot score keys: 2 positions are not those of 1 keys."))
+        assert(
+          refusal(8, 2, Array(1, 10), Array()).startsWith(
+            "Cannot score keys: token 10 is asked for, the cache holds "
+          )
+        )
+        assert(
+          refusal(9, 2, Array(1, 2), Array()).startsWith("Cannot score keys: 9 query values and 2 rows ")
+        )
+        assert(
+          refusal(8, 2, Array(1, 2), Array(1, 2)).startsWith(
+            "Cannot score keys: 2 positions are not those of 1 keys."
+          )
+        )
       }
     }
   }

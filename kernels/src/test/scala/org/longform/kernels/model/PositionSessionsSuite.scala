@@ -77,7 +77,7 @@ class PositionSessionsSuite extends AnyFunSuite {
     */
   private def rounding(decoder: Decoder): Double = {
     def full(chunk: Int) = read(decoder, strategy(decoder, "full", Map("chunk-size" -> chunk)))
-    math.max(1e-3, 4 * largest(full(150), full(7)))
+    math.max(1e-3, 8 * largest(full(150), full(7)))
   }
 
   private def assertInvariant(decoder: Decoder, name: String, clue: String): Unit = {

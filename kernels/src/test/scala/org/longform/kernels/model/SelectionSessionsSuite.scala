@@ -89,10 +89,14 @@ class SelectionSessionsSuite extends AnyFunSuite {
         def read(cancelled: () => Boolean): Seq[Array[Float]] = {
           val session = decoder.open(strategy(name, decoder), new SessionOptions(() => cancelled()))
           def insisting(act: => Unit): Unit = {
-            var failure = try { act; None } catch { case e: LongformException => Some(e) }
+            var failure =
+              try { act; None }
+              catch { case e: LongformException => Some(e) }
             while (failure.isDefined) {
               assert(failure.get.errorClass() == ErrorClass.CANCELLED)
-              failure = try { session.flush(); None } catch { case e: LongformException => Some(e) }
+              failure =
+                try { session.flush(); None }
+                catch { case e: LongformException => Some(e) }
             }
           }
           try {
@@ -129,7 +133,10 @@ class SelectionSessionsSuite extends AnyFunSuite {
           assert(session.logits().forall(x => !x.isNaN && !x.isInfinite))
         }
         assert(session.length() > 250)
-        assert(session.stats().peakKvBytes() <= 2 * 64 * decoder.kvBytesPerToken(KvDType.F32) + 64 * decoder.kvBytesPerToken(KvDType.F32))
+        assert(
+          session.stats().peakKvBytes() <= 2 * 64 * decoder.kvBytesPerToken(KvDType.F32) + 64 * decoder
+            .kvBytesPerToken(KvDType.F32)
+        )
       }
     }
   }

@@ -5,15 +5,22 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.longform.feed.ReadingStrategies;
+import org.longform.feed.ReadingStrategy;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.Parameter;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.options.ContextOptions;
+import org.longform.options.Option;
 import org.longform.options.Options;
+import org.longform.options.ReadingOptions;
 
 /**
  * A strategy that takes part in a comparison.
@@ -22,7 +29,7 @@ import org.longform.options.Options;
  * @param options by SQL key, those for all contenders included
  */
 public record Contender(String label, Map<String, String> options) implements Serializable {
-  /** Stands for every context strategy with its defaults. */
+  /** Stands for every strategy with its defaults. */
   public static final String ALL = "all";
 
   public Contender {
@@ -32,8 +39,8 @@ public record Contender(String label, Map<String, String> options) implements Se
   /**
    * The contenders that a user named, each once.
    *
-   * @param texts the name of a context strategy, followed by options of its own, of any kind, each
-   *     as {@code :name=value}
+   * @param texts the name of a context strategy, or of a reading strategy that reads for a question,
+   *     followed by options of its own, of any kind, each as {@code :name=value}
    * @param common options for all; parameters that a strategy does not have are left out for it
    * @throws LongformException INVALID_OPTION
    */
@@ -41,8 +48,7 @@ public record Contender(String label, Map<String, String> options) implements Se
     Map<String, Contender> contenders = new LinkedHashMap<>();
     for (String text : texts) {
       if (text.strip().equals(ALL)) {
-        ContextStrategies.ALL.forEach(
-            factory -> contenders.put(factory.name(), of(factory.name(), common)));
+        names().forEach(name -> contenders.put(name, of(name, common)));
       } else {
         Contender contender = of(text.strip(), common);
         contenders.put(contender.label(), contender);
@@ -53,8 +59,14 @@ public record Contender(String label, Map<String, String> options) implements Se
 
   private static Contender of(String label, Options common) {
     String[] parts = label.split(":", -1);
-    ContextFactory strategy = ContextStrategies.byName(parts[0]);
-    Options options = Options.ofCall(own(common, strategy));
+    Optional<ReadingStrategy> reading = reading(parts[0]);
+    Options options =
+        Options.ofCall(
+            own(
+                common,
+                reading.isPresent()
+                    ? reading.get().parameters()
+                    : ContextStrategies.byName(parts[0]).parameters()));
     for (int i = 1; i < parts.length; i++) {
       int equals = parts[i].indexOf('=');
       if (equals <= 0) {
@@ -65,9 +77,35 @@ public record Contender(String label, Map<String, String> options) implements Se
       }
       options = options.with(parts[i].substring(0, equals), parts[i].substring(equals + 1));
     }
-    options = options.with(ContextOptions.CONTEXT.sqlKey(), strategy.name());
-    ContextOptions.parametersOf(options); // refuses parameters of other strategies
+    Option<String> choice =
+        reading.isPresent() ? ReadingOptions.READING : ContextOptions.CONTEXT;
+    options = options.with(choice.sqlKey(), parts[0]);
+    // refuse parameters of other strategies
+    ReadingOptions.parametersOf(options);
+    ContextOptions.parametersOf(options);
     return new Contender(label, options.toMap());
+  }
+
+  private static List<String> names() {
+    return Stream.concat(
+            ContextStrategies.ALL.stream().map(ContextFactory::name),
+            ReadingStrategies.ALL.stream()
+                .map(ReadingStrategy::name)
+                .filter(name -> reading(name).isPresent()))
+        .toList();
+  }
+
+  /** The strategy of that name, if it reads for a question: then it is no matter of the context. */
+  private static Optional<ReadingStrategy> reading(String name) {
+    return ReadingStrategies.ALL.stream()
+        .filter(strategy -> strategy.readsForQuestion() && strategy.name().equals(name))
+        .findFirst();
+  }
+
+  /** Whether this can be measured of it. */
+  public boolean has(Measure measure) {
+    return measure != Measure.PERPLEXITY
+        || !ReadingOptions.strategy(Options.ofCall(options)).readsForQuestion();
   }
 
   /** Options by SQL key without those that only some strategies have. */
@@ -75,9 +113,9 @@ public record Contender(String label, Map<String, String> options) implements Se
     return without(common, allKeys());
   }
 
-  private static Map<String, String> own(Options common, ContextFactory strategy) {
+  private static Map<String, String> own(Options common, List<Parameter> parameters) {
     Set<String> foreign = allKeys();
-    foreign.removeAll(keys(strategy));
+    foreign.removeAll(keys(parameters));
     return without(common, foreign);
   }
 
@@ -89,12 +127,13 @@ public record Contender(String label, Map<String, String> options) implements Se
 
   private static Set<String> allKeys() {
     Set<String> keys = new HashSet<>();
-    ContextStrategies.ALL.forEach(strategy -> keys.addAll(keys(strategy)));
+    ContextStrategies.ALL.forEach(strategy -> keys.addAll(keys(strategy.parameters())));
+    ReadingStrategies.ALL.forEach(strategy -> keys.addAll(keys(strategy.parameters())));
     return keys;
   }
 
-  private static Set<String> keys(ContextFactory strategy) {
-    return strategy.parameters().stream()
+  private static Set<String> keys(List<Parameter> parameters) {
+    return parameters.stream()
         .map(parameter -> parameter.name().replace('-', '_'))
         .collect(Collectors.toSet());
   }

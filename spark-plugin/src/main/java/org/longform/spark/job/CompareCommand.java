@@ -62,7 +62,8 @@ final class CompareCommand implements Callable<Integer> {
       paramLabel = "<names>",
       order = -29,
       description =
-          "Context strategies, with commas between; each may set options of its own:"
+          "Context strategies, and reading strategies that read for a question, with commas"
+              + " between; each may set options of its own:"
               + " reattention,lm-infinite:top-k-middle=5:kv-dtype=q8. Default: all of them.")
   private List<String> contexts;
 

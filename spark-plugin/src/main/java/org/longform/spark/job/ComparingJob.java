@@ -187,6 +187,9 @@ final class ComparingJob {
         }
         byConfig.forEach(
             (config, contender) -> {
+              if (!contender.has(measure)) {
+                return;
+              }
               Cell.Key key = new Cell.Key(document.hash(), config, measure);
               int attempts = attempts(existing.get(key), request.failedCells());
               if (attempts >= 0) {

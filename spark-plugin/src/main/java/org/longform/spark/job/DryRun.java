@@ -23,6 +23,8 @@ import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.device.reference.ReferenceDevice;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
@@ -30,6 +32,7 @@ import org.longform.options.GenerationOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.options.PromptOptions;
+import org.longform.options.ReadingOptions;
 import org.longform.prompt.Task;
 import org.longform.runtime.LongformRuntime;
 import org.longform.spark.job.input.Corpora;
@@ -58,6 +61,7 @@ final class DryRun {
   Forecast forecast(JobRequest request) {
     readers.validate(request.options());
     Options options = Options.ofCall(request.options());
+    requireOneReading(LongformRuntime.complete(options));
     Corpus corpus = Corpora.open(spark, request.input());
     String configHash = ReadingJob.sha256(readers.describe(request.options()));
     Dataset<Row> ofTask =
@@ -93,6 +97,17 @@ final class DryRun {
             options,
             model,
             documents.stream().mapToLong(Forecast.Document::tokens).max().orElse(0)));
+  }
+
+  /** The probe reads on from where it is: it knows nothing of readings that come back. */
+  private static void requireOneReading(Options options) {
+    String reading = options.get(ReadingOptions.READING);
+    if (ReadingOptions.strategy(options).readsForQuestion()) {
+      throw new LongformException(
+          ErrorClass.INVALID_OPTION,
+          "Cannot plan a job with reading '%s': it reads a document once for each question, and how long that takes is not measured beforehand. Plan it with reading 'sequential', or run it on a few documents."
+              .formatted(reading));
+    }
   }
 
   private List<Forecast.Document> documents(

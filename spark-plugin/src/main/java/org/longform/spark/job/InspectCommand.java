@@ -1,9 +1,12 @@
 package org.longform.spark.job;
 
 import java.util.IntSummaryStatistics;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.ToIntFunction;
+import org.longform.feed.ReadingStrategies;
+import org.longform.feed.ReadingStrategy;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
@@ -22,7 +25,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** Loads a model and shows what it is, what it needs and how each context would read with it. */
+/** Loads a model and shows what it is, what it needs and how each strategy would read with it. */
 @Command
 final class InspectCommand implements Callable<Integer> {
   private static final int BITS_PER_BYTE = 8;
@@ -43,8 +46,14 @@ final class InspectCommand implements Callable<Integer> {
       LoadedModel model = LongformRuntime.model(options);
       show(model, CacheOptions.dtypeOf(options));
       devices(model, options);
-      for (ContextFactory strategy : ContextStrategies.ALL) {
-        show(strategy, model.decoder().limits());
+      ModelLimits limits = model.decoder().limits();
+      for (ContextFactory each : ContextStrategies.ALL) {
+        show("context " + each.name(), each.description(), each.parameters(), limits);
+        each.whyUnavailable(limits)
+            .ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
+      }
+      for (ReadingStrategy each : ReadingStrategies.ALL) {
+        show("reading " + each.name(), each.description(), each.parameters(), limits);
       }
     } finally {
       LongformRuntime.shutdown();
@@ -104,12 +113,10 @@ final class InspectCommand implements Callable<Integer> {
     }
   }
 
-  private void show(ContextFactory strategy, ModelLimits limits) {
-    context.out().printf("%ncontext %s%n  %s%n", strategy.name(), strategy.description());
-    strategy
-        .whyUnavailable(limits)
-        .ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
-    for (Parameter parameter : strategy.parameters()) {
+  private void show(
+      String strategy, String description, List<Parameter> parameters, ModelLimits limits) {
+    context.out().printf("%n%s%n  %s%n", strategy, description);
+    for (Parameter parameter : parameters) {
       String value = String.valueOf(parameter.defaultValue().apply(limits));
       context.out().printf("  --%-20s %s%n", parameter.name(), value.replace("\n", "\\n"));
     }

@@ -16,8 +16,8 @@ import picocli.CommandLine.ParseResult;
 /**
  * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
  * {@code generate}, {@code perplexity}, {@code plan}, {@code inspect}, {@code tokenize}, {@code
- * convert}, {@code prune}, {@code merge-lora}, {@code articles}, {@code evaluate} and {@code
- * compare}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+ * convert}, {@code quantize}, {@code prune}, {@code merge-lora}, {@code articles}, {@code evaluate}
+ * and {@code compare}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
  */
 public final class LongformJob {
   static final int DONE = 0;
@@ -76,6 +76,12 @@ public final class LongformJob {
         "convert",
         "Write a model as GGUF or safetensors, also quantised.",
         new ConvertCommand(context));
+    QuantizeCommand.addFlags(
+        addPlain(
+            root,
+            "quantize",
+            "Write a model with weights of few bits, by a method chosen for it.",
+            new QuantizeCommand(context)));
     addPlain(
         root,
         "prune",

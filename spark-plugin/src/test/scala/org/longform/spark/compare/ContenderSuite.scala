@@ -1,5 +1,6 @@
 package org.longform.spark.compare
 
+import org.longform.feed.ReadingStrategies
 import org.longform.kernels.context.ContextStrategies
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.options.Options
@@ -19,7 +20,9 @@ class ContenderSuite extends AnyFunSuite {
   }
 
   test("all stands for every strategy of the list, and each contender takes part once") {
-    val all = ContextStrategies.ALL.asScala.map(_.name()).toSeq
+    val readings = ReadingStrategies.ALL.asScala.filter(_.readsForQuestion()).map(_.name())
+    val all = (ContextStrategies.ALL.asScala.map(_.name()) ++ readings).toSeq
+    assert(readings.size >= 2)
     assert(parse(Map.empty, "all").map(_.label()) == all)
     assert(parse(Map.empty, "all", "full").map(_.label()) == all)
   }
@@ -39,6 +42,17 @@ class ContenderSuite extends AnyFunSuite {
     val Seq(full, streaming) = parse(Map("local_size" -> "100"), "full", "streaming")
     assert(!full.options().containsKey("local_size"))
     assert(streaming.options().get("local_size") == "100")
+  }
+
+  test("a reading for a question takes part without a context, and cannot be asked for perplexity") {
+    val Seq(homer, retri, full) =
+      parse(Map("target_length" -> "99"), "homer", "infini-retri:phrase-length=1", "full")
+    assert(homer.options().asScala == Map("reading" -> "homer", "target_length" -> "99"))
+    assert(retri.options().asScala == Map("reading" -> "infini-retri", "phrase_length" -> "1"))
+    assert(full.options().asScala == Map("context" -> "full"))
+    assert(Seq(homer, retri, full).map(_.has(Measure.PERPLEXITY)) == Seq(false, false, true))
+    assert(Seq(homer, retri, full).forall(_.has(Measure.ANSWERS)))
+    assert(refusal("homer:phrase-length=1").startsWith("Cannot use option 'phrase_length' with reading 'homer'"))
   }
 
   test("what is unknown is refused with a sentence") {

@@ -1,5 +1,6 @@
 package org.longform.spark.job
 
+import org.longform.feed.ReadingStrategies
 import org.longform.kernels.context.ContextStrategies
 
 import java.io.{ByteArrayOutputStream, PrintStream}
@@ -197,6 +198,17 @@ class CommandLineSuite extends JobFixture {
     assert(bounded.out.contains("documents     3 to read, 0 rows"))
   }
 
+  test("plan refuses readings for a question: their time is not measured") {
+    val in = emptyFolder()
+    write(in, "a.txt", "x" * 8000)
+    val asked = Seq("ask", "--input", in.toString, "--output", in.resolve("out").toString, "--question", "who?")
+    for (reading <- Seq("homer", "infini-retri")) {
+      val planned = command(("plan" +: asked) ++ Seq("--reading", reading): _*)
+      assert(planned.code == 1)
+      assert(planned.err.contains(s"Cannot plan a job with reading '$reading': it reads a document once for each question"))
+    }
+  }
+
   test("plan without a command and with wrong arguments is one sentence") {
     assert(refused(2, "plan").startsWith("Cannot run 'longform plan': Missing required subcommand"))
     assert(
@@ -211,7 +223,7 @@ class CommandLineSuite extends JobFixture {
     )
   }
 
-  test("inspect shows the bundled model, its memory needs and the defaults of each context") {
+  test("inspect shows the bundled model, its memory needs and the defaults of each strategy") {
     val ended = command("inspect")
     assert(ended.code == 0, ended)
     Seq(
@@ -223,5 +235,6 @@ class CommandLineSuite extends JobFixture {
       assert(ended.out.contains(text))
     }
     ContextStrategies.ALL.forEach(strategy => assert(ended.out.contains("context " + strategy.name())))
+    ReadingStrategies.ALL.forEach(strategy => assert(ended.out.contains("reading " + strategy.name())))
   }
 }

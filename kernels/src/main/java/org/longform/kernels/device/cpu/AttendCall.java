@@ -14,7 +14,7 @@ import org.longform.kernels.tensor.Tensor;
 
 /** Writes an {@link AttendRequest} as the structs of {@code kernels_attention}. */
 final class AttendCall {
-  private static final int SEGMENT_WORDS = 18;
+  private static final int SEGMENT_WORDS = 21;
   private static final int ATTENTION_WORDS = 16;
   // ordinals of kernels_position_kind, kernels_band_kind and kernels_encoding
   private static final long TRUE = 0;
@@ -22,6 +22,7 @@ final class AttendCall {
   private static final long CONSTANT = 2;
   private static final long STRIDED = 3;
   private static final long SHIFTED = 4;
+  private static final long LISTED = 5;
   private static final long ALIBI = 2;
 
   private final AttendRequest request;
@@ -175,10 +176,23 @@ final class AttendCall {
       Segment segment = request.plan().segments().get(i);
       bytes += runs.get(i).bytes() + (long) starts.get(i).length * Long.BYTES;
       bytes += (long) segment.headScales().heads() * Double.BYTES;
+      bytes += (long) (keyList(segment).length + queryList(segment).length) * Double.BYTES;
       bytes += segment.band() instanceof Band.Tree tree ? flagBytes(tree.allowed()) : 0;
       bytes += (long) SEGMENT_WORDS * Long.BYTES;
     }
     return bytes;
+  }
+
+  private static double[] keyList(Segment segment) {
+    return segment.keyPositions() instanceof KeyPositions.Listed listed
+        ? listed.positions()
+        : new double[0];
+  }
+
+  private static double[] queryList(Segment segment) {
+    return segment.queryPositions() instanceof QueryPositions.Listed listed
+        ? listed.positions()
+        : new double[0];
   }
 
   private static long flagBytes(boolean[][] flags) {
@@ -191,7 +205,10 @@ final class AttendCall {
         : ((PositionEncoding.Alibi) request.encoding()).slopes();
   }
 
-  /** Runs, where groups begin, mask and head scales of a segment; answers their addresses. */
+  /**
+   * Runs, where groups begin, mask, head scales and listed positions of a segment; answers their
+   * addresses.
+   */
   private long[] lists(int index, CallBuffer buffer) {
     Segment segment = request.plan().segments().get(index);
     long list = buffer.address();
@@ -210,7 +227,11 @@ final class AttendCall {
         buffer.put(segment.headScales().at(h));
       }
     }
-    return new long[] {list, begins, mask, scales};
+    long keys = buffer.address();
+    buffer.putAll(keyList(segment));
+    long queries = buffer.address();
+    buffer.putAll(queryList(segment));
+    return new long[] {list, begins, mask, scales, keys, queries};
   }
 
   private static void segment(Segment segment, int groups, long[] lists, CallBuffer buffer) {
@@ -222,7 +243,13 @@ final class AttendCall {
         .put(segment.queries().from())
         .put(segment.queries().to())
         .put(lists[3])
-        .put(segment.logitScale());
+        .put(segment.logitScale())
+        .put(lists[4])
+        .put(
+            segment.queryPositions() instanceof QueryPositions.Listed listed
+                ? listed.firstRow()
+                : 0L)
+        .put(lists[5]);
   }
 
   /** Kind, anchor, first, stride, position. */
@@ -233,6 +260,8 @@ final class AttendCall {
       buffer.put(CONSTANT).put(0L).put(0L).put(1L).put(constant.position());
     } else if (positions instanceof KeyPositions.Strided strided) {
       buffer.put(STRIDED).put(strided.anchor()).put(strided.first()).put(strided.stride()).put(0.0);
+    } else if (positions instanceof KeyPositions.Listed listed) {
+      buffer.put(LISTED).put(listed.firstRow()).put(0L).put(1L).put(0.0);
     } else {
       buffer.put(TRUE).put(0L).put(0L).put(1L).put(0.0);
     }
@@ -244,6 +273,8 @@ final class AttendCall {
       buffer.put(CONSTANT).put(constant.position());
     } else if (positions instanceof QueryPositions.Shifted shifted) {
       buffer.put(SHIFTED).put(shifted.offset());
+    } else if (positions instanceof QueryPositions.Listed) {
+      buffer.put(LISTED).put(0.0);
     } else {
       buffer.put(TRUE).put(0.0);
     }

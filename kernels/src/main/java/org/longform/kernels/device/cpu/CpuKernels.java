@@ -167,7 +167,7 @@ final class CpuKernels implements Kernels {
 
   @Override
   public void attend(AttendRequest request) {
-    request.plan().validate(request.cache(), request.heads());
+    request.plan().validate(request.cache(), request.heads(), request.firstRow());
     new AttendCall(request).run(handle.address());
     Reference.reachabilityFence(handle);
   }

@@ -30,7 +30,7 @@ final class BlockAttention {
   }
 
   static void run(AttendRequest request, Scratch scratch, RotaryTables tables) {
-    request.plan().validate(request.cache(), request.heads());
+    request.plan().validate(request.cache(), request.heads(), request.firstRow());
     BlockAttention attention = new BlockAttention(request, scratch, tables);
     int step = Math.max(1, MOST_ROWS / attention.sharers);
     for (int kvHead = 0; kvHead < request.cache().kvHeads(); kvHead++) {

@@ -97,7 +97,7 @@ final class ReferenceKernels implements Kernels {
 
   @Override
   public void attend(AttendRequest request) {
-    request.plan().validate(request.cache(), request.heads());
+    request.plan().validate(request.cache(), request.heads(), request.firstRow());
     for (int head = 0; head < request.heads(); head++) {
       for (int t = 0; t < request.tokens(); t++) {
         new ReferenceAttention(request, head, t).run();

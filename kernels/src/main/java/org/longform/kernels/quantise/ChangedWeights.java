@@ -1,0 +1,84 @@
+package org.longform.kernels.quantise;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Shape;
+import org.longform.kernels.tensor.Tensor;
+import org.longform.kernels.weights.WeightSource;
+
+/** The weights of a source, some of them replaced. The source stays with the caller. */
+final class ChangedWeights implements WeightSource {
+  private final WeightSource source;
+  private final Map<String, Replacement> replaced = new HashMap<>();
+
+  private record Replacement(Tensor tensor, Runnable release) {}
+
+  ChangedWeights(WeightSource source) {
+    this.source = source;
+  }
+
+  /** Replaces a tensor; {@code release} runs once it is not needed any more. */
+  void replace(String name, Tensor tensor, Runnable release) {
+    Replacement former = replaced.put(name, new Replacement(tensor, release));
+    if (former != null) {
+      former.release.run();
+    }
+  }
+
+  /** Whether the tensor is a float32 one of its own, which may be written to. */
+  boolean isReplaced(String name) {
+    return replaced.containsKey(name);
+  }
+
+  /** Takes all replacements back. */
+  void reset() {
+    List<Replacement> all = List.copyOf(replaced.values());
+    replaced.clear();
+    all.forEach(each -> each.release.run());
+  }
+
+  @Override
+  public Tensor tensor(String name, Shape expected) {
+    Replacement replacement = replaced.get(name);
+    if (replacement == null) {
+      return source.tensor(name, expected);
+    }
+    if (!replacement.tensor.shape().equals(expected)) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot use tensor '%s': it has shape %s, expected %s."
+              .formatted(name, replacement.tensor.shape(), expected));
+    }
+    return replacement.tensor;
+  }
+
+  @Override
+  public Set<String> names() {
+    return source.names();
+  }
+
+  @Override
+  public boolean contains(String name) {
+    return source.contains(name);
+  }
+
+  @Override
+  public Optional<Shape> shape(String name) {
+    return source.shape(name);
+  }
+
+  @Override
+  public long bytes() {
+    return source.bytes();
+  }
+
+  @Override
+  public void close() {
+    reset();
+  }
+}
