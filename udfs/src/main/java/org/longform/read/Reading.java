@@ -95,8 +95,12 @@ final class Reading implements AutoCloseable {
     this.document = new DocumentTokens();
     this.rowCheck = new RowCheck(model.tokenizer(), options);
     ContextStrategy context = context(model, options);
-    boolean counts = strategy.needsLength() || dependsOnLength(context);
-    this.suffix = counts || strategy.readsForQuestion() ? suffixTokens(first) : new int[0];
+    boolean counts =
+        strategy.needsLength()
+            || context.dependsOnPromptLength()
+            || context.dependsOnDocumentLength();
+    boolean needsQuestion = strategy.readsForQuestion() || context.dependsOnPromptLength();
+    this.suffix = needsQuestion ? suffixTokens(first) : new int[0];
     if (counts || asks.stream().anyMatch(Reading::wantsEvidence)) {
       source.source().keep();
     }
@@ -199,10 +203,6 @@ final class Reading implements AutoCloseable {
   /** Evidence is taken from the text when the answer is known: the text is then needed again. */
   static boolean wantsEvidence(Ask ask) {
     return ask.task() != Task.PERPLEXITY && ask.options().get(OutputOptions.EVIDENCE_COUNT) > 0;
-  }
-
-  private static boolean dependsOnLength(ContextStrategy context) {
-    return context.dependsOnPromptLength() || context.dependsOnDocumentLength();
   }
 
   private static ContextStrategy context(LoadedModel model, Options options) {

@@ -373,11 +373,11 @@ public final class Passage implements AutoCloseable {
   private void fillLayers(Fill fill) {
     for (int layer = 0; layer < layers; layer++) {
       int width = decoder.spec().kvWidth(layer);
-      float[] someKeys = new float[tokens.length * width];
-      float[] someValues = new float[someKeys.length];
-      fill.fill(layer, someKeys, someValues);
       try (Tensor keys = Tensor.allocate(tokens.length, width);
           Tensor values = Tensor.allocate(tokens.length, width)) {
+        float[] someKeys = new float[tokens.length * width];
+        float[] someValues = new float[someKeys.length];
+        fill.fill(layer, someKeys, someValues);
         keys.write(0, someKeys);
         values.write(0, someValues);
         cache.put(layer, 0, keys, values);
