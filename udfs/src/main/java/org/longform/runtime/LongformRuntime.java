@@ -335,6 +335,9 @@ public final class LongformRuntime {
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
       ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
+      DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
+      Map<String, String> decodingParameters = DecodingOptions.parametersOf(all);
+      DecodingStrategies.requireFits(decoding, context, strategy);
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
       ReadingOptions.valuesOf(all, spec.limits());
