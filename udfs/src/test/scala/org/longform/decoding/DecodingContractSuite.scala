@@ -200,7 +200,8 @@ class DecodingContractSuite extends AnyFunSuite {
         assert(math.abs(expected.values.sum - 1) < 1e-6)
         for (length <- 1 to 3) {
           val found = written.groupBy(_.tokens.take(length)).map { case (key, all) => key -> all.size }
-          val wanted = expected.groupBy(_._1.take(length)).map { case (key, all) => key -> all.values.sum * draws }
+          val wanted =
+            expected.groupBy(_._1.take(length)).map { case (key, all) => key -> all.values.sum * draws }
           // cells that are too small count together
           val (large, rest) = wanted.toSeq.partition(_._2 >= 5)
           val cells = large.map { case (tokens, e) =>

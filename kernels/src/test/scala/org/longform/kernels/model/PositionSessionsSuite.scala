@@ -72,8 +72,8 @@ class PositionSessionsSuite extends AnyFunSuite {
     expected.zip(actual).map { case (a, b) => difference(b, a.map(_.toDouble)) }.max
   }
 
-  /** What a reading differs by if its blocks are cut otherwise, although no token sees anything else: a device that
-    * rounds activations, too, rounds some the other way.
+  /** What a reading differs by if its blocks are cut otherwise, although no token sees anything else: a
+    * device that rounds activations, too, rounds some the other way.
     */
   private def rounding(decoder: Decoder): Double = {
     def full(chunk: Int) = read(decoder, strategy(decoder, "full", Map("chunk-size" -> chunk)))
