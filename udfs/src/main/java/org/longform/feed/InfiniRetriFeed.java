@@ -124,8 +124,7 @@ final class InfiniRetriFeed implements Feed {
         Arrays.fill(frozenWeights, 1);
       }
     }
-    retained =
-        selection.select(context, selection.scores(attention.onContext(), frozenWeights));
+    retained = selection.select(context, selection.scores(attention.onContext(), frozenWeights));
   }
 
   private void feed(FeedRequest.Prompts prompts, Session target, List<Sentence> sentences) {

@@ -69,7 +69,9 @@ final class CalibrationSamples {
           ErrorClass.INVALID_INPUT,
           "Cannot calibrate with '%s': %s, and one piece takes %d. Give more text or a smaller sample-tokens."
               .formatted(
-                  file, tokens == 0 ? "it has no text" : "it has %d tokens".formatted(tokens), length));
+                  file,
+                  tokens == 0 ? "it has no text" : "it has %d tokens".formatted(tokens),
+                  length));
     }
     return samples;
   }

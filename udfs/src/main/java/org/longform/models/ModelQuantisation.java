@@ -63,9 +63,7 @@ public final class ModelQuantisation {
               progress)) {
         MatrixTypes types = quantised.types(request.otherDtype());
         types.named().values().forEach(conversion::requireHolds);
-        conversion
-            .write(model, new ModelExport(model, quantised, types))
-            .ifPresent(notes::add);
+        conversion.write(model, new ModelExport(model, quantised, types)).ifPresent(notes::add);
         quantised.whyPlain().ifPresent(notes::add);
         return new Outcome(values.asMap(), quantised.storage(), notes);
       }

@@ -335,15 +335,23 @@ public final class LongformRuntime {
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
       ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
+      DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
+      Map<String, String> decodingParameters = DecodingOptions.parametersOf(all);
+      DecodingStrategies.requireFits(decoding, context, strategy);
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
       long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
       ReadingOptions.valuesOf(all, spec.limits());
       boolean oneReading = !ReadingOptions.strategy(all).readsForQuestion();
-      return "%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
+      return "%s%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
           .formatted(
               oneReading
                   ? "context %s%s".formatted(context, parameters.isEmpty() ? "" : parameters)
                   : "reading %s once for each question".formatted(ReadingOptions.method(all)),
+              decoding.name().equals(DecodingStrategies.PLAIN.name())
+                  ? ""
+                  : ", decoding %s%s"
+                      .formatted(
+                          decoding.name(), decodingParameters.isEmpty() ? "" : decodingParameters),
               location.name(),
               device.name(),
               bytes,

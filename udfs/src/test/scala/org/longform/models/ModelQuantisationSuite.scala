@@ -48,7 +48,9 @@ class ModelQuantisationSuite extends AnyFunSuite with BeforeAndAfterAll {
     ModelQuantisation.run(request, _ => ())
   }
 
-  private def refused(part: String, errorClass: ErrorClass = ErrorClass.INVALID_OPTION)(body: => Any): Unit = {
+  private def refused(part: String, errorClass: ErrorClass = ErrorClass.INVALID_OPTION)(
+      body: => Any
+  ): Unit = {
     val error = intercept[LongformException](body)
     assert(error.getMessage.contains(part), error.getMessage)
     assert(error.errorClass == errorClass)
@@ -66,8 +68,10 @@ class ModelQuantisationSuite extends AnyFunSuite with BeforeAndAfterAll {
       val tokenizer = Tokenizer.load(file)
       try assert(tokenizer.encode(sentence).toSeq == bundledIds)
       finally tokenizer.close()
-      assert(org.longform.generate.GenerationConfig.load(ModelFiles.of(file)) ==
-        org.longform.generate.GenerationConfig.load(ModelFiles.of(TestModels.bundled)))
+      assert(
+        org.longform.generate.GenerationConfig.load(ModelFiles.of(file)) ==
+          org.longform.generate.GenerationConfig.load(ModelFiles.of(TestModels.bundled))
+      )
     }
     assert(Files.size(again) < Files.size(gguf))
   }
@@ -111,8 +115,14 @@ class ModelQuantisationSuite extends AnyFunSuite with BeforeAndAfterAll {
         )
       } finally tokenizer.close()
     }
-    val outcome = quantise(folder.resolve("few.gguf"), "smoothquant", Map("sample-tokens" -> "500"), Some(lines))
-    assert(outcome.notes().asScala.exists(_.matches("The calibration text has \\d pieces of 500 tokens, fewer than the 512.*")))
+    val outcome =
+      quantise(folder.resolve("few.gguf"), "smoothquant", Map("sample-tokens" -> "500"), Some(lines))
+    assert(
+      outcome
+        .notes()
+        .asScala
+        .exists(_.matches("The calibration text has \\d pieces of 500 tokens, fewer than the 512.*"))
+    )
     assert(outcome.storage().contains("Q8_0"))
   }
 
@@ -130,7 +140,11 @@ class ModelQuantisationSuite extends AnyFunSuite with BeforeAndAfterAll {
     )
     bad("it has no text, and one piece takes 64. Give more text", "empty.txt", "")
     bad("it has no text", "empty.jsonl", "\n\n")
-    bad(" tokens, and one piece takes 64. Give more text or a smaller sample-tokens.", "short.txt", "A few words.")
+    bad(
+      " tokens, and one piece takes 64. Give more text or a smaller sample-tokens.",
+      "short.txt",
+      "A few words."
+    )
     bad("what is in line 2 is no object with a text", "list.jsonl", "{\"text\": \"a\"}\n[1]")
     bad("what is in line 1 is no object with a text", "number.jsonl", "{\"text\": 7}")
     bad("line 2 is not JSON as it should be", "broken.jsonl", "{\"text\": \"a\"}\n{\"text\": ")

@@ -32,8 +32,7 @@ public final class LayerWalk implements AutoCloseable {
    * @param kernels the device; it stays with the caller
    * @param texts tokens inside the vocabulary, each text to be read on its own with full attention
    */
-  public LayerWalk(
-      DecoderSpec spec, WeightSource weights, Kernels kernels, List<int[]> texts) {
+  public LayerWalk(DecoderSpec spec, WeightSource weights, Kernels kernels, List<int[]> texts) {
     this.spec = spec;
     this.kernels = kernels;
     this.texts = List.copyOf(texts);
@@ -87,22 +86,14 @@ public final class LayerWalk implements AutoCloseable {
   }
 
   private static void pass(DecoderSpec one, ForwardPass forward, int[] ids, Tensor stream) {
-    ContextStrategy strategy =
-        ContextStrategies.create("full", Map.of(), one.limits());
+    ContextStrategy strategy = ContextStrategies.create("full", Map.of(), one.limits());
     try (KvCache cache = new KvCache(one.kvShape(KvDType.F32))) {
       cache.reserve(ids.length);
       Branch all =
           new Branch(0, ids.length, null, one.rope().encoding(ids.length), AttendTaps.NONE);
       PassBlock block =
           new PassBlock(
-              ids,
-              0,
-              ids.length,
-              List.of(all),
-              strategy,
-              cache,
-              () -> false,
-              BlockHooks.NONE);
+              ids, 0, ids.length, List.of(all), strategy, cache, () -> false, BlockHooks.NONE);
       forward.run(block, stream);
       block.requireRead();
     }

@@ -226,8 +226,7 @@ public final class ModelExport {
 
   private void headKeys(Keys keys) {
     keys.whole("head_dim", source.spec().headDim());
-    keys.metadata.putUint32(
-        keys.architecture + ".attention.value_length", source.spec().headDim());
+    keys.metadata.putUint32(keys.architecture + ".attention.value_length", source.spec().headDim());
   }
 
   private void scalingKeys(Keys keys, RopeScaling scaling) {

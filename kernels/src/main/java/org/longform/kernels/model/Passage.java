@@ -167,12 +167,7 @@ public final class Passage implements AutoCloseable {
           ErrorClass.INTERNAL,
           "Cannot join passages of %d and %d tokens after %d and %d layers: their first %d and last %d tokens are not the same, or layers are to be run. This is a bug in the reading strategy."
               .formatted(
-                  left.tokens.length,
-                  right.tokens.length,
-                  left.layers,
-                  right.layers,
-                  head,
-                  tail));
+                  left.tokens.length, right.tokens.length, left.layers, right.layers, head, tail));
     }
   }
 

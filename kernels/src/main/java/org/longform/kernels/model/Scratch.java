@@ -89,10 +89,7 @@ final class Scratch implements AutoCloseable {
 
   private static Tensor narrowed(Tensor tensor, int width) {
     return Tensor.view(
-        tensor.dtype(),
-        Shape.of(tensor.rows(), width),
-        tensor.memory(),
-        tensor.byteOffset());
+        tensor.dtype(), Shape.of(tensor.rows(), width), tensor.memory(), tensor.byteOffset());
   }
 
   private int widest(IntUnaryOperator width) {

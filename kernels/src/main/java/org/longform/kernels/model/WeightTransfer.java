@@ -37,8 +37,7 @@ final class WeightTransfer {
    * @param weights what is copied: the source's own, or others by the same names
    * @param target the same model with names and layout of the format to be written
    */
-  WeightTransfer(
-      StoredModel source, WeightSource weights, DecoderSpec target, MatrixTypes types) {
+  WeightTransfer(StoredModel source, WeightSource weights, DecoderSpec target, MatrixTypes types) {
     this.source = source;
     this.weights = weights;
     this.target = target;

@@ -79,11 +79,7 @@ final class Awq implements QuantisationMethod {
             1),
         Parameter.choice(CLIP, "Whether ranges are clipped.", "true", "true", "false"),
         Parameter.decimal(
-            MAX_SHRINK,
-            "Part of a range that may be clipped, below 1.",
-            "0.5",
-            limits -> 0.5,
-            0),
+            MAX_SHRINK, "Part of a range that may be clipped, below 1.", "0.5", limits -> 0.5, 0),
         Parameter.integer(
             SEARCH_TOKENS, "Tokens that the searches look at.", "512", limits -> 512L, 1),
         Calibration.samples(128),

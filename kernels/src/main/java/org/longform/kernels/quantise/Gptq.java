@@ -59,8 +59,7 @@ final class Gptq implements QuantisationMethod {
 
   @Override
   public List<String> guarantees() {
-    return List.of(
-        "With inputs that do not depend on each other it is round-to-nearest.");
+    return List.of("With inputs that do not depend on each other it is round-to-nearest.");
   }
 
   @Override

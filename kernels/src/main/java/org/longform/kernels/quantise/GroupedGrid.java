@@ -2,11 +2,11 @@ package org.longform.kernels.quantise;
 
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.longform.kernels.quantise.Grid.Symmetry;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.quantise.Grid.Symmetry;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.LevelBlock;
 import org.longform.kernels.tensor.Tensor;

@@ -22,8 +22,7 @@ public final class LayerEdit {
   private final Kernels kernels;
   private final LayerWalk walk;
 
-  LayerEdit(
-      DecoderSpec spec, int layer, ChangedWeights weights, Kernels kernels, LayerWalk walk) {
+  LayerEdit(DecoderSpec spec, int layer, ChangedWeights weights, Kernels kernels, LayerWalk walk) {
     this.spec = spec;
     this.layer = layer;
     this.weights = weights;

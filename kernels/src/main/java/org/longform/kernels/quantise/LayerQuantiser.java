@@ -6,8 +6,8 @@ public interface LayerQuantiser {
   Storage storage(int width);
 
   /**
-   * Replaces every matrix of the layer by its final form, and where the method is calibrated
-   * brings the texts through the layer: before the change or after it.
+   * Replaces every matrix of the layer by its final form, and where the method is calibrated brings
+   * the texts through the layer: before the change or after it.
    */
   void quantise(LayerEdit layer);
 }

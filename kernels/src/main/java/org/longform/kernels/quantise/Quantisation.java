@@ -25,9 +25,9 @@ import org.longform.kernels.weights.WeightSource;
 
 /**
  * The weights of a model as a method quantises them: the matrices of its layers, with what that
- * asks of norms and biases; embedding and output matrix stay. A layer is quantised when the first of
- * its weights is asked for and forgotten when the next layer's is, so that the weights of one layer
- * are in memory: ask in the order in which a token meets them.
+ * asks of norms and biases; embedding and output matrix stay. A layer is quantised when the first
+ * of its weights is asked for and forgotten when the next layer's is, so that the weights of one
+ * layer are in memory: ask in the order in which a token meets them.
  */
 public final class Quantisation implements WeightSource {
   private final DecoderSpec spec;
@@ -85,8 +85,7 @@ public final class Quantisation implements WeightSource {
       QuantisationMethod method, Map<String, String> given, DecoderSpec spec) {
     ParameterValues values =
         ParameterValues.resolve("method", method.name(), method.parameters(), given, spec.limits());
-    if (method.isCalibrated()
-        && values.integer(Calibration.SAMPLE_TOKENS) > spec.trainedWindow()) {
+    if (method.isCalibrated() && values.integer(Calibration.SAMPLE_TOKENS) > spec.trainedWindow()) {
       throw new LongformException(
           ErrorClass.INVALID_OPTION,
           "Cannot use '%s' of method '%s': the model was trained to read %d tokens at once (value %d). Give at most that."

@@ -28,7 +28,6 @@ public final class QuantisationMethods {
             () ->
                 new LongformException(
                     ErrorClass.INVALID_OPTION,
-                    "Cannot use method '%s': it is unknown (known: %s)."
-                        .formatted(name, names())));
+                    "Cannot use method '%s': it is unknown (known: %s).".formatted(name, names())));
   }
 }

@@ -42,8 +42,7 @@ final class RoundToNearest implements QuantisationMethod {
 
   @Override
   public List<String> guarantees() {
-    return List.of(
-        "No weight moves by more than half a step of its group.");
+    return List.of("No weight moves by more than half a step of its group.");
   }
 
   @Override

@@ -55,8 +55,7 @@ final class SmoothQuant implements QuantisationMethod {
 
   @Override
   public List<String> guarantees() {
-    return List.of(
-        "Scales without rounding change nothing.");
+    return List.of("Scales without rounding change nothing.");
   }
 
   @Override
@@ -112,9 +111,7 @@ final class SmoothQuant implements QuantisationMethod {
               List<LayerMatrix> matrices = LayerMatrix.of(input);
               float[] scales =
                   scales(
-                      activations.largest(),
-                      matrices.stream().map(layer::matrix).toList(),
-                      alpha);
+                      activations.largest(), matrices.stream().map(layer::matrix).toList(), alpha);
               layer.divideNorm(input, scales);
               matrices.forEach(matrix -> layer.multiplyInput(matrix, scales));
             });

@@ -85,7 +85,9 @@ class LayerWalkSuite extends AnyFunSuite {
           assert(found.keySet == expected.keySet)
           for ((place, values) <- expected) {
             assert(found(place).length == values.length)
-            assert(found(place).zip(values).forall { case (a, b) => math.abs(a - b) <= 1e-5 * (1 + math.abs(b)) })
+            assert(found(place).zip(values).forall { case (a, b) =>
+              math.abs(a - b) <= 1e-5 * (1 + math.abs(b))
+            })
           }
         } finally stored.close()
       }

@@ -109,24 +109,27 @@ class GptqRoundingSuite extends AnyFunSuite {
     val width = x.head.length
     val group = grid.sizeIn(width)
     val whole = inverse(damped(x, 0.01))
-    weights.grouped(width).flatMap { row =>
-      val inv = whole.map(_.clone())
-      val w = row.map(_.toDouble)
-      val original = grid.fit(row.clone())
-      var step: Step = null
-      val found = new Array[Float](width)
-      for ((j, place) <- order.zipWithIndex) {
-        if (staticGroups) step = original(j / group)
-        else if (place % group == 0) step = grid.grid().fit(w, j, math.min(width, j + group))
-        found(j) = step.rounded(w(j))
-        val err = (w(j) - found(j)) / inv(j)(j)
-        for (k <- order.drop(place + 1)) w(k) -= err * inv(j)(k)
-        val column = inv.map(_(j))
-        val rest = inv(j).clone()
-        for (a <- inv.indices; b <- inv.indices) inv(a)(b) -= column(a) * rest(b) / rest(j)
+    weights
+      .grouped(width)
+      .flatMap { row =>
+        val inv = whole.map(_.clone())
+        val w = row.map(_.toDouble)
+        val original = grid.fit(row.clone())
+        var step: Step = null
+        val found = new Array[Float](width)
+        for ((j, place) <- order.zipWithIndex) {
+          if (staticGroups) step = original(j / group)
+          else if (place % group == 0) step = grid.grid().fit(w, j, math.min(width, j + group))
+          found(j) = step.rounded(w(j))
+          val err = (w(j) - found(j)) / inv(j)(j)
+          for (k <- order.drop(place + 1)) w(k) -= err * inv(j)(k)
+          val column = inv.map(_(j))
+          val rest = inv(j).clone()
+          for (a <- inv.indices; b <- inv.indices) inv(a)(b) -= column(a) * rest(b) / rest(j)
+        }
+        found
       }
-      found
-    }.toArray
+      .toArray
   }
 
   for (bits <- Bits; symmetry <- Symmetry.values(); group <- Seq(0, 32))
@@ -139,7 +142,9 @@ class GptqRoundingSuite extends AnyFunSuite {
     }
 
   for (bits <- Bits; symmetry <- Symmetry.values(); group <- Seq(0, 32, 64))
-    test(s"$bits bits $symmetry, groups of $group: the error on the calibration is below round-to-nearest's") {
+    test(
+      s"$bits bits $symmetry, groups of $group: the error on the calibration is below round-to-nearest's"
+    ) {
       val width = 192
       val weights = gaussian(140 * width, 4)
       val x = inputs(400, width, 5)

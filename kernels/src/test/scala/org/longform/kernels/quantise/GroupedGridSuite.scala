@@ -87,16 +87,21 @@ class GroupedGridSuite extends AnyFunSuite {
     assert(!LevelBlock.narrowest(-200, 0).isPresent)
   }
 
-  for (bits <- Bits; symmetry <- Symmetry.values(); (group, width) <- Seq(0 -> 96, 32 -> 96, 64 -> 160, 20 -> 50))
+  for (
+    bits <- Bits; symmetry <- Symmetry.values(); (group, width) <- Seq(0 -> 96, 32 -> 96, 64 -> 160, 20 -> 50)
+  )
     test(s"$bits bits $symmetry, groups of $group in rows of $width: what is stored is what was rounded") {
       val random = new Random(2)
       val rounding = grid(bits, symmetry, group)
       val weights = Array.fill(7 * width)(random.nextGaussian().toFloat)
       val found = withTensor(weights, 7, width.toLong)(matrix => values(rounding.round(matrix)))
-      val expected = weights.grouped(width).flatMap { row =>
-        rounding.round(row)
-        row
-      }.toArray
+      val expected = weights
+        .grouped(width)
+        .flatMap { row =>
+          rounding.round(row)
+          row
+        }
+        .toArray
       val plain = rounding.storage(width).dtype() == DType.F16
       for (i <- found.indices) {
         if (plain) assert(math.abs(found(i) - expected(i)) <= math.abs(expected(i)) / 2048 + 1e-7)

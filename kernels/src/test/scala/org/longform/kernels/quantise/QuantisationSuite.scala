@@ -94,8 +94,8 @@ class QuantisationSuite extends AnyFunSuite {
   test("names are unique, parameters of one name have one type, and defaults are allowed") {
     val methods = QuantisationMethods.ALL.asScala
     assert(methods.map(_.name()).distinct == methods.map(_.name()))
-    val types = methods.flatMap(_.parameters().asScala).groupBy(_.name()).mapValues(_.map(_.`type`()).toSet)
-    assert(types.forall(_._2.size == 1))
+    val named = methods.flatMap(_.parameters().asScala).groupBy(_.name())
+    assert(named.forall(_._2.map(_.`type`()).toSet.size == 1))
     val limits = new org.longform.kernels.context.ModelLimits(64, 2)
     for (method <- methods; parameter <- method.parameters().asScala)
       assert(!parameter.refusal(parameter.defaultValue()(limits).toString).isPresent, parameter.name())
@@ -173,9 +173,12 @@ class QuantisationSuite extends AnyFunSuite {
   /** Sum of squares of what the first layer's projections of the calibration lose. */
   private def layerError(directory: Path, model: TinyModel, file: Path): Double = {
     val found = withStored(file) { stored =>
-      LayerMatrix.values().map { m =>
-        m -> stored.weights().tensor(m.weightName(stored.spec(), 0), m.shape(stored.spec(), 0)).toArray
-      }.toMap
+      LayerMatrix
+        .values()
+        .map { m =>
+          m -> stored.weights().tensor(m.weightName(stored.spec(), 0), m.shape(stored.spec(), 0)).toArray
+        }
+        .toMap
     }
     withStored(directory) { stored =>
       val walk = new LayerWalk(stored.spec(), stored.weights(), reference, samples(model).asJava)
@@ -206,7 +209,8 @@ class QuantisationSuite extends AnyFunSuite {
       TempDirectory.use { directory =>
         grouped.write(directory)
         val plain = layerError(directory, grouped, write(directory, grouped, rtn, Map("bits" -> bits)))
-        val better = layerError(directory, grouped, write(directory, grouped, gptq, Map("bits" -> bits), "g.gguf"))
+        val better =
+          layerError(directory, grouped, write(directory, grouped, gptq, Map("bits" -> bits), "g.gguf"))
         assert(better < 0.9 * plain)
       }
   }
@@ -230,11 +234,11 @@ class QuantisationSuite extends AnyFunSuite {
                 edit.divideNorm(input, s)
                 LayerMatrix.of(input).asScala.foreach(edit.multiplyInput(_, s))
               }
-              val s = scales(spec.intermediate(0))
+              val s = scales(spec.intermediate(layer))
               edit.divideOutput(LayerMatrix.UP, s)
               edit.multiplyInput(LayerMatrix.DOWN, s)
-              if (spec.kvWidth(0) == spec.queryWidth(0)) {
-                val v = scales(spec.kvWidth(0))
+              if (spec.kvWidth(layer) == spec.queryWidth(layer)) {
+                val v = scales(spec.kvWidth(layer))
                 edit.divideOutput(LayerMatrix.VALUE, v)
                 edit.multiplyInput(LayerMatrix.OUTPUT, v)
               }
@@ -244,9 +248,14 @@ class QuantisationSuite extends AnyFunSuite {
             val file = directory.resolve("folded.gguf")
             export.writeGguf(file, export.ggufMetadata("test"))
             assert(difference(logits(file, ids), expected.map(_.toDouble)) < 1e-5)
-            assert(weights(file)("blk.0.ffn_norm.weight") != model.weights(
-              "model.layers.0.post_attention_layernorm.weight"
-            ).map(_.toFloat).toSeq)
+            assert(
+              weights(file)("blk.0.ffn_norm.weight") != model
+                .weights(
+                  "model.layers.0.post_attention_layernorm.weight"
+                )
+                .map(_.toFloat)
+                .toSeq
+            )
           } finally folded.close()
         }
       }
@@ -275,11 +284,17 @@ class QuantisationSuite extends AnyFunSuite {
     val x = Array.tabulate(50 * 64)(i => if (i % 32 == 3) 0.01f else random.nextGaussian().toFloat)
     def error(w: Array[Float]): Double = {
       val rounded = w.grouped(64).flatMap { row => rounding.round(row); row }.toArray
-      x.grouped(64).map { token =>
-        rounded.zip(weights).grouped(64).map { row =>
-          math.pow(row.zip(token).map { case ((a, b), t) => (a.toDouble - b) * t }.sum, 2)
-        }.sum
-      }.sum
+      x.grouped(64)
+        .map { token =>
+          rounded
+            .zip(weights)
+            .grouped(64)
+            .map { row =>
+              math.pow(row.zip(token).map { case ((a, b), t) => (a.toDouble - b) * t }.sum, 2)
+            }
+            .sum
+        }
+        .sum
     }
     GroupedGridSuite.withTensor(weights.clone(), 8, 64) { matrix =>
       GroupedGridSuite.withTensor(x, 50, 64) { inputs =>
@@ -301,10 +316,13 @@ class QuantisationSuite extends AnyFunSuite {
         try
           for (tokens <- Seq(3, 40)) {
             val x = Array.fill(tokens * width)(random.nextGaussian().toFloat)
-            val int8 = x.grouped(32).flatMap { block =>
-              val scale = block.map(math.abs(_)).max.toDouble / 127
-              block.map(v => math.rint(v / scale) * scale)
-            }.toArray
+            val int8 = x
+              .grouped(32)
+              .flatMap { block =>
+                val scale = block.map(math.abs(_)).max.toDouble / 127
+                block.map(v => math.rint(v / scale) * scale)
+              }
+              .toArray
             val values = stored.tensor().toArray
             for ((name, kernels) <- devices; taken = if (name == "cpu") int8 else x.map(_.toDouble)) {
               val weight = kernels.weight(stored.tensor())
@@ -367,10 +385,14 @@ class QuantisationSuite extends AnyFunSuite {
           error.getMessage
         }
         assert(refused("rtn", "bits" -> "5").contains("'bits' of method 'rtn': expected one of 8, 4, 3"))
-        assert(refused("rtn", "damp" -> "0.1").contains("Cannot use 'damp' with method 'rtn': it has no such"))
+        assert(
+          refused("rtn", "damp" -> "0.1").contains("Cannot use 'damp' with method 'rtn': it has no such")
+        )
         assert(refused("gptq", "damp" -> "-1").contains("must be at least 0"))
         assert(refused("gptq", "group" -> "x").contains("expected a whole number"))
-        assert(refused("awq", "sample-tokens" -> "65").contains("trained to read 64 tokens at once (value 65)"))
+        assert(
+          refused("awq", "sample-tokens" -> "65").contains("trained to read 64 tokens at once (value 65)")
+        )
         assert(refused("hqq").contains("Cannot use method 'hqq': it is unknown (known: rtn, gptq, awq"))
       }
     }
@@ -383,7 +405,13 @@ class QuantisationSuite extends AnyFunSuite {
       write(directory, grouped, awq, Map.empty)
       withStored(directory) { stored =>
         val quantised =
-          quantisation(stored, gptq, grouped, Map.empty, progress = _ => throw new IllegalStateException("no"))
+          quantisation(
+            stored,
+            gptq,
+            grouped,
+            Map.empty,
+            progress = _ => throw new IllegalStateException("no")
+          )
         try
           intercept[IllegalStateException](
             quantised.tensor("model.layers.0.mlp.down_proj.weight", Shape.of(64, 96))

@@ -124,7 +124,9 @@ final class QuantizeCommand implements Callable<Integer> {
         // a percent sign would begin a format of picocli
         .description(
             methodsOfText.entrySet().stream()
-                .map(entry -> "(%s) %s".formatted(String.join(", ", entry.getValue()), entry.getKey()))
+                .map(
+                    entry ->
+                        "(%s) %s".formatted(String.join(", ", entry.getValue()), entry.getKey()))
                 .collect(Collectors.joining(" "))
                 .replace("%", "%%"))
         .build();
@@ -157,7 +159,12 @@ final class QuantizeCommand implements Callable<Integer> {
     context
         .out()
         .printf(
-            Locale.ROOT, "Wrote %s by %s, %,d bytes: %s%n", model, method, WrittenModel.bytes(target), target);
+            Locale.ROOT,
+            "Wrote %s by %s, %,d bytes: %s%n",
+            model,
+            method,
+            WrittenModel.bytes(target),
+            target);
     return 0;
   }
 

@@ -30,7 +30,11 @@ class QuantizeCommandSuite extends AnyFunSuite with BeforeAndAfterAll {
     val out = new ByteArrayOutputStream
     val err = new ByteArrayOutputStream
     val context =
-      new CommandContext(new FakeReaders, new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8))
+      new CommandContext(
+        new FakeReaders,
+        new PrintStream(out, true, UTF_8),
+        new PrintStream(err, true, UTF_8)
+      )
     val code = LongformJob.run(("quantize" +: arguments).toArray, context)
     (code, out.toString(UTF_8), err.toString(UTF_8))
   }
@@ -67,7 +71,8 @@ class QuantizeCommandSuite extends AnyFunSuite with BeforeAndAfterAll {
     for (method <- QuantisationMethods.ALL.asScala) {
       val target = folder.resolve(method.name() + ".gguf")
       val flags =
-        if (method.isCalibrated) Seq("--calibration", calibration.toString, "--samples", "4", "--sample-tokens", "256")
+        if (method.isCalibrated)
+          Seq("--calibration", calibration.toString, "--samples", "4", "--sample-tokens", "256")
         else Nil
       val (code, out, err) = quantize(target, Seq("--method", method.name()) ++ flags: _*)
       assert(code == 0, err)
@@ -94,7 +99,9 @@ class QuantizeCommandSuite extends AnyFunSuite with BeforeAndAfterAll {
       err
     }
     assert(refused().contains("Missing required option: '--method=<name>'"))
-    assert(refused("--method", "magic").contains("Cannot use method 'magic': it is unknown (known: rtn, gptq, awq"))
+    assert(
+      refused("--method", "magic").contains("Cannot use method 'magic': it is unknown (known: rtn, gptq, awq")
+    )
     assert(refused("--method", "gptq").contains("it needs a calibration text"))
     assert(refused("--method", "rtn", "--damp", "0.1").contains("Cannot use 'damp' with method 'rtn'"))
     assert(refused("--method", "rtn", "--bits", "many").contains("(value 'many')"))
