@@ -54,8 +54,7 @@ final class GatheredTokens {
         }
       }
     }
-    return new GatheredTokens(
-        Math.toIntExact(gathering.count()), lengthNow, of, moved);
+    return new GatheredTokens(Math.toIntExact(gathering.count()), lengthNow, of, moved);
   }
 
   private boolean allAlike() {

@@ -84,7 +84,8 @@ final class InfiniPot implements ContextStrategy {
     KvView cache = request.cache();
     if (request.layer() == heads.size()) {
       long queryHeads = request.queries().shape().rowElements() / cache.headDim();
-      heads.add(new Heads(cache.kvHeads(), (int) queryHeads / cache.kvHeads(), lists(heads.size())));
+      heads.add(
+          new Heads(cache.kvHeads(), (int) queryHeads / cache.kvHeads(), lists(heads.size())));
     }
     return Packed.plan(cache.held(), cache.end());
   }

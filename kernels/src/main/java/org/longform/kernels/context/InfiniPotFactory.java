@@ -103,8 +103,7 @@ final class InfiniPotFactory implements ContextFactory {
         share <= 1, "novelty-share %s must not be above 1. Lower it or leave it out.", share);
     int[] catalyst = values.tokens("catalyst-prompt");
     combination.require(
-        catalyst.length > 0,
-        "catalyst-prompt is empty. Leave it out, or write what to look for.");
+        catalyst.length > 0, "catalyst-prompt is empty. Leave it out, or write what to look for.");
     long kept = values.integer("kept-size") == AUTOMATIC ? pot / 2 : values.integer("kept-size");
     combination.require(
         kept + catalyst.length < pot,

@@ -132,8 +132,9 @@ public final class Session implements AutoCloseable {
   }
 
   /**
-   * Says how long the whole prompt will be, or the document alone, for strategies that depend on the
-   * one or the other. To be called before the first token; without it they treat the length as unknown.
+   * Says how long the whole prompt will be, or the document alone, for strategies that depend on
+   * the one or the other. To be called before the first token; without it they treat the length as
+   * unknown.
    */
   public void expectPromptTokens(long tokens) {
     requireOpen();

@@ -13,7 +13,9 @@ object DenseOracle {
 
   val Masked: Double = Double.NaN
 
-  /** (N, H*D), the rows of `queries` filled. `distance` is asked for (head, query, key), `gain` for the query. */
+  /** (N, H*D), the rows of `queries` filled. `distance` is asked for (head, query, key), `gain` for the
+    * query.
+    */
   def attend(
       sequence: Sequence,
       encoding: PositionEncoding,

@@ -28,7 +28,14 @@ class TreeDecodingSuite extends AnyFunSuite {
     }
 
   private def strategy(decoder: Decoder, name: String): ContextStrategy =
-    ContextStrategies.create(name, java.util.Map.of(), decoder.limits())
+    ContextStrategies.create(
+      name,
+      untrained.getOrElse(name, Map.empty[String, String]).asJava,
+      decoder.limits()
+    )
+
+  /** What lets a strategy do without what a model would have to learn. */
+  private val untrained = Map("clex" -> Map("frequencies" -> "ntk"))
 
   private def open(
       decoder: Decoder,
