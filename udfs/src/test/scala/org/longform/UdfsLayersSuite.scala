@@ -45,7 +45,9 @@ class UdfsLayersSuite extends AnyFunSuite {
     assert(all.map(layer).toSet == stack.toSet)
   }
 
-  test("imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, feed, decoding") {
+  test(
+    "imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, feed, decoding"
+  ) {
     val wrong = for {
       from <- all
       to <- targets(from)

@@ -36,6 +36,28 @@ public record FeedRequest(
     void feed(Session session, int[] tokens, int from, int count);
   }
 
+  /**
+   * A session with a context strategy of its own, which is told of the length of its document if it
+   * depends on that.
+   *
+   * @param tokens of the document that it will read
+   */
+  Session open(long tokens) {
+    ContextStrategy context = contexts.get();
+    Session session = decoder.open(context, sessions);
+    try {
+      if (context.dependsOnPromptLength()) {
+        session.expectPromptTokens(prefix.length + tokens + suffix.length);
+      } else if (context.dependsOnDocumentLength()) {
+        session.expectPromptTokens(prefix.length + tokens);
+      }
+      return session;
+    } catch (Throwable e) {
+      session.close();
+      throw e;
+    }
+  }
+
   /** Fails where nothing follows the document: there is no question to read it for. */
   void requireQuestion(String reading) {
     if (suffix.length == 0) {

@@ -13,7 +13,8 @@ import org.longform.kernels.model.Session;
 
 /**
  * Chunks of a document, each with what surrounds it, that are merged two by two while they go
- * through the layers. Depth first, so that at most one passage of each height waits for its sibling.
+ * through the layers. Depth first, so that at most one passage of each height waits for its
+ * sibling.
  */
 final class HomerFeed implements Feed {
   private static final long SURROUNDING = -1;

@@ -63,8 +63,7 @@ final class InfiniRetri implements ReadingStrategy {
             "How many of the tokens that get most of the question's attention decide which sentences are retained.",
             "300; for models trained on less than 4096 tokens as much less as their window is",
             limits ->
-                Math.max(
-                    1, PUBLISHED_FOCUS * Math.min(limits.trainedWindow(), ROOMY) / ROOMY),
+                Math.max(1, PUBLISHED_FOCUS * Math.min(limits.trainedWindow(), ROOMY) / ROOMY),
             1),
         Parameter.integer(
             "phrase-length",

@@ -3,7 +3,6 @@ package org.longform.feed;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.model.Session;
 
 /**
@@ -110,7 +109,7 @@ final class InfiniRetriFeed implements Feed {
             request.prefix().length,
             tokens,
             request.suffix().length);
-    try (Session reading = open(tokens)) {
+    try (Session reading = request.open(tokens)) {
       try {
         feed(Session::feed, reading, context);
         reading.watchProbabilities(attention);
@@ -125,23 +124,7 @@ final class InfiniRetriFeed implements Feed {
         Arrays.fill(frozenWeights, 1);
       }
     }
-    retained =
-        selection.select(context, selection.scores(attention.onContext(), frozenWeights));
-  }
-
-  private Session open(int contextTokens) {
-    ContextStrategy context = request.contexts().get();
-    Session opened = request.decoder().open(context, request.sessions());
-    try {
-      if (context.dependsOnPromptLength()) {
-        opened.expectPromptTokens(
-            (long) request.prefix().length + contextTokens + request.suffix().length);
-      }
-      return opened;
-    } catch (Throwable e) {
-      opened.close();
-      throw e;
-    }
+    retained = selection.select(context, selection.scores(attention.onContext(), frozenWeights));
   }
 
   private void feed(FeedRequest.Prompts prompts, Session target, List<Sentence> sentences) {
@@ -163,7 +146,7 @@ final class InfiniRetriFeed implements Feed {
         origins[row++] = sentence.first() + i;
       }
     }
-    session = open(tokens);
+    session = request.open(tokens);
     feed(request.prompts(), session, retained);
   }
 

@@ -42,8 +42,7 @@ public final class ReadingStrategies {
   public static ParameterValues values(
       ReadingStrategy strategy, Map<String, String> given, ModelLimits limits) {
     ParameterValues values =
-        ParameterValues.resolve(
-            "reading", strategy.name(), strategy.parameters(), given, limits);
+        ParameterValues.resolve("reading", strategy.name(), strategy.parameters(), given, limits);
     strategy.check(values, limits);
     return values;
   }

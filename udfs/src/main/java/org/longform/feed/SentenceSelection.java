@@ -69,10 +69,7 @@ record SentenceSelection(int focus, int phrase, int limit) {
         tokens += more;
       }
     }
-    return IntStream.range(0, stays.length)
-        .filter(s -> stays[s])
-        .mapToObj(sentences::get)
-        .toList();
+    return IntStream.range(0, stays.length).filter(s -> stays[s]).mapToObj(sentences::get).toList();
   }
 
   /** The score of each sentence's best token that is among the best of all; else -infinity. */

@@ -1,7 +1,6 @@
 package org.longform.feed;
 
 import java.util.List;
-import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.model.Session;
@@ -66,24 +65,7 @@ final class SequentialReading implements ReadingStrategy {
 
     Sequence(FeedRequest request) {
       this.request = request;
-      this.session = request.begun().orElseGet(() -> begin(request));
-    }
-
-    private static Session begin(FeedRequest request) {
-      ContextStrategy context = request.contexts().get();
-      Session session = request.decoder().open(context, request.sessions());
-      try {
-        if (context.dependsOnPromptLength()) {
-          session.expectPromptTokens(
-              request.prefix().length + request.documentTokens() + request.suffix().length);
-        } else if (context.dependsOnDocumentLength()) {
-          session.expectPromptTokens(request.prefix().length + request.documentTokens());
-        }
-        return session;
-      } catch (Throwable e) {
-        session.close();
-        throw e;
-      }
+      this.session = request.begun().orElseGet(() -> request.open(request.documentTokens()));
     }
 
     @Override

@@ -95,8 +95,12 @@ final class Reading implements AutoCloseable {
     this.document = new DocumentTokens();
     this.rowCheck = new RowCheck(model.tokenizer(), options);
     ContextStrategy context = context(model, options);
-    boolean counts = strategy.needsLength() || dependsOnLength(context);
-    this.suffix = counts || strategy.readsForQuestion() ? suffixTokens(first) : new int[0];
+    boolean counts =
+        strategy.needsLength()
+            || context.dependsOnPromptLength()
+            || context.dependsOnDocumentLength();
+    boolean needsQuestion = strategy.readsForQuestion() || context.dependsOnPromptLength();
+    this.suffix = needsQuestion ? suffixTokens(first) : new int[0];
     if (counts || asks.stream().anyMatch(Reading::wantsEvidence)) {
       source.source().keep();
     }
@@ -201,10 +205,6 @@ final class Reading implements AutoCloseable {
     return ask.task() != Task.PERPLEXITY && ask.options().get(OutputOptions.EVIDENCE_COUNT) > 0;
   }
 
-  private static boolean dependsOnLength(ContextStrategy context) {
-    return context.dependsOnPromptLength() || context.dependsOnDocumentLength();
-  }
-
   private static ContextStrategy context(LoadedModel model, Options options) {
     return Writing.context(model.decoder(), model.tokenizer(), options);
   }
@@ -216,13 +216,12 @@ final class Reading implements AutoCloseable {
   /** Reads the document; for {@link Task#PERPLEXITY} also how surprising its tokens are. */
   void readDocument() {
     if (scoring) {
-      feed
-          .session()
+      feed.session()
           .watchScores(
-          (row, token, negativeLogLikelihood) -> {
-            surprise.add(row, token, negativeLogLikelihood);
-            listener().tokenScored(row, negativeLogLikelihood);
-          });
+              (row, token, negativeLogLikelihood) -> {
+                surprise.add(row, token, negativeLogLikelihood);
+                listener().tokenScored(row, negativeLogLikelihood);
+              });
     }
     long limit = limit();
     for (TokenStream chunks = model.tokenizer().stream(text); chunks.hasNext(); ) {
@@ -308,14 +307,12 @@ final class Reading implements AutoCloseable {
   private void trackDocument() {
     FeedStats now = feed.stats();
     attendedInDocument =
-        track(
-            now.attendedTokens(), now.peakKvBytes(), now.peakKvDiskBytes(), attendedInDocument);
+        track(now.attendedTokens(), now.peakKvBytes(), now.peakKvDiskBytes(), attendedInDocument);
   }
 
   /** Tells what a session did since it had attended to so many tokens; how many they are now. */
   long track(SessionStats now, long attendedBefore) {
-    return track(
-        now.attendedTokens(), now.peakKvBytes(), now.peakKvDiskBytes(), attendedBefore);
+    return track(now.attendedTokens(), now.peakKvBytes(), now.peakKvDiskBytes(), attendedBefore);
   }
 
   private long track(long attended, long peakBytes, long peakDiskBytes, long attendedBefore) {
@@ -426,7 +423,8 @@ final class Reading implements AutoCloseable {
         questionTokens,
         written.tokens(),
         wantsEvidence(question.ask())
-            ? evidence.best(readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
+            ? evidence.best(
+                readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
             : List.of(),
         latencyNanos);
   }

@@ -180,9 +180,7 @@ public final class SequentialReader implements DocumentReader {
           if (ENDS_ROW.contains(error.errorClass())) {
             throw e;
           }
-          answers
-              .get(i)
-              .add(failed(headers.get(i), question, error, document.listener(), started));
+          answers.get(i).add(failed(headers.get(i), question, error, document.listener(), started));
         }
       }
     }

@@ -199,8 +199,9 @@ class DecodingContractSuite extends AnyFunSuite {
         val expected = distribution(writer, start, 3, 1.1)
         assert(math.abs(expected.values.sum - 1) < 1e-6)
         for (length <- 1 to 3) {
-          val found = written.groupBy(_.tokens.take(length)).mapValues(_.size)
-          val wanted = expected.groupBy(_._1.take(length)).mapValues(_.values.sum * draws)
+          val found = written.groupBy(_.tokens.take(length)).map { case (key, all) => key -> all.size }
+          val wanted =
+            expected.groupBy(_._1.take(length)).map { case (key, all) => key -> all.values.sum * draws }
           // cells that are too small count together
           val (large, rest) = wanted.toSeq.partition(_._2 >= 5)
           val cells = large.map { case (tokens, e) =>

@@ -172,8 +172,10 @@ class FeedsSuite extends AnyFunSuite {
         try {
           fill(feed, document(tokens))
           feed.session().ask(suffix)
-          assert(feed.session().length() == prefix.length + suffix.length +
-            feed.asInstanceOf[InfiniRetriFeed].retained().asScala.map(_.length()).sum)
+          assert(
+            feed.session().length() == prefix.length + suffix.length +
+              feed.asInstanceOf[InfiniRetriFeed].retained().asScala.map(_.length()).sum
+          )
           (feed.asInstanceOf[InfiniRetriFeed].retained().asScala, feed.stats().peakKvBytes())
         } finally feed.close()
       }
@@ -183,20 +185,27 @@ class FeedsSuite extends AnyFunSuite {
       // the last one of a window may be cut, here none is
       assert(sentences.forall(each => each.first() % 10 == 0 && each.length() == 10))
       val ids = document(5000)
-      assert(sentences.forall(each => each.ids().toSeq == ids.slice(each.first().toInt, each.first().toInt + 10).toSeq))
+      assert(
+        sentences.forall(each =>
+          each.ids().toSeq == ids.slice(each.first().toInt, each.first().toInt + 10).toSeq
+        )
+      )
       assert(read(20000)._2 <= peak * 5 / 4)
     }
   }
 
   test("a text without sentences is cut into windows") {
     on("auto") { decoder =>
-      val feed = open("infini-retri", decoder, 1000, Map("window-length" -> "100", "retained-tokens" -> "250"))
+      val feed =
+        open("infini-retri", decoder, 1000, Map("window-length" -> "100", "retained-tokens" -> "250"))
       try {
         val ids = document(1000)
         feed.take(new DocumentPiece(ids, Array.tabulate(1000)(_.toLong), "x" * 1000))
         feed.finish()
         val sentences = feed.asInstanceOf[InfiniRetriFeed].retained().asScala
-        assert(sentences.nonEmpty && sentences.forall(each => each.length() == 100 && each.first() % 100 == 0))
+        assert(
+          sentences.nonEmpty && sentences.forall(each => each.length() == 100 && each.first() % 100 == 0)
+        )
       } finally feed.close()
     }
   }
@@ -251,7 +260,8 @@ class FeedsSuite extends AnyFunSuite {
     }
     val llama = new ModelLimits(4096, 32)
     val tiny = new ModelLimits(512, 4)
-    for ((name, parameter, large, small) <- Seq(
+    for (
+      (name, parameter, large, small) <- Seq(
         ("homer", "max-chunk-length", 2048L, 256L),
         ("homer", "target-length", 0L, 0L),
         ("homer", "max-initial-chunk-length", 0L, 0L),
@@ -261,7 +271,8 @@ class FeedsSuite extends AnyFunSuite {
         ("infini-retri", "phrase-length", 8L, 8L),
         ("infini-retri", "retained-tokens", 1024L, 128L),
         ("infini-retri", "question-weights", "self-attention", "self-attention")
-      )) {
+      )
+    ) {
       assert(value(name, parameter, llama) == large, parameter)
       assert(value(name, parameter, tiny) == small, parameter)
     }

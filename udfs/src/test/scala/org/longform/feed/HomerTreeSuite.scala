@@ -5,7 +5,14 @@ import org.scalatest.funsuite.AnyFunSuite
 import scala.util.Random
 
 class HomerTreeSuite extends AnyFunSuite {
-  private def tree(tokens: Long, chunk: Int, layers: Int = 32, warmup: Int = 12, initial: Int = 0, target: Int = 0) =
+  private def tree(
+      tokens: Long,
+      chunk: Int,
+      layers: Int = 32,
+      warmup: Int = 12,
+      initial: Int = 0,
+      target: Int = 0
+  ) =
     new HomerTree(
       tokens,
       new HomerTree.Lengths(chunk, if (initial == 0) chunk else initial, if (target == 0) chunk else target),

@@ -51,7 +51,8 @@ class SentencesSuite extends AnyFunSuite {
     }
   }
 
-  private def sentence(first: Int, length: Int) = new Sentence(Array.tabulate(length)(first + _), first.toLong)
+  private def sentence(first: Int, length: Int) =
+    new Sentence(Array.tabulate(length)(first + _), first.toLong)
 
   private val sentences = Seq(sentence(0, 3), sentence(3, 4), sentence(7, 1), sentence(8, 5)).asJava
 
@@ -67,7 +68,9 @@ class SentencesSuite extends AnyFunSuite {
       assert(math.abs(scores(j) - expected) < 1e-12)
     }
     assert(
-      new SentenceSelection(3, 1, 100).scores(attention, Array.fill(4)(1.0)).toSeq
+      new SentenceSelection(3, 1, 100)
+        .scores(attention, Array.fill(4)(1.0))
+        .toSeq
         .zip(attention.transpose.map(_.sum))
         .forall { case (a, b) => math.abs(a - b) < 1e-12 }
     )
@@ -96,7 +99,8 @@ class SentencesSuite extends AnyFunSuite {
 
   test("beyond the limit those with worse tokens are left out as a whole, never all of them") {
     val scores = Array.tabulate(13)(_.toDouble)
-    def kept(limit: Int) = new SentenceSelection(13, 1, limit).select(sentences, scores).asScala.map(_.first())
+    def kept(limit: Int) =
+      new SentenceSelection(13, 1, limit).select(sentences, scores).asScala.map(_.first())
     assert(kept(13) == Seq(0, 3, 7, 8) && kept(12) == Seq(3, 7, 8) && kept(9) == Seq(0, 7, 8))
     assert(kept(6) == Seq(7, 8) && kept(1) == Seq(8))
   }

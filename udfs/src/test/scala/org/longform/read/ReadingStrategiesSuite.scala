@@ -20,7 +20,8 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
   private val forQuestion =
     ReadingStrategies.ALL.asScala.filter(_.readsForQuestion()).map(_.name()).toSeq
 
-  private def reader(options: (String, String)*): DocumentReader = LongformRuntime.reader(options.toMap.asJava)
+  private def reader(options: (String, String)*): DocumentReader =
+    LongformRuntime.reader(options.toMap.asJava)
 
   private def needles(lengthTokens: Int, perDepth: Int): Seq[NeedleCase] = {
     val card = NeedleRequest.ofCard(lengthTokens)
@@ -42,7 +43,14 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
 
   /** All of an answer but the time it took and what else was asked. */
   private def told(answer: Answer) =
-    (answer.value(), answer.finishReason(), answer.inputTokens(), answer.outputTokens(), answer.evidence(), answer.seed())
+    (
+      answer.value(),
+      answer.finishReason(),
+      answer.inputTokens(),
+      answer.outputTokens(),
+      answer.evidence(),
+      answer.seed()
+    )
 
   for (reading <- forQuestion) {
     test(s"$reading answers inside the trained window like sequential reading does, most of the time") {
@@ -94,7 +102,11 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
 
     test(s"$reading: a limit on the input is told") {
       val needle = needles(1024, 1).head
-      val cut = ask(reader("reading" -> reading, "max_input_tokens" -> "300"), needle.text(), questionsOf(needle).take(1))
+      val cut = ask(
+        reader("reading" -> reading, "max_input_tokens" -> "300"),
+        needle.text(),
+        questionsOf(needle).take(1)
+      )
       assert(cut.forall(answer => answer.error() == null && answer.truncated() && answer.inputTokens() < 350))
     }
 
@@ -115,7 +127,8 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
           Thread.sleep(1100)
         }
       }
-      val late = ask(reader("reading" -> reading, "row_timeout" -> "1s"), needle.text(), Seq("Why?", "Who?"), slow)
+      val late =
+        ask(reader("reading" -> reading, "row_timeout" -> "1s"), needle.text(), Seq("Why?", "Who?"), slow)
       assert(late.size == 2 && late.forall(_.error().errorClass() == ErrorClass.ROW_TIMEOUT))
       assert(LongformRuntime.stats().kvBytes() == 0)
     }
@@ -159,11 +172,17 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
       val rows = Seq("First row about nothing in particular.", needle.text(), "The last row.")
       val source = new DocumentSource {
         override def parts(): java.util.Iterator[Part] =
-          rows.zipWithIndex.map { case (text, i) => new Part(s"row ${i + 1}", i + 1L, text) }.asJava.iterator()
+          rows.zipWithIndex
+            .map { case (text, i) => new Part(s"row ${i + 1}", i + 1L, text) }
+            .asJava
+            .iterator()
       }
-      val asked = new Ask(Task.ASK, questionsOf(needle).asJava, Options.ofCall(Map("reading" -> reading).asJava))
+      val asked =
+        new Ask(Task.ASK, questionsOf(needle).asJava, Options.ofCall(Map("reading" -> reading).asJava))
       val answers = LongformRuntime.readTogether(source, List(asked).asJava, ReadListener.NONE).get(0).asScala
-      assert(answers.nonEmpty && answers.forall(answer => answer.error() == null && answer.rows().rows() == 3))
+      assert(
+        answers.nonEmpty && answers.forall(answer => answer.error() == null && answer.rows().rows() == 3)
+      )
       for (answer <- answers; each <- answer.evidence().asScala)
         assert(each.text() == rows(each.row().toInt - 1).substring(each.start().toInt, each.end().toInt))
     }
@@ -180,7 +199,9 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
     )
     val session = Options.ofSparkConf(Map("spark.longform.context" -> "streaming").asJava)
     LongformRuntime.validate(session.and(Options.ofCall(Map("reading" -> "homer").asJava)))
-    LongformRuntime.validate(Options.ofCall(Map("reading" -> "infini-retri", "context" -> "streaming").asJava))
+    LongformRuntime.validate(
+      Options.ofCall(Map("reading" -> "infini-retri", "context" -> "streaming").asJava)
+    )
     val guessing = Options.ofCall(Map("reading" -> "homer", "decoding" -> "lookahead").asJava)
     assert(
       refusal(guessing) ==
@@ -200,7 +221,8 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
     val plain = ask(reader("reading" -> "infini-retri"), needle.text(), questionsOf(needle))
     for (decoding <- Seq("lookahead", "prompt-lookup")) {
       val by = reader("reading" -> "infini-retri", "context" -> "full", "decoding" -> decoding)
-      val same = ask(reader("reading" -> "infini-retri", "context" -> "full"), needle.text(), questionsOf(needle))
+      val same =
+        ask(reader("reading" -> "infini-retri", "context" -> "full"), needle.text(), questionsOf(needle))
       val guessed = ask(by, needle.text(), questionsOf(needle))
       assert(guessed.map(_.value()) == same.map(_.value()) && guessed.forall(_.error() == null))
       assert(guessed.head.method() == s"infini-retri full, decoding $decoding")
@@ -212,8 +234,18 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
     def explain(options: (String, String)*): String =
       LongformRuntime.explain(Options.ofCall(options.toMap.asJava))
     assert(explain().startsWith("context reattention, model"))
-    assert(explain("reading" -> "homer", "target_length" -> "99").startsWith("reading homer{target-length=99} once for each question, model"))
-    assert(explain("reading" -> "infini-retri").startsWith("reading infini-retri reattention once for each question"))
-    assert(explain("reading" -> "homer", "warmup_layers" -> "9").startsWith("fails: Cannot use reading 'homer'"))
+    assert(
+      explain("reading" -> "homer", "target_length" -> "99").startsWith(
+        "reading homer{target-length=99} once for each question, model"
+      )
+    )
+    assert(
+      explain("reading" -> "infini-retri").startsWith(
+        "reading infini-retri reattention once for each question"
+      )
+    )
+    assert(
+      explain("reading" -> "homer", "warmup_layers" -> "9").startsWith("fails: Cannot use reading 'homer'")
+    )
   }
 }

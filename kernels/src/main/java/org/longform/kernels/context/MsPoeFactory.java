@@ -61,20 +61,17 @@ final class MsPoeFactory implements ContextFactory {
         Parameter.decimal(
             "scale-least",
             "What the head that is most aware of places divides positions by.",
-            "1.2",
-            limits -> PUBLISHED_LEAST,
+            PUBLISHED_LEAST,
             0),
         Parameter.decimal(
             "scale-most",
             "What the head that is least aware of places divides positions by.",
-            "1.8",
-            limits -> PUBLISHED_MOST,
+            PUBLISHED_MOST,
             0),
         Parameter.decimal(
             "outlier-factor",
             "How many times the mean attention a token must get to count for a head's awareness of places: alpha in the paper.",
-            "3",
-            limits -> PUBLISHED_OUTLIER,
+            PUBLISHED_OUTLIER,
             0),
         Parameter.integer(
             "scale-from-layer",

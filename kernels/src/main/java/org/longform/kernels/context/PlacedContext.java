@@ -77,7 +77,6 @@ public final class PlacedContext implements ContextStrategy {
     return firstRow == 0
         ? queries
         : new QueryPositions.Listed(
-            firstRow,
-            Arrays.copyOfRange(positions, Math.toIntExact(firstRow), positions.length));
+            firstRow, Arrays.copyOfRange(positions, Math.toIntExact(firstRow), positions.length));
   }
 }

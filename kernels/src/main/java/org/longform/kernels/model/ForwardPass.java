@@ -141,9 +141,9 @@ final class ForwardPass implements AutoCloseable {
     int[] left = null;
     Kernels.Turn turn = kernels.turn();
     try {
-      Scratch.Block rows = scratch.block(tokens);
-      copyRows(hidden, 0, rows.hidden(), 0, tokens);
+      copyRows(hidden, 0, scratch.block(tokens).hidden(), 0, tokens);
       for (int layer = from; layer < to; layer++) {
+        Scratch.Block rows = scratch.inLayer(scratch.block(tokens), layer);
         block.pollCancelled();
         attention(layer, List.of(block), rows, tokens);
         block.requireUnfailed();
@@ -159,7 +159,7 @@ final class ForwardPass implements AutoCloseable {
         feedForward(layer, rows, wanted);
       }
       Tensor out = Tensor.allocate(left.length, spec.hidden());
-      copyRows(rows.hidden(), tokens - left.length, out, 0, left.length);
+      copyRows(scratch.block(tokens).hidden(), tokens - left.length, out, 0, left.length);
       return out;
     } finally {
       turn.close();
@@ -278,27 +278,32 @@ final class ForwardPass implements AutoCloseable {
     return plan;
   }
 
+  /** Tells a tap how the queries that it asks for spread their attention over tokens. */
+  private void tell(ProbabilityTap tap, PlanRequest request, AttentionPlan plan) {
+    QueryRange asking = tap.asking(request.layer());
+    if (asking.from() >= asking.to()) {
+      return;
+    }
+    KvView view = request.cache();
+    QueryRowsRequest rowsRequest =
+        new QueryRowsRequest(
+            request.queries(), view, plan, request.encoding(), spec.attentionScale(), asking);
+    int sharers = rowsRequest.heads() / view.kvHeads();
+    kernels.probabilities(
+        rowsRequest,
+        (head, query, rows, values) -> {
+          for (int i = 0; i < rows.length; i++) {
+            rows[i] = view.token(head / sharers, rows[i]);
+          }
+          tap.add(request.layer(), head, query, rows, values);
+        });
+  }
+
   /** Where rows hold other tokens than those of their numbers, who watches hears of the tokens. */
   private static AttendTaps inTokens(PlanRequest request, AttendTaps taps) {
     KvView view = request.cache();
     long sharers = request.queries().shape().rowElements() / view.headDim() / view.kvHeads();
     return taps.withTokens((head, row) -> view.token((int) (head / sharers), row));
-  }
-
-  /** Tells a tap how the queries that it asks for spread their attention. */
-  private void tell(ProbabilityTap tap, PlanRequest request, AttentionPlan plan) {
-    QueryRange asking = tap.asking(request.layer());
-    if (asking.from() < asking.to()) {
-      kernels.probabilities(
-          new QueryRowsRequest(
-              request.queries(),
-              request.cache(),
-              plan,
-              request.encoding(),
-              spec.attentionScale(),
-              asking),
-          (head, row, rows, values) -> tap.add(request.layer(), head, row, rows, values));
-    }
   }
 
   private void feedForward(int layer, Scratch.Block rows, int wanted) {

@@ -167,12 +167,7 @@ public final class Passage implements AutoCloseable {
           ErrorClass.INTERNAL,
           "Cannot join passages of %d and %d tokens after %d and %d layers: their first %d and last %d tokens are not the same, or layers are to be run. This is a bug in the reading strategy."
               .formatted(
-                  left.tokens.length,
-                  right.tokens.length,
-                  left.layers,
-                  right.layers,
-                  head,
-                  tail));
+                  left.tokens.length, right.tokens.length, left.layers, right.layers, head, tail));
     }
   }
 
@@ -373,11 +368,11 @@ public final class Passage implements AutoCloseable {
   private void fillLayers(Fill fill) {
     for (int layer = 0; layer < layers; layer++) {
       int width = decoder.spec().kvWidth(layer);
-      float[] someKeys = new float[tokens.length * width];
-      float[] someValues = new float[someKeys.length];
-      fill.fill(layer, someKeys, someValues);
       try (Tensor keys = Tensor.allocate(tokens.length, width);
           Tensor values = Tensor.allocate(tokens.length, width)) {
+        float[] someKeys = new float[tokens.length * width];
+        float[] someValues = new float[someKeys.length];
+        fill.fill(layer, someKeys, someValues);
         keys.write(0, someKeys);
         values.write(0, someValues);
         cache.put(layer, 0, keys, values);

@@ -93,7 +93,7 @@ class GatherSuite extends AnyFunSuite with BeforeAndAfterAll {
             caches = caches.map { case (cache, held) =>
               val first = cache.length()
               append(cache, 1 + random.nextInt(150))
-              val longer = held.mapValues(_ ++ (first until cache.length())).map(identity)
+              val longer = held.map { case (key, rows) => key -> (rows ++ (first until cache.length())) }
               val count = cache.held().count(0).toInt
               if (random.nextInt(3) == 0) (cache, longer)
               else {

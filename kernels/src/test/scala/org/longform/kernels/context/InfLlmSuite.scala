@@ -24,7 +24,7 @@ class InfLlmSuite extends AnyFunSuite {
       "units-seen" -> naive.seen,
       "representative-tokens" -> naive.representatives,
       "chosen-by" -> (if (naive.eachHead) "head" else "block")
-    ).mapValues(_.toString).toMap.asJava,
+    ).map { case (key, value) => key -> value.toString }.asJava,
     limits
   )
 

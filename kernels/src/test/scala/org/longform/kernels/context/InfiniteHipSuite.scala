@@ -27,7 +27,7 @@ class InfiniteHipSuite extends AnyFunSuite {
       "chosen-by" -> (if (naive.eachHead) "head" else "block")
     ) ++ Seq("first", "second", "third").zip(naive.stages).flatMap { case (name, (chunk, keep, refresh, _)) =>
       Seq(s"$name-chunk" -> chunk, s"$name-keep" -> keep, s"$name-refresh" -> refresh)
-    } ++ more).mapValues(_.toString).toMap.asJava,
+    } ++ more).map { case (key, value) => key -> value.toString }.asJava,
     limits
   )
 

@@ -72,7 +72,7 @@ class PositionStrategiesSuite extends AnyFunSuite {
   /** Distances of all keys that a query sees in a plan, by key; fails if one is seen twice. */
   private def distances(plan: AttentionPlan, query: Long): Map[Long, Double] = {
     val seen = for {
-      segment <- plan.segments().asScala
+      segment <- plan.segments().asScala.toSeq
       if segment.queries().contains(query)
       (key, index) <- segment.rows().toArray(0).zipWithIndex
       if segment.band().allows(query, key)

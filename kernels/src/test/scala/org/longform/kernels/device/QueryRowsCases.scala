@@ -29,7 +29,12 @@ object QueryRowsCases {
     )
   )
 
-  private def tell(kernels: Kernels, operation: Operation, plan: KvView => AttentionPlan, dtype: KvDType): Told = {
+  private def tell(
+      kernels: Kernels,
+      operation: Operation,
+      plan: KvView => AttentionPlan,
+      dtype: KvDType
+  ): Told = {
     val draws = new Draws(sizes.hashCode().toLong)
     val cache = draws.cache(sizes.kvHeads, sizes.headDim, sizes.all, draws.uniform(_), dtype)
     val queries = draws.tensor(sizes.tokens, sizes.heads * sizes.headDim)
@@ -39,7 +44,8 @@ object QueryRowsCases {
       operation(
         kernels,
         new QueryRowsRequest(queries, view, plan(view), rope(sizes.headDim), 0.25, new QueryRange(205, 209)),
-        (head: Int, row: Long, rows: Array[Long], values: Array[Double]) => told((head, row)) = rows.toSeq.zip(values)
+        (head: Int, row: Long, rows: Array[Long], values: Array[Double]) =>
+          told((head, row)) = rows.toSeq.zip(values)
       )
       told.toMap
     } finally {

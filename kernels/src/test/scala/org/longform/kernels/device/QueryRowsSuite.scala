@@ -96,7 +96,12 @@ class QueryRowsSuite extends AnyFunSuite {
       AttentionPlan.of(
         Segment.of(Rows.range(30, 150), trueKeys, trueQueries, new Band.Near(20)).withHeadScales(scales),
         Segment
-          .of(Rows.range(0, 4), new KeyPositions.Constant(0), new QueryPositions.Constant(20), new Band.Far(20))
+          .of(
+            Rows.range(0, 4),
+            new KeyPositions.Constant(0),
+            new QueryPositions.Constant(20),
+            new Band.Far(20)
+          )
           .withLogitScale(1.25)
       )
     }

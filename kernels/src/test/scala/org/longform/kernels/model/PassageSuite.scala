@@ -78,7 +78,9 @@ class PassageSuite extends AnyFunSuite {
   private val document = tokens(40, model.vocabulary, 31).toSeq
 
   for (provider <- devices; kvHeads <- Seq(1, 2, 4))
-    test(s"four chunks merged on ${provider.name()} with $kvHeads key/value heads equal the naive tree, and its answer") {
+    test(
+      s"four chunks merged on ${provider.name()} with $kvHeads key/value heads equal the naive tree, and its answer"
+    ) {
       val shaped = model.copy(kvHeads = kvHeads)
       on(provider, shaped) { decoder =>
         val chunks = (0 until 4).map(i => chunk(document.slice(10 * i, 10 * i + 10), 10L * i, Head + 10))
@@ -125,14 +127,17 @@ class PassageSuite extends AnyFunSuite {
     }
 
   for (provider <- devices)
-    test(s"one passage that keeps everything is full attention on ${provider.name()}, however its layers are cut") {
+    test(
+      s"one passage that keeps everything is full attention on ${provider.name()}, however its layers are cut"
+    ) {
       on(provider, model) { decoder =>
         val ids = prefix ++ document ++ suffix
         def logits(ranges: Int*): Seq[List[Float]] = {
           val whole = passage(decoder, ids.zipWithIndex.map { case (id, i) => (id, i.toDouble, i.toLong) })
           ranges.foreach(to => whole.run(to, all(_)))
           val session = whole.session()
-          try Seq(4, 5).map { id =>
+          try
+            Seq(4, 5).map { id =>
               val now = session.logits().toList
               session.step(id)
               now
@@ -205,7 +210,8 @@ class PassageSuite extends AnyFunSuite {
           try {
             val options = SessionOptions.DEFAULT.withKvDType(kv)
             val halves = (0 until 2).map { i =>
-              val made = passage(decoder, chunk(document.slice(20 * i, 20 * i + 20), 20L * i, Head + 20), options)
+              val made =
+                passage(decoder, chunk(document.slice(20 * i, 20 * i + 20), 20L * i, Head + 20), options)
               made.run(2, significance => best(8)(significance.toSeq).toArray)
               made
             }
@@ -248,7 +254,8 @@ class PassageSuite extends AnyFunSuite {
         val memory = new KvMemory(0, directory)
         def logits(options: SessionOptions): Seq[Float] = {
           val halves = (0 until 2).map { i =>
-            val made = passage(decoder, chunk(document.slice(20 * i, 20 * i + 20), 20L * i, Head + 20), options)
+            val made =
+              passage(decoder, chunk(document.slice(20 * i, 20 * i + 20), 20L * i, Head + 20), options)
             made.run(2, all(_))
             made
           }
@@ -275,7 +282,9 @@ class PassageSuite extends AnyFunSuite {
           error.getMessage
         } finally made.close()
       }
-      assert(refusal(_.session()).startsWith("Cannot go on behind the passage: it went through 0 of 4 layers"))
+      assert(
+        refusal(_.session()).startsWith("Cannot go on behind the passage: it went through 0 of 4 layers")
+      )
       assert(refusal(_.run(5, all(_))).startsWith("Cannot run layers 0 to 5: the model has 4"))
       assert(refusal(_.run(0, all(_))).startsWith("Cannot run layers 0 to 0"))
       assert(refusal(_.run(2, _ => Array(0, 1))).startsWith("Cannot leave out tokens of a passage of 17"))
@@ -300,8 +309,15 @@ class PassageSuite extends AnyFunSuite {
         val told = mutable.Map.empty[(Int, Int, Int), Array[Double]]
         val tap = new ProbabilityTap {
           override def asking(layer: Int): QueryRange =
-            if (layer == 3 || layer == 1) new QueryRange(first.toLong, Long.MaxValue) else new QueryRange(0, 0)
-          override def add(layer: Int, head: Int, query: Long, rows: Array[Long], values: Array[Double]): Unit = {
+            if (layer == 3 || layer == 1) new QueryRange(first.toLong, Long.MaxValue)
+            else new QueryRange(0, 0)
+          override def add(
+              layer: Int,
+              head: Int,
+              query: Long,
+              rows: Array[Long],
+              values: Array[Double]
+          ): Unit = {
             assert(rows.toSeq == (0L to query))
             told((layer, head, query.toInt)) = values
           }
@@ -318,8 +334,10 @@ class PassageSuite extends AnyFunSuite {
           .begin(model, ids.zipWithIndex.map { case (id, i) => (id, i.toDouble, i.toLong) })
           .run(4)(_.indices)
           .probabilities
-        assert(told.keySet.toSet ==
-          (for (l <- Seq(1, 3); h <- 0 until 4; t <- first until ids.size) yield (l, h, t)).toSet)
+        assert(
+          told.keySet.toSet ==
+            (for (l <- Seq(1, 3); h <- 0 until 4; t <- first until ids.size) yield (l, h, t)).toSet
+        )
         for ((at, found) <- told; (a, b) <- found.zip(expected(at))) assert(math.abs(a - b) < 1e-5)
       }
     }

@@ -94,8 +94,8 @@ class QuantisationSuite extends AnyFunSuite {
   test("names are unique, parameters of one name have one type, and defaults are allowed") {
     val methods = QuantisationMethods.ALL.asScala
     assert(methods.map(_.name()).distinct == methods.map(_.name()))
-    val types = methods.flatMap(_.parameters().asScala).groupBy(_.name()).mapValues(_.map(_.`type`()).toSet)
-    assert(types.forall(_._2.size == 1))
+    val named = methods.flatMap(_.parameters().asScala).groupBy(_.name())
+    assert(named.forall(_._2.map(_.`type`()).toSet.size == 1))
     val limits = new org.longform.kernels.context.ModelLimits(64, 2)
     for (method <- methods; parameter <- method.parameters().asScala)
       assert(!parameter.refusal(parameter.defaultValue()(limits).toString).isPresent, parameter.name())

@@ -39,8 +39,8 @@ public record Contender(String label, Map<String, String> options) implements Se
   /**
    * The contenders that a user named, each once.
    *
-   * @param texts the name of a context strategy, or of a reading strategy that reads for a question,
-   *     followed by options of its own, of any kind, each as {@code :name=value}
+   * @param texts the name of a context strategy, or of a reading strategy that reads for a
+   *     question, followed by options of its own, of any kind, each as {@code :name=value}
    * @param common options for all; parameters that a strategy does not have are left out for it
    * @throws LongformException INVALID_OPTION
    */
@@ -77,8 +77,7 @@ public record Contender(String label, Map<String, String> options) implements Se
       }
       options = options.with(parts[i].substring(0, equals), parts[i].substring(equals + 1));
     }
-    Option<String> choice =
-        reading.isPresent() ? ReadingOptions.READING : ContextOptions.CONTEXT;
+    Option<String> choice = reading.isPresent() ? ReadingOptions.READING : ContextOptions.CONTEXT;
     options = options.with(choice.sqlKey(), parts[0]);
     // refuse parameters of other strategies
     ReadingOptions.parametersOf(options);

@@ -3,6 +3,7 @@ package org.longform.spark.job;
 import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.ToIntFunction;
 import org.longform.feed.ReadingStrategies;
@@ -48,12 +49,20 @@ final class InspectCommand implements Callable<Integer> {
       devices(model, options);
       ModelLimits limits = model.decoder().limits();
       for (ContextFactory each : ContextStrategies.ALL) {
-        show("context " + each.name(), each.description(), each.parameters(), limits);
-        each.whyUnavailable(limits)
-            .ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
+        show(
+            "context " + each.name(),
+            each.description(),
+            each.whyUnavailable(limits),
+            each.parameters(),
+            limits);
       }
       for (ReadingStrategy each : ReadingStrategies.ALL) {
-        show("reading " + each.name(), each.description(), each.parameters(), limits);
+        show(
+            "reading " + each.name(),
+            each.description(),
+            Optional.empty(),
+            each.parameters(),
+            limits);
       }
     } finally {
       LongformRuntime.shutdown();
@@ -114,8 +123,13 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private void show(
-      String strategy, String description, List<Parameter> parameters, ModelLimits limits) {
+      String strategy,
+      String description,
+      Optional<String> refusal,
+      List<Parameter> parameters,
+      ModelLimits limits) {
     context.out().printf("%n%s%n  %s%n", strategy, description);
+    refusal.ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
     for (Parameter parameter : parameters) {
       String value = String.valueOf(parameter.defaultValue().apply(limits));
       context.out().printf("  --%-20s %s%n", parameter.name(), value.replace("\n", "\\n"));

@@ -34,6 +34,11 @@ import org.longform.spark.job.input.Corpus;
 /**
  * What is still to be read: the documents of the input without the rows of the table, as small rows
  * without texts. Equal texts and equal questions are one.
+ *
+ * <p>What changed is found by content, also where the source has a change data feed: to hash a text
+ * takes a small share of the time to read it, and the table of answers alone decides. A version of
+ * the source kept beside it could say of a row that it is there when it failed, was deleted, or was
+ * asked something else.
  */
 final class WorkIndex implements AutoCloseable {
   private static final String[] KEY = {"content_hash", "question"};

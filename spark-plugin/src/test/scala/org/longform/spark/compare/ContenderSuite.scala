@@ -52,7 +52,9 @@ class ContenderSuite extends AnyFunSuite {
     assert(full.options().asScala == Map("context" -> "full"))
     assert(Seq(homer, retri, full).map(_.has(Measure.PERPLEXITY)) == Seq(false, false, true))
     assert(Seq(homer, retri, full).forall(_.has(Measure.ANSWERS)))
-    assert(refusal("homer:phrase-length=1").startsWith("Cannot use option 'phrase_length' with reading 'homer'"))
+    assert(
+      refusal("homer:phrase-length=1").startsWith("Cannot use option 'phrase_length' with reading 'homer'")
+    )
   }
 
   test("what is unknown is refused with a sentence") {

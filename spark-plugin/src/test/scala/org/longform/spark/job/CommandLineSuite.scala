@@ -201,11 +201,16 @@ class CommandLineSuite extends JobFixture {
   test("plan refuses readings for a question: their time is not measured") {
     val in = emptyFolder()
     write(in, "a.txt", "x" * 8000)
-    val asked = Seq("ask", "--input", in.toString, "--output", in.resolve("out").toString, "--question", "who?")
+    val asked =
+      Seq("ask", "--input", in.toString, "--output", in.resolve("out").toString, "--question", "who?")
     for (reading <- Seq("homer", "infini-retri")) {
       val planned = command(("plan" +: asked) ++ Seq("--reading", reading): _*)
       assert(planned.code == 1)
-      assert(planned.err.contains(s"Cannot plan a job with reading '$reading': it reads a document once for each question"))
+      assert(
+        planned.err.contains(
+          s"Cannot plan a job with reading '$reading': it reads a document once for each question"
+        )
+      )
     }
   }
 
