@@ -62,6 +62,11 @@ public record Parameter(
         name, doc, Type.DECIMAL, List.of(), defaultText, value.andThen(v -> (Object) v), minimum);
   }
 
+  /** A number with the same default for all models. */
+  public static Parameter decimal(String name, String doc, double defaultValue, long minimum) {
+    return decimal(name, doc, Double.toString(defaultValue), limits -> defaultValue, minimum);
+  }
+
   public static Parameter choice(String name, String doc, String defaultValue, String... choices) {
     return new Parameter(
         name, doc, Type.CHOICE, List.of(choices), defaultValue, limits -> defaultValue, 0);
