@@ -205,7 +205,7 @@ class CommandLineSuite extends JobFixture {
       Seq("ask", "--input", in.toString, "--output", in.resolve("out").toString, "--question", "who?")
     for (reading <- Seq("homer", "infini-retri")) {
       val planned = command(("plan" +: asked) ++ Seq("--reading", reading): _*)
-      assert(planned.code == 1)
+      assert(planned.code == 2)
       assert(
         planned.err.contains(
           s"Cannot plan a job with reading '$reading': it reads a document once for each question"
