@@ -46,7 +46,7 @@ class SharedPassesSuite extends SparkSuite {
       assert(alone.answers.distinct.size > 1)
       val together = write(2, "2h", context)
       assert(together.answers == alone.answers)
-      // never more than the tasks have; most of the time of these prompts goes into their answers
-      assert(together.rowsByPass > 1.1 && together.rowsByPass <= 2, together.rowsByPass.toString)
+      // some are shared, however busy the machine is, and never by more than there are tasks
+      assert(together.rowsByPass > 1 && together.rowsByPass <= 2, together.rowsByPass.toString)
     }
 }
