@@ -17,8 +17,6 @@ import org.longform.kernels.model.Session;
  * sibling.
  */
 final class HomerFeed implements Feed {
-  private static final long SURROUNDING = -1;
-
   private final FeedRequest request;
   private final HomerTree tree;
   private final Deque<Node> waiting = new ArrayDeque<>();
@@ -27,8 +25,7 @@ final class HomerFeed implements Feed {
   private int chunks;
   private long taken;
   private int mostAlive;
-  private Session session;
-  private long[] origins = {};
+  private final ReadForQuestion read = new ReadForQuestion();
   private FeedStats stats = FeedStats.NONE;
 
   private record Node(int height, int index, Passage passage) {}
@@ -59,9 +56,9 @@ final class HomerFeed implements Feed {
     }
     readChunk();
     Passage root = waiting.pop().passage();
-    origins = root.tokens().stream().mapToLong(Passage.Token::origin).toArray();
+    long[] origins = root.tokens().stream().mapToLong(Passage.Token::origin).toArray();
     try {
-      session = root.session();
+      read.is(root.session(), origins);
     } finally {
       root.close();
     }
@@ -82,7 +79,7 @@ final class HomerFeed implements Feed {
     List<Passage.Token> tokens = new ArrayList<>();
     int position = 0;
     for (int id : request.prefix()) {
-      tokens.add(new Passage.Token(id, position++, SURROUNDING));
+      tokens.add(new Passage.Token(id, position++, ReadForQuestion.SURROUNDING));
     }
     for (int i = 0; i < filled; i++) {
       tokens.add(new Passage.Token(chunk[i], position++, taken + i));
@@ -90,7 +87,7 @@ final class HomerFeed implements Feed {
     // the same place in all chunks, also in a shorter one
     position = request.prefix().length + tree.longestChunk();
     for (int id : request.suffix()) {
-      tokens.add(new Passage.Token(id, position++, SURROUNDING));
+      tokens.add(new Passage.Token(id, position++, ReadForQuestion.SURROUNDING));
     }
     push(new Node(0, chunks, request.decoder().passage(tokens, request.sessions())));
     chunks++;
@@ -165,28 +162,23 @@ final class HomerFeed implements Feed {
 
   @Override
   public Session session() {
-    if (session == null) {
-      throw new IllegalStateException("the document was not read to its end");
-    }
-    return session;
+    return read.session();
   }
 
   @Override
   public long documentToken(long row) {
-    return row < origins.length ? origins[(int) row] : SURROUNDING;
+    return read.documentToken(row);
   }
 
   @Override
   public FeedStats stats() {
-    return session == null ? stats : stats.and(session.stats());
+    return read.after(stats);
   }
 
   @Override
   public void close() {
     waiting.forEach(node -> node.passage().close());
     waiting.clear();
-    if (session != null) {
-      session.close();
-    }
+    read.close();
   }
 }

@@ -11,8 +11,6 @@ import org.longform.kernels.model.Session;
  * carried, no keys and values.
  */
 final class InfiniRetriFeed implements Feed {
-  private static final long SURROUNDING = -1;
-
   private final FeedRequest request;
   private final int window;
   private final SentenceSelection selection;
@@ -28,8 +26,7 @@ final class InfiniRetriFeed implements Feed {
   private int comingTokens;
   private List<Sentence> retained = List.of();
   private double[] frozenWeights;
-  private Session session;
-  private long[] origins = {};
+  private final ReadForQuestion read = new ReadForQuestion();
   private FeedStats stats = FeedStats.NONE;
 
   /** How much the tokens of the question count. */
@@ -138,16 +135,16 @@ final class InfiniRetriFeed implements Feed {
     close(open);
     readWindow();
     int tokens = retained.stream().mapToInt(Sentence::length).sum();
-    origins = new long[request.prefix().length + tokens];
-    Arrays.fill(origins, 0, request.prefix().length, SURROUNDING);
+    long[] origins = new long[request.prefix().length + tokens];
+    Arrays.fill(origins, 0, request.prefix().length, ReadForQuestion.SURROUNDING);
     int row = request.prefix().length;
     for (Sentence sentence : retained) {
       for (int i = 0; i < sentence.length(); i++) {
         origins[row++] = sentence.first() + i;
       }
     }
-    session = request.open(tokens);
-    feed(request.prompts(), session, retained);
+    read.is(request.open(tokens), origins);
+    feed(request.prompts(), read.session(), retained);
   }
 
   /** Sentences that are carried on. */
@@ -157,26 +154,21 @@ final class InfiniRetriFeed implements Feed {
 
   @Override
   public Session session() {
-    if (session == null) {
-      throw new IllegalStateException("the document was not read to its end");
-    }
-    return session;
+    return read.session();
   }
 
   @Override
   public long documentToken(long row) {
-    return row < origins.length ? origins[(int) row] : SURROUNDING;
+    return read.documentToken(row);
   }
 
   @Override
   public FeedStats stats() {
-    return session == null ? stats : stats.and(session.stats());
+    return read.after(stats);
   }
 
   @Override
   public void close() {
-    if (session != null) {
-      session.close();
-    }
+    read.close();
   }
 }

@@ -333,6 +333,10 @@ public final class KvCache implements AutoCloseable {
    * @param path rows counted from the first reserved one
    */
   public KvView view(int layer, int[] path) {
+    if (path.length == reserved) {
+      // all of them, as for a token without guesses: what is seen is known already
+      return view(layer);
+    }
     long end = length + path.length;
     return new KvView(this, layer, end, held.append(length, end), length, path);
   }

@@ -3,23 +3,21 @@ package org.longform.kernels.quantise;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
+import org.longform.kernels.weights.ForwardedWeights;
 import org.longform.kernels.weights.WeightSource;
 
 /** The weights of a source, some of them replaced. The source stays with the caller. */
-final class ChangedWeights implements WeightSource {
-  private final WeightSource source;
+final class ChangedWeights extends ForwardedWeights {
   private final Map<String, Replacement> replaced = new HashMap<>();
 
   private record Replacement(Tensor tensor, Runnable release) {}
 
   ChangedWeights(WeightSource source) {
-    this.source = source;
+    super(source);
   }
 
   /** Replaces a tensor; {@code release} runs once it is not needed any more. */
@@ -46,7 +44,7 @@ final class ChangedWeights implements WeightSource {
   public Tensor tensor(String name, Shape expected) {
     Replacement replacement = replaced.get(name);
     if (replacement == null) {
-      return source.tensor(name, expected);
+      return source().tensor(name, expected);
     }
     if (!replacement.tensor.shape().equals(expected)) {
       throw new LongformException(
@@ -55,26 +53,6 @@ final class ChangedWeights implements WeightSource {
               .formatted(name, replacement.tensor.shape(), expected));
     }
     return replacement.tensor;
-  }
-
-  @Override
-  public Set<String> names() {
-    return source.names();
-  }
-
-  @Override
-  public boolean contains(String name) {
-    return source.contains(name);
-  }
-
-  @Override
-  public Optional<Shape> shape(String name) {
-    return source.shape(name);
-  }
-
-  @Override
-  public long bytes() {
-    return source.bytes();
   }
 
   @Override

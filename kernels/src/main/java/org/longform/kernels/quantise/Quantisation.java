@@ -21,6 +21,7 @@ import org.longform.kernels.model.MatrixTypes;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
+import org.longform.kernels.weights.ForwardedWeights;
 import org.longform.kernels.weights.WeightSource;
 
 /**
@@ -29,9 +30,8 @@ import org.longform.kernels.weights.WeightSource;
  * of its weights is asked for and forgotten when the next layer's is, so that the weights of one
  * layer are in memory: ask in the order in which a token meets them.
  */
-public final class Quantisation implements WeightSource {
+public final class Quantisation extends ForwardedWeights {
   private final DecoderSpec spec;
-  private final WeightSource source;
   private final ChangedWeights changed;
   private final LayerQuantiser quantiser;
   private final Calibration calibration;
@@ -54,8 +54,8 @@ public final class Quantisation implements WeightSource {
       LayerQuantiser quantiser,
       Calibration calibration,
       IntConsumer progress) {
+    super(source);
     this.spec = spec;
-    this.source = source;
     this.changed = new ChangedWeights(source);
     this.quantiser = quantiser;
     this.calibration = calibration;
@@ -138,7 +138,7 @@ public final class Quantisation implements WeightSource {
   public Tensor tensor(String name, Shape expected) {
     Integer layer = layerOf.get(name);
     if (layer == null) {
-      return source.tensor(name, expected);
+      return source().tensor(name, expected);
     }
     if (layer < done) {
       throw new LongformException(
@@ -155,33 +155,13 @@ public final class Quantisation implements WeightSource {
   private void quantiseNext() {
     changed.reset();
     if (calibration != null && walk == null) {
-      walk = new LayerWalk(spec, source, calibration.kernels(), calibration.samples());
+      walk = new LayerWalk(spec, source(), calibration.kernels(), calibration.samples());
     }
     quantiser.quantise(
         new LayerEdit(
             spec, done + 1, changed, calibration == null ? null : calibration.kernels(), walk));
     done++;
     progress.accept(done);
-  }
-
-  @Override
-  public Set<String> names() {
-    return source.names();
-  }
-
-  @Override
-  public boolean contains(String name) {
-    return source.contains(name);
-  }
-
-  @Override
-  public Optional<Shape> shape(String name) {
-    return source.shape(name);
-  }
-
-  @Override
-  public long bytes() {
-    return source.bytes();
   }
 
   /** Forgets what was computed; the source stays open. */

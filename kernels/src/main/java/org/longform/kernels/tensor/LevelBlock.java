@@ -20,6 +20,25 @@ public interface LevelBlock extends BlockFormat {
    */
   void pack(short scale, int[] levels, int offset, Memory target, long at);
 
+  /**
+   * Writes one block whose scale makes the element of largest magnitude the smallest level, which
+   * has no counterpart among the others. A level is the nearest one, halves up.
+   */
+  default void encodeByExtreme(float[] source, int offset, Memory target, long at) {
+    int[] levels = new int[dtype().blockElements()];
+    float extreme = 0;
+    for (int i = 0; i < levels.length; i++) {
+      extreme = Math.abs(source[offset + i]) > Math.abs(extreme) ? source[offset + i] : extreme;
+    }
+    float scale = extreme / least();
+    float inverse = scale == 0 ? 0 : 1 / scale;
+    for (int i = 0; i < levels.length; i++) {
+      int steps = (int) (source[offset + i] * inverse + (0.5f - least()));
+      levels[i] = Math.min(most() - least(), Math.max(0, steps)) + least();
+    }
+    pack(HalfFloats.toF16(scale), levels, 0, target, at);
+  }
+
   /** The type of fewest bytes whose blocks hold these levels; empty if there is none. */
   static Optional<DType> narrowest(int least, int most) {
     return Arrays.stream(DType.values())

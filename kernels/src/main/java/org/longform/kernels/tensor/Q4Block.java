@@ -25,17 +25,7 @@ final class Q4Block implements LevelBlock {
 
   @Override
   public void encode(float[] source, int offset, Memory target, long at) {
-    float extreme = 0;
-    for (int i = 0; i < 2 * HALF; i++) {
-      extreme = Math.abs(source[offset + i]) > Math.abs(extreme) ? source[offset + i] : extreme;
-    }
-    float scale = extreme / -8;
-    float inverse = scale == 0 ? 0 : 1 / scale;
-    int[] levels = new int[2 * HALF];
-    for (int i = 0; i < levels.length; i++) {
-      levels[i] = Math.min(15, Math.max(0, (int) (source[offset + i] * inverse + 8.5f))) - OFFSET;
-    }
-    pack(HalfFloats.toF16(scale), levels, 0, target, at);
+    encodeByExtreme(source, offset, target, at);
   }
 
   @Override

@@ -3,7 +3,6 @@ package org.longform.kernels.weights;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.stream.IntStream;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -15,12 +14,11 @@ import org.longform.kernels.tensor.Tensor;
  * other source's. It belongs to this one and is closed with it. What was computed is float32 and
  * lives until it is closed, or until this source is.
  */
-public abstract class ComputedWeights implements WeightSource {
-  private final WeightSource source;
+public abstract class ComputedWeights extends ForwardedWeights {
   private final List<Tensor> computed = new ArrayList<>();
 
   protected ComputedWeights(WeightSource source) {
-    this.source = source;
+    super(source);
   }
 
   /** Whether a tensor of the other source is changed. */
@@ -42,30 +40,20 @@ public abstract class ComputedWeights implements WeightSource {
 
   @Override
   public final WeightSource origin() {
-    return source.origin();
-  }
-
-  @Override
-  public final Set<String> names() {
-    return source.names();
-  }
-
-  @Override
-  public final boolean contains(String name) {
-    return source.contains(name);
+    return source().origin();
   }
 
   @Override
   public final Optional<Shape> shape(String name) {
-    Optional<Shape> stored = source.shape(name);
+    Optional<Shape> stored = source().shape(name);
     return changes(name) ? stored.map(shape -> changedShape(name, shape)) : stored;
   }
 
   @Override
   public final synchronized Tensor tensor(String name, Shape expected) {
-    Optional<Shape> stored = source.shape(name);
+    Optional<Shape> stored = source().shape(name);
     if (!changes(name) || stored.isEmpty()) {
-      return source.tensor(name, expected);
+      return source().tensor(name, expected);
     }
     Shape shape = changedShape(name, stored.get());
     if (!shape.equals(expected)) {
@@ -77,7 +65,7 @@ public abstract class ComputedWeights implements WeightSource {
     long[] axes = IntStream.range(0, shape.rank()).mapToLong(shape::axis).toArray();
     Tensor target = Tensor.allocate(axes);
     computed.add(target);
-    try (Tensor whole = source.tensor(name, stored.get())) {
+    try (Tensor whole = source().tensor(name, stored.get())) {
       change(name, whole, target);
     }
     return target;
@@ -96,6 +84,6 @@ public abstract class ComputedWeights implements WeightSource {
     computed.forEach(Tensor::close);
     computed.clear();
     closeOthers();
-    source.close();
+    source().close();
   }
 }

@@ -14,10 +14,8 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 
 /**
- * The command line of Longform and the main class for spark-submit: {@code summarize}, {@code ask},
- * {@code generate}, {@code perplexity}, {@code plan}, {@code inspect}, {@code tokenize}, {@code
- * convert}, {@code quantize}, {@code prune}, {@code merge-lora}, {@code articles}, {@code evaluate}
- * and {@code compare}. Exit codes: 0 done, 1 failed, 2 wrong arguments.
+ * The command line of Longform and the main class for spark-submit. Exit codes: 0 done, 1 failed, 2
+ * wrong arguments.
  */
 public final class LongformJob {
   static final int DONE = 0;
