@@ -19,6 +19,7 @@ class UdfsLayersSuite extends AnyFunSuite {
     "tokenizer",
     "prompt",
     "generate",
+    "hub",
     "models",
     "read",
     "methods",
@@ -46,7 +47,7 @@ class UdfsLayersSuite extends AnyFunSuite {
   }
 
   test(
-    "imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, feed, decoding"
+    "imports go sql, runtime, methods, read, models, hub, generate, prompt, tokenizer, options, feed, decoding"
   ) {
     val wrong = for {
       from <- all

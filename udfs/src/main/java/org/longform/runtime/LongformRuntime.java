@@ -11,6 +11,7 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import org.longform.decoding.DecodingStrategies;
 import org.longform.decoding.DecodingStrategy;
 import org.longform.kernels.context.ContextStrategies;
@@ -27,6 +28,7 @@ import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelLocations;
+import org.longform.models.ModelPlaces;
 import org.longform.models.ModelRevision;
 import org.longform.options.AllOptions;
 import org.longform.options.CacheOptions;
@@ -107,7 +109,7 @@ public final class LongformRuntime {
   private static long modelBytesHere(Options all) {
     try {
       // what lies elsewhere is copied when the first row arrives
-      return ModelLocations.isRemote(all.get(ModelOptions.MODEL)) ? 0 : locate(all).bytes();
+      return ModelLocations.isElsewhere(all.get(ModelOptions.MODEL)) ? 0 : locate(all).bytes();
     } catch (LongformException e) {
       return 0; // the rows will say what is wrong with the model
     }
@@ -205,8 +207,7 @@ public final class LongformRuntime {
   }
 
   private static ModelLocation locate(Options all, String name) {
-    return LOCATIONS.locate(
-        name, all.find(ModelOptions.MODEL_CACHE), all.find(ModelOptions.ALLOWED_MODEL_PATHS));
+    return LOCATIONS.locate(name, ModelPlaces.of(all));
   }
 
   /** Models beside the one that writes: found, allowed and loaded as that one. */
@@ -267,8 +268,11 @@ public final class LongformRuntime {
   }
 
   /**
-   * The same options as they may be sent to executors: see {@link ModelLocation#portable}. Call it
+   * The same options as they may be sent to executors: see {@link ModelLocations#portable}. Call it
    * on the driver, where a relative path is what the user meant.
+   *
+   * @throws LongformException INVALID_MODEL if the hub has no such model, INVALID_OPTION if it is
+   *     not allowed
    */
   public static Options portable(Options options) {
     Options portable = portable(options, ModelOptions.MODEL);
@@ -280,8 +284,32 @@ public final class LongformRuntime {
 
   private static Options portable(Options options, Option<String> model) {
     return options.isSet(model)
-        ? options.with(model, ModelLocation.portable(options.get(model)), options.sourceOf(model))
+        ? options.with(model, portable(options, options.get(model)), options.sourceOf(model))
         : options;
+  }
+
+  /** A name as it may be sent to executors, with the places that these options allow. */
+  private static String portable(Options options, String name) {
+    return LOCATIONS.portable(name, ModelPlaces.of(processOptions.and(options)));
+  }
+
+  /** A model's name as every process of the application may use it. */
+  public static String portableName(String name) {
+    return portable(Options.defaults(), name);
+  }
+
+  /**
+   * Lets the driver say which commit a name of the hub means.
+   *
+   * @param names what {@link #portableName} says there; null to ask the hub from here
+   */
+  public static void pinModelsBy(UnaryOperator<String> names) {
+    LOCATIONS.pinBy(names);
+  }
+
+  /** Where the files of a model are, copied to this machine if need be. */
+  public static ModelLocation find(String model) {
+    return locate(processOptions, model);
   }
 
   /**

@@ -23,6 +23,7 @@ import org.longform.kernels.model.prune.Pruning;
 import org.longform.models.CalibrationText;
 import org.longform.models.ModelChange;
 import org.longform.models.ModelLocation;
+import org.longform.runtime.LongformRuntime;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -38,7 +39,9 @@ final class PruneCommand implements Callable<Integer> {
       required = true,
       paramLabel = "<path>",
       order = -20,
-      description = "The model: a Hugging Face directory, a .gguf file or a bundled model's name.")
+      description =
+          "The model: a Hugging Face directory, a .gguf file, or the name of one of the hub"
+              + " (org/name) or of a bundled one.")
   private String model;
 
   @Option(
@@ -173,7 +176,7 @@ final class PruneCommand implements Callable<Integer> {
     Arguments.positive("--samples", samples);
     Arguments.atLeast("--sample-tokens", sampleTokens, 2);
     Arguments.positive("--iterations", iterations);
-    ModelLocation location = ModelLocation.resolve(model);
+    ModelLocation location = LongformRuntime.find(model);
     DecoderSpec before = StoredModel.spec(location.path());
     UnaryOperator<StoredModel> change = change(location, before.layers());
     AtomicReference<DecoderSpec> after = new AtomicReference<>();

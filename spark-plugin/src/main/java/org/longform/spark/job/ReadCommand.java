@@ -101,8 +101,8 @@ class ReadCommand implements Callable<Integer> {
     texts.computeIfPresent(
         ModelOptions.MODEL.sqlKey(),
         (key, name) ->
-            BundledModels.names().contains(name) || ModelLocations.isRemote(name)
-                ? name
+            BundledModels.names().contains(name) || ModelLocations.isElsewhere(name)
+                ? ModelLocation.portable(name)
                 : ModelLocation.resolve(name).path().toAbsolutePath().normalize().toString());
     return texts;
   }
