@@ -1,7 +1,5 @@
 package org.longform.kernels.model;
 
-import org.longform.kernels.attention.PositionEncoding.Rope;
-
 /**
  * How far the attention of one layer reaches, and what distances mean to it.
  *
@@ -28,10 +26,5 @@ public record LayerReach(long window, PositionSpec positions) {
     return positions instanceof RopeSpec own
         ? new LayerReach(window, own.laidOut(otherRope.layout()))
         : this;
-  }
-
-  /** Whether it rotates in a certain layout. */
-  boolean rotatesAs(Rope.Layout layout) {
-    return positions instanceof RopeSpec rope && rope.layout() == layout;
   }
 }

@@ -20,6 +20,8 @@ import org.longform.kernels.model.WeightNames.Experts;
 public final class MixtralFamily implements ModelFamily {
   private static final String COUNT = "num_local_experts";
   private static final String CHOSEN = "num_experts_per_tok";
+  // of each of them names are made before any weight was found
+  private static final int MOST = 1024;
 
   @Override
   public String name() {
@@ -55,6 +57,9 @@ public final class MixtralFamily implements ModelFamily {
     FamilyConfig family = new FamilyConfig(name(), config);
     int count = config.countOr(COUNT, 8);
     int chosen = config.countOr(CHOSEN, 2);
+    if (count > MOST) {
+      throw config.invalid(COUNT, "a whole number from 1 to " + MOST);
+    }
     if (chosen > count) {
       throw config.invalid(CHOSEN, "at most " + count);
     }

@@ -40,6 +40,8 @@ public final class MptFamily implements ModelFamily {
               "transformer.blocks.%d.ffn.up_proj",
               "transformer.blocks.%d.ffn.down_proj"));
   private static final String ATTENTION = "attn_config";
+  // each has a slope
+  private static final int MOST_HEADS = 1 << 16;
   private static final String CLIP = "clip_qkv";
   private static final String LARGEST_BIAS = "alibi_bias_max";
 
@@ -123,6 +125,9 @@ public final class MptFamily implements ModelFamily {
                 .with(Activation.GELU)
                 .with(new Scales(1, scale, 1, 1))
                 .withClip(config.numberOr(CLIP, Double.POSITIVE_INFINITY)));
+    if (family.layer(0).heads() > MOST_HEADS) {
+      throw config.invalid("num_attention_heads", "at most " + MOST_HEADS);
+    }
     AlibiSpec biases = AlibiSpec.of(family.layer(0).heads(), config.number(LARGEST_BIAS));
     return family.spec(
         RopeSpec.NONE, Collections.nCopies(family.layers(), LayerReach.everything(biases)));
