@@ -19,6 +19,7 @@ import org.longform.kernels.model.families.Olmo2Family;
 import org.longform.kernels.model.families.Phi3Family;
 import org.longform.kernels.model.families.Qwen2Family;
 import org.longform.kernels.model.families.Qwen3Family;
+import org.longform.kernels.model.families.Qwen3MoeFamily;
 import org.longform.kernels.model.families.SmolLm3Family;
 
 /** The list of model families. To add one: one file, one line here. */
@@ -30,6 +31,7 @@ public final class ModelFamilies {
           new MixtralFamily(),
           new Qwen2Family(),
           new Qwen3Family(),
+          new Qwen3MoeFamily(),
           new Phi3Family(),
           new GemmaFamily(),
           new Gemma2Family(),

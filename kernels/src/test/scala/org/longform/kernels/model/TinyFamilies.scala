@@ -75,6 +75,11 @@ object TinyFamilies {
     of("qwen2", "Qwen2ForCausalLM", ""","use_sliding_window":true,"sliding_window":9,"max_window_layers":2"""),
     of("qwen3", "Qwen3ForCausalLM"),
     of(
+      "qwen3_moe",
+      "Qwen3MoeForCausalLM",
+      ""","moe_intermediate_size":12,"num_experts":6,"num_experts_per_tok":3,"norm_topk_prob":true"""
+    ),
+    of(
       "phi3",
       "Phi3ForCausalLM",
       s""","sliding_window":11,"original_max_position_embeddings":16,"rope_scaling":{"type":"longrope",

@@ -18,6 +18,13 @@ import org.longform.kernels.model.WeightNames.Experts;
 
 /** Mixtral: Mistral with sparse experts. GGUF files call it llama, and tell the experts. */
 public final class MixtralFamily implements ModelFamily {
+  static final Experts GGUF_EXPERTS =
+      new Experts(
+          "blk.%d.ffn_gate_inp",
+          "blk.%d.ffn_gate.%e",
+          "blk.%d.ffn_up.%e",
+          "blk.%d.ffn_down.%e",
+          List.of("blk.%d.ffn_gate_exps", "blk.%d.ffn_up_exps", "blk.%d.ffn_down_exps"));
   private static final String COUNT = "num_local_experts";
   private static final String CHOSEN = "num_experts_per_tok";
   // of each of them names are made before any weight was found
@@ -38,16 +45,7 @@ public final class MixtralFamily implements ModelFamily {
     return Optional.of(
         new GgufForm(
                 "llama",
-                WeightNames.GGUF.with(
-                    new Experts(
-                        "blk.%d.ffn_gate_inp",
-                        "blk.%d.ffn_gate.%e",
-                        "blk.%d.ffn_up.%e",
-                        "blk.%d.ffn_down.%e",
-                        List.of(
-                            "blk.%d.ffn_gate_exps",
-                            "blk.%d.ffn_up_exps",
-                            "blk.%d.ffn_down_exps"))),
+                WeightNames.GGUF.with(GGUF_EXPERTS),
                 Rope.Layout.INTERLEAVED)
             .withWords(Map.of(COUNT, "expert_count", CHOSEN, "expert_used_count"), Map.of()));
   }
@@ -55,14 +53,6 @@ public final class MixtralFamily implements ModelFamily {
   @Override
   public DecoderSpec spec(ModelConfig config) {
     FamilyConfig family = new FamilyConfig(name(), config);
-    int count = config.countOr(COUNT, 8);
-    int chosen = config.countOr(CHOSEN, 2);
-    if (count > MOST) {
-      throw config.invalid(COUNT, "a whole number from 1 to " + MOST);
-    }
-    if (chosen > count) {
-      throw config.invalid(CHOSEN, "at most " + count);
-    }
     family
         .names(
             WeightNames.HUGGING_FACE.with(
@@ -77,7 +67,21 @@ public final class MixtralFamily implements ModelFamily {
     family.design(
         LayerDesign.LLAMA
             .with(FamilyConfig.activation(config, "hidden_act", "silu"))
-            .with(new ExpertSpec(count, chosen)));
+            .with(experts(config, COUNT, 8, CHOSEN, 2)));
     return family.spec(1_000_000, family.sliding(layer -> true));
+  }
+
+  /** The experts that two keys tell. */
+  static ExpertSpec experts(
+      ModelConfig config, String countKey, int count, String chosenKey, int chosen) {
+    ExpertSpec experts =
+        new ExpertSpec(config.countOr(countKey, count), config.countOr(chosenKey, chosen));
+    if (experts.count() > MOST) {
+      throw config.invalid(countKey, "a whole number from 1 to " + MOST);
+    }
+    if (experts.chosen() > experts.count()) {
+      throw config.invalid(chosenKey, "at most " + experts.count());
+    }
+    return experts;
   }
 }

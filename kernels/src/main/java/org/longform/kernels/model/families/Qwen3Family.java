@@ -43,21 +43,23 @@ public final class Qwen3Family implements ModelFamily {
 
   @Override
   public DecoderSpec spec(ModelConfig config) {
-    ModelConfig sized =
-        config.has("head_dim") ? config : config.with(Map.of("head_dim", HEAD_DIM));
-    FamilyConfig family = new FamilyConfig(name(), sized);
+    FamilyConfig family = new FamilyConfig(name(), withHeadDim(config));
     family.names(WeightNames.HUGGING_FACE.with(NORMS));
     family.traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS);
     family.traitsIf("attention_bias", false, Trait.QKV_BIAS, Trait.OUTPUT_BIAS);
-    family.design(
-        LayerDesign.LLAMA
-            .with(FamilyConfig.activation(config, "hidden_act", "silu"))
-            .with(
-                EnumSet.of(
-                    NormPlace.ATTENTION,
-                    NormPlace.QUERY,
-                    NormPlace.KEY,
-                    NormPlace.FEED_FORWARD)));
+    family.design(design(config));
     return Qwen2Family.windowed(config, family);
+  }
+
+  static ModelConfig withHeadDim(ModelConfig config) {
+    return config.has("head_dim") ? config : config.with(Map.of("head_dim", HEAD_DIM));
+  }
+
+  static LayerDesign design(ModelConfig config) {
+    return LayerDesign.LLAMA
+        .with(FamilyConfig.activation(config, "hidden_act", "silu"))
+        .with(
+            EnumSet.of(
+                NormPlace.ATTENTION, NormPlace.QUERY, NormPlace.KEY, NormPlace.FEED_FORWARD));
   }
 }
