@@ -299,11 +299,7 @@ final class ForwardPass implements AutoCloseable {
   /** The attention of rows that are planned together, of which the last are answered. */
   private AttentionPlan attend(
       PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
-    LayerReach reach = spec.reach(request.layer());
-    AttentionPlan plan = block.strategy().plan(request);
-    if (reach.isLimited()) {
-      plan = plan.within(reach.window());
-    }
+    AttentionPlan plan = spec.reach(request.layer()).of(block.strategy().plan(request));
     AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
     if (request.cache().isGathered()) {
       all = inTokens(request, all);

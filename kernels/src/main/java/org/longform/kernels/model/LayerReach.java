@@ -1,5 +1,7 @@
 package org.longform.kernels.model;
 
+import org.longform.kernels.attention.AttentionPlan;
+
 /**
  * How far the attention of one layer reaches, and what distances mean to it.
  *
@@ -16,6 +18,11 @@ public record LayerReach(long window, PositionSpec positions) {
 
   boolean isLimited() {
     return window != UNLIMITED;
+  }
+
+  /** What of a strategy's plan the layer sees. */
+  AttentionPlan of(AttentionPlan plan) {
+    return isLimited() ? plan.within(window) : plan;
   }
 
   /** The same with pairs in other places, and another rotation for one that is. */

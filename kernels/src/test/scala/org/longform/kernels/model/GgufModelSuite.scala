@@ -232,7 +232,7 @@ class GgufModelSuite extends AnyFunSuite {
     val invalid = ErrorClass.INVALID_MODEL
     val unsupported = ErrorClass.UNSUPPORTED_MODEL
     changed()(identity)(file => assert(StoredModel.spec(file).layers() === 1))
-    refused(unsupported, "architecture 'mamba' is unknown (known: llama)")(
+    refused(unsupported, "architecture 'mamba' is unknown (known: llama, qwen2, ")(
       _.putText("general.architecture", "mamba")
     )
     refused(invalid, "its metadata has llama.embedding_length = 0, expected a whole number")(
