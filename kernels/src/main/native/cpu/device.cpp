@@ -71,6 +71,20 @@ int32_t elementwise(kernels_device *device, const Elementwise &job) {
   return guarded([&] { device->pool.run((job.elements + kPiece - 1) / kPiece, elementwise_piece, &job); });
 }
 
+struct Map {
+  const Isa *isa;
+  int32_t function;
+  float parameter;
+  float *x;
+  int64_t elements;
+};
+
+void map_piece(const void *data, int64_t piece, Arena &) {
+  const Map &job = *static_cast<const Map *>(data);
+  const int64_t from = piece * kPiece;
+  job.isa->map(job.function, job.parameter, job.x + from, std::min(kPiece, job.elements - from));
+}
+
 // rows of one piece of a row-wise operation
 int64_t rows_of_piece(int64_t inner) { return std::max<int64_t>(1, kPiece / std::max<int64_t>(1, inner)); }
 
@@ -150,6 +164,15 @@ int32_t kernels_rms_norm(kernels_device *device, const float *x, const float *ga
 
 int32_t kernels_swi_glu(kernels_device *device, float *gate, const float *up, int64_t elements) {
   return elementwise(device, {device->isa.swi_glu, gate, up, elements});
+}
+
+int32_t kernels_multiply(kernels_device *device, float *x, const float *y, int64_t elements) {
+  return elementwise(device, {device->isa.multiply, x, y, elements});
+}
+
+int32_t kernels_map(kernels_device *device, int32_t function, double parameter, float *x, int64_t elements) {
+  const Map job = {&device->isa, function, static_cast<float>(parameter), x, elements};
+  return guarded([&] { device->pool.run((elements + kPiece - 1) / kPiece, map_piece, &job); });
 }
 
 int32_t kernels_matmul(kernels_device *device, const float *x, int64_t tokens, int64_t inner,

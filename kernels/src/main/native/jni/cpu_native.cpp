@@ -68,6 +68,14 @@ NATIVE(jint, swiGlu)(JNIEnv *, jclass, jlong device, jlong gate, jlong up, jlong
   return kernels_swi_glu(device_of(device), pointer<float>(gate), pointer<float>(up), elements);
 }
 
+NATIVE(jint, multiply)(JNIEnv *, jclass, jlong device, jlong x, jlong y, jlong elements) {
+  return kernels_multiply(device_of(device), pointer<float>(x), pointer<float>(y), elements);
+}
+
+NATIVE(jint, map)(JNIEnv *, jclass, jlong device, jint function, jdouble parameter, jlong x, jlong elements) {
+  return kernels_map(device_of(device), function, parameter, pointer<float>(x), elements);
+}
+
 NATIVE(jint, matmul)
 (JNIEnv *, jclass, jlong device, jlong x, jlong tokens, jlong inner, jlong products, jlong count) {
   return kernels_matmul(device_of(device), pointer<float>(x), tokens, inner, pointer<kernels_product>(products), count);

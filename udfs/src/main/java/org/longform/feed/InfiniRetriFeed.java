@@ -102,7 +102,7 @@ final class InfiniRetriFeed implements Feed {
     int tokens = context.stream().mapToInt(Sentence::length).sum();
     QuestionAttention attention =
         new QuestionAttention(
-            request.decoder().spec().layers() - 1,
+            request.decoder().spec().lastFarLayer(),
             request.prefix().length,
             tokens,
             request.suffix().length);

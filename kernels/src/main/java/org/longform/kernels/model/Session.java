@@ -473,7 +473,7 @@ public final class Session implements AutoCloseable {
         new TreePass(
             tree,
             taps,
-            depth -> decoder.spec().rope().encoding(afterRow0 + depth),
+            depth -> decoder.spec().encodings(afterRow0 + depth),
             (ids, first, branches) ->
                 new PassBlock(
                     ids,
@@ -501,7 +501,7 @@ public final class Session implements AutoCloseable {
   private PassBlock begin(int[] ids, int needed, AttendTaps watching, BlockHooks blockHooks) {
     int count = ids.length;
     Branch all =
-        new Branch(0, count, null, decoder.spec().rope().encoding(length() + count), watching);
+        new Branch(0, count, null, decoder.spec().encodings(length() + count), watching);
     PassBlock block =
         new PassBlock(
             ids, 0, needed, List.of(all), strategy, cache, options.cancelled(), blockHooks);

@@ -30,7 +30,10 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     DecoderSpec spec = ModelFamilies.of(config).spec(config);
     SafetensorsWeights weights = SafetensorsWeights.open(path);
     try {
-      return new StoredModel(config, FlowWeights.completed(config, spec, weights), weights);
+      return new StoredModel(
+          config,
+          FlowWeights.completed(config, spec, weights),
+          FusedWeights.over(weights, spec));
     } catch (Throwable e) {
       weights.close();
       throw e;
@@ -41,7 +44,7 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     GgufWeights weights = GgufWeights.open(path);
     try {
       GgufConfig config = GgufConfig.read(path, weights);
-      return new StoredModel(config.config(), config.spec(), weights);
+      return new StoredModel(config.config(), config.spec(), config.weights());
     } catch (Throwable e) {
       weights.close();
       throw e;

@@ -16,7 +16,6 @@ import org.longform.kernels.context.Parameter;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.model.DecoderSpec;
-import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.LayerShape;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
@@ -72,7 +71,7 @@ final class InspectCommand implements Callable<Integer> {
 
   private void show(LoadedModel model, KvDType kvDType) {
     DecoderSpec spec = model.decoder().spec();
-    long parameters = parameters(spec);
+    long parameters = spec.parameters();
     line("model", "%s", model.location().name());
     line("path", "%s", model.location().path());
     line("revision", "%s", model.revision());
@@ -146,30 +145,5 @@ final class InspectCommand implements Callable<Integer> {
     return sizes.getMin() == sizes.getMax()
         ? String.valueOf(sizes.getMin())
         : "%d to %d".formatted(sizes.getMin(), sizes.getMax());
-  }
-
-  /** Numbers in all matrices and vectors of the model. */
-  static long parameters(DecoderSpec spec) {
-    long width = spec.hidden();
-    long embeddings = spec.vocabulary() * width * (spec.has(Trait.TIED_EMBEDDINGS) ? 1L : 2L);
-    long all = embeddings + width;
-    for (int layer = 0; layer < spec.layers(); layer++) {
-      all += parameters(spec, layer);
-    }
-    return all;
-  }
-
-  private static long parameters(DecoderSpec spec, int layer) {
-    long width = spec.hidden();
-    long attention =
-        width * spec.queryWidth(layer) * 2 // queries and output
-            + width * spec.kvWidth(layer) * 2; // keys and values
-    long feedForward = width * spec.intermediate(layer) * 3;
-    long biases =
-        (spec.has(Trait.QKV_BIAS) ? spec.queryWidth(layer) + 2L * spec.kvWidth(layer) : 0)
-            + (spec.has(Trait.OUTPUT_BIAS) ? width : 0)
-            + (spec.has(Trait.FFN_BIAS) ? 2L * spec.intermediate(layer) + width : 0);
-    long norms = 2 * width;
-    return attention + feedForward + biases + norms;
   }
 }

@@ -263,8 +263,8 @@ final class PruneCommand implements Callable<Integer> {
   }
 
   private void report(DecoderSpec before, DecoderSpec after) throws IOException {
-    long parameters = InspectCommand.parameters(before);
-    long left = InspectCommand.parameters(after);
+    long parameters = before.parameters();
+    long left = after.parameters();
     context
         .out()
         .printf(

@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 5;
+  static final int ABI = 6;
 
   /** {@code KERNELS_ALIKE_TOKENS}. */
   static final int ALIKE_TOKENS = 8;
@@ -45,6 +45,10 @@ final class CpuNative {
       long device, long x, long gain, double epsilon, long tokens, long inner, long out);
 
   static native int swiGlu(long device, long gate, long up, long elements);
+
+  static native int multiply(long device, long x, long y, long elements);
+
+  static native int map(long device, int function, double parameter, long x, long elements);
 
   static native int matmul(long device, long x, long tokens, long inner, long products, long count);
 

@@ -11,6 +11,7 @@ import java.util.TreeSet;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
+import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.StoredModel;
 import org.longform.kernels.model.WeightNames;
 import org.longform.kernels.tensor.Shape;
@@ -79,7 +80,12 @@ public final class LoraAdapter {
       modules.put(attention.key().formatted(layer), Shape.of(keys, hidden));
       modules.put(attention.value().formatted(layer), Shape.of(keys, hidden));
       modules.put(attention.output().formatted(layer), Shape.of(hidden, queries));
-      modules.put(ffn.gate().formatted(layer), Shape.of(inner, hidden));
+      if (spec.design().experts().isPresent()) {
+        continue;
+      }
+      if (!spec.has(Trait.UNGATED)) {
+        modules.put(ffn.gate().formatted(layer), Shape.of(inner, hidden));
+      }
       modules.put(ffn.up().formatted(layer), Shape.of(inner, hidden));
       modules.put(ffn.down().formatted(layer), Shape.of(hidden, inner));
     }
