@@ -56,9 +56,10 @@ final class LongformDriver implements DriverPlugin {
 
   // An executor has a working directory of its own, in which a relative path means something else.
   private static void makeModelAbsolute(SparkConf conf) {
-    String key = ModelOptions.MODEL.confKey();
-    if (conf.contains(key)) {
-      conf.set(key, ModelLocation.portable(conf.get(key)));
+    for (String key : List.of(ModelOptions.MODEL.confKey(), ModelOptions.ADAPTER.confKey())) {
+      if (conf.contains(key)) {
+        conf.set(key, ModelLocation.portable(conf.get(key)));
+      }
     }
   }
 

@@ -17,6 +17,15 @@ public final class ModelOptions {
           .check(text -> !text.isBlank(), "must not be empty")
           .defaultValue(BUNDLED_MODEL);
 
+  public static final Option<String> ADAPTER =
+      Option.text("adapter")
+          .doc(
+              "A LoRA adapter that is merged into the model when it is loaded: a directory with"
+                  + " `adapter_config.json` and `adapter_model.safetensors`, as Hugging Face's PEFT"
+                  + " saves it, at a path or address like a model's. The model must be a directory.")
+          .check(text -> !text.isBlank(), "must not be empty")
+          .optional();
+
   public static final Option<String> DEVICE =
       Option.text("device")
           .doc("Where the numbers are computed; `auto` takes the fastest device that works here.")
@@ -58,7 +67,7 @@ public final class ModelOptions {
       new OptionGroup(
           "Model",
           "Which model reads, and where it runs.",
-          List.of(MODEL, DEVICE, THREADS, MODEL_CACHE, ALLOWED_MODEL_PATHS));
+          List.of(MODEL, ADAPTER, DEVICE, THREADS, MODEL_CACHE, ALLOWED_MODEL_PATHS));
 
   private ModelOptions() {}
 }

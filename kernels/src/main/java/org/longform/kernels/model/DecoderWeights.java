@@ -7,6 +7,7 @@ import org.longform.kernels.device.Kernels;
 import org.longform.kernels.device.Weight;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.tensor.Shape;
+import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.WeightSource;
 
 /** All weights of a model in the device's form. */
@@ -141,8 +142,13 @@ final class DecoderWeights implements AutoCloseable {
     }
 
     private Weight weight(String name, long... axes) {
-      Weight weight = kernels.weight(source.tensor(name, Shape.of(axes)));
+      Tensor stored = source.tensor(name, Shape.of(axes));
+      Weight weight = kernels.weight(stored);
       owned.add(weight);
+      if (weight.ownedBytes() > 0) {
+        // the device has made its own form of it
+        stored.close();
+      }
       return weight;
     }
   }

@@ -104,6 +104,12 @@ class ReadCommand implements Callable<Integer> {
             BundledModels.names().contains(name) || ModelLocations.isRemote(name)
                 ? name
                 : ModelLocation.resolve(name).path().toAbsolutePath().normalize().toString());
+    texts.computeIfPresent(
+        ModelOptions.ADAPTER.sqlKey(),
+        (key, name) ->
+            ModelLocations.isRemote(name)
+                ? name
+                : ModelLocation.resolveAdapter(name).path().toAbsolutePath().normalize().toString());
     return texts;
   }
 
