@@ -38,11 +38,11 @@ object Checkpoints {
 
   /** Scales that float16 holds, of all its bits. */
   private def halves(count: Int, random: Random): Array[Float] =
-    Array.fill(count)((1024 + random.nextInt(1024)) / (1 << 19).toFloat)
+    Array.fill(count)((1025 + 2 * random.nextInt(512)) / (1 << 19).toFloat)
 
   /** Scales that bfloat16 and float16 hold. */
   private def brains(count: Int, random: Random): Array[Float] =
-    Array.fill(count)((128 + random.nextInt(128)) / (1 << 16).toFloat)
+    Array.fill(count)((129 + 2 * random.nextInt(64)) / (1 << 16).toFloat)
 
   /** Scales that only float32 holds. */
   private def roughScales(count: Int, random: Random): Array[Float] =
