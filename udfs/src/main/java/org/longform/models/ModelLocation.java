@@ -24,8 +24,6 @@ import org.longform.kernels.weights.GgufWeights;
  * @param adapter a local directory with a LoRA adapter that is a part of the model, if it has one
  */
 public record ModelLocation(String name, Path path, Optional<Path> adapter) {
-  private static final String ADAPTER_CONFIG = "adapter_config.json";
-
   /** A model without an adapter. */
   public ModelLocation(String name, Path path) {
     this(name, path, Optional.empty());
@@ -62,30 +60,8 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
   }
 
   /**
-   * Finds an adapter by what the user calls it: a local directory, or a {@code file:} URI of one.
-   *
-   * @return its directory as a path
-   * @throws LongformException INVALID_MODEL saying what was tried
-   */
-  public static ModelLocation resolveAdapter(String name) {
-    Path path = path(name);
-    if (!Files.isRegularFile(path.resolve(ADAPTER_CONFIG))) {
-      throw new LongformException(
-          ErrorClass.INVALID_MODEL,
-          "Cannot find adapter '%s': %s (%s). Give a directory that every node can read, as Hugging Face's PEFT saves a LoRA."
-              .formatted(
-                  name,
-                  Files.isDirectory(path)
-                      ? "the directory has no " + ADAPTER_CONFIG
-                      : "there is no such directory",
-                  path.toAbsolutePath()));
-    }
-    return new ModelLocation(name, path);
-  }
-
-  /**
    * Finds a model by what the user calls it: a bundled model's name, a local directory or GGUF
-   * file, or a {@code file:} URI of one.
+   * file, or a {@code file:} URI of one. An adapter's directory is found in the same way.
    *
    * @throws LongformException INVALID_MODEL saying what was tried
    */
@@ -99,6 +75,7 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
     if (Files.isDirectory(path)) {
       why =
           Files.isRegularFile(path.resolve("config.json"))
+                  || Files.isRegularFile(path.resolve(LoraAdapter.CONFIG))
               ? null
               : "the directory has no config.json";
     } else if (!Files.exists(path)) {

@@ -24,14 +24,7 @@ public final class ModelLocations {
   private final List<ModelStore> stores;
   private final LongSupplier nanoTime;
 
-  private record Key(
-      Kind kind, String name, Optional<String> cache, Optional<List<String>> allowed) {}
-
-  /** What a name is of. */
-  private enum Kind {
-    MODEL,
-    ADAPTER
-  }
+  private record Key(String name, Optional<String> cache, Optional<List<String>> allowed) {}
 
   private record Found(ModelLocation location, long atNanos) {}
 
@@ -58,42 +51,26 @@ public final class ModelLocations {
    *     allowed
    */
   public ModelLocation locate(String name, Optional<String> cache, Optional<List<String>> allowed) {
-    return locate(new Key(Kind.MODEL, name, cache, allowed));
-  }
-
-  /**
-   * Finds a LoRA adapter as {@link #locate} does a model.
-   *
-   * @param name a local path, or a URI
-   */
-  public Path locateAdapter(String name, Optional<String> cache, Optional<List<String>> allowed) {
-    return locate(new Key(Kind.ADAPTER, name, cache, allowed)).path();
-  }
-
-  private ModelLocation locate(Key key) {
-    String name = key.name;
+    Key key = new Key(name, cache, allowed);
     Found known = found.get(key);
     long now = nanoTime.getAsLong();
     boolean there = known != null && Files.exists(known.location().path());
     if (there && now - known.atNanos() < GOOD_NANOS) {
       return known.location();
     }
-    AllowedModels.require(name, key.allowed);
-    ModelLocation location = there && isRemote(name) ? known.location() : search(key);
+    AllowedModels.require(name, allowed);
+    ModelLocation location = there && isRemote(name) ? known.location() : search(name, cache);
     found.put(key, new Found(location, now));
     return location;
   }
 
-  private ModelLocation search(Key key) {
-    String name = key.name;
+  private ModelLocation search(String name, Optional<String> cache) {
     if (!isRemote(name)) {
-      return key.kind == Kind.MODEL
-          ? ModelLocation.resolve(name)
-          : ModelLocation.resolveAdapter(name);
+      return ModelLocation.resolve(name);
     }
     ModelStore store =
         stores.stream().filter(each -> each.knows(name)).findFirst().orElseThrow(() -> none(name));
-    Path root = key.cache.map(Path::of).orElseGet(ModelCache::defaultRoot);
+    Path root = cache.map(Path::of).orElseGet(ModelCache::defaultRoot);
     // one at a time in this process; the lock of the cache is for the others
     synchronized (this) {
       return new ModelLocation(name, new ModelCache(root).fetch(name, store));

@@ -202,13 +202,7 @@ public final class LongformRuntime {
   private static ModelLocation locate(Options all) {
     ModelLocation model = locate(all, all.get(ModelOptions.MODEL));
     return all.find(ModelOptions.ADAPTER)
-        .map(
-            name ->
-                LOCATIONS.locateAdapter(
-                    name,
-                    all.find(ModelOptions.MODEL_CACHE),
-                    all.find(ModelOptions.ALLOWED_MODEL_PATHS)))
-        .map(model::with)
+        .map(name -> model.with(locate(all, name).path()))
         .orElse(model);
   }
 

@@ -82,11 +82,14 @@ class AdapterSuite extends AnyFunSuite {
 
   test("an adapter that is not there, or does not fit, is refused before anything is read") {
     using { folder =>
-      refused(ErrorClass.INVALID_MODEL, "there is no such directory")(
+      refused(ErrorClass.INVALID_MODEL, "there is no such directory or file")(
         LongformRuntime.validate(options(folder.resolve("none")))
       )
-      refused(ErrorClass.INVALID_MODEL, "the directory has no adapter_config.json")(
+      refused(ErrorClass.INVALID_MODEL, "the directory has no config.json")(
         LongformRuntime.validate(options(folder))
+      )
+      refused(ErrorClass.INVALID_MODEL, "adapter_config.json': the file does not exist")(
+        LongformRuntime.validate(options(BundledModels.localDirectory("longform-tiny")))
       )
       val narrow = write(folder.resolve("narrow"), width = 191)
       refused(ErrorClass.INVALID_MODEL, "has shape [1, 191], expected [1, 192]")(
@@ -101,8 +104,8 @@ class AdapterSuite extends AnyFunSuite {
       val adapter = write(folder.resolve("allowed").resolve("adapter"))
       val locations = new ModelLocations
       def locate(root: Path) =
-        locations.locateAdapter(adapter.toString, Optional.empty(), Optional.of(List(root.toString).asJava))
-      assert(locate(folder.resolve("allowed")) == adapter)
+        locations.locate(adapter.toString, Optional.empty(), Optional.of(List(root.toString).asJava))
+      assert(locate(folder.resolve("allowed")).path() == adapter)
       refused(ErrorClass.INVALID_OPTION, "this application allows only its own model")(
         locate(folder.resolve("other"))
       )

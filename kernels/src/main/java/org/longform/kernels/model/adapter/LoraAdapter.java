@@ -25,6 +25,9 @@ import org.longform.kernels.weights.WeightSource;
  * and fit it, and none may be missing.
  */
 public final class LoraAdapter {
+  /** The file that a directory with an adapter has. */
+  public static final String CONFIG = AdapterConfig.FILE;
+
   static final String PREFIX = "base_model.model.";
   static final String A = ".lora_A.weight";
   static final String B = ".lora_B.weight";
