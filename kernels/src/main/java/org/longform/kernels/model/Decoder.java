@@ -86,8 +86,8 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
-   * How the model's files store its weights and what those became, where that is more than a view of
-   * the files: sentences without a full stop.
+   * How the model's files store its weights and what those became, where that is more than a view
+   * of the files: sentences without a full stop.
    */
   public List<String> storageNotes() {
     return source.storageNotes();

@@ -10,8 +10,8 @@ import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 
 /**
- * A tensor of a safetensors file as its bytes, whatever its dtype; mapped until it is closed. It may
- * be read by several threads.
+ * A tensor of a safetensors file as its bytes, whatever its dtype; mapped until it is closed. It
+ * may be read by several threads.
  */
 public final class StoredBytes implements AutoCloseable {
   // the exponent of an F8_E8M0 has this bias, and nothing beside it

@@ -33,8 +33,8 @@ public interface WeightSource extends AutoCloseable {
   long bytes();
 
   /**
-   * How tensors are stored and what those that were asked for became, where that is more than a view
-   * of the file: sentences without a full stop.
+   * How tensors are stored and what those that were asked for became, where that is more than a
+   * view of the file: sentences without a full stop.
    */
   default List<String> storageNotes() {
     return List.of();

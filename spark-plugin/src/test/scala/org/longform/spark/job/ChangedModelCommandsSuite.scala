@@ -97,7 +97,9 @@ class ChangedModelCommandsSuite extends SparkSuite {
     val header = tensors
       .zip(ends)
       .map { case ((name, dtype, shape, data), at) =>
-        s""""$name":{"dtype":"$dtype","shape":[${shape.mkString(",")}],"data_offsets":[$at,${at + data.length}]}"""
+        s""""$name":{"dtype":"$dtype","shape":[${shape.mkString(
+            ","
+          )}],"data_offsets":[$at,${at + data.length}]}"""
       }
       .mkString("{", ",", "}")
       .getBytes(UTF_8)
@@ -151,7 +153,9 @@ class ChangedModelCommandsSuite extends SparkSuite {
     val model = int8Model()
     val (code, page, err) = command("inspect", "--model", model.toString)
     assert(code == 0, err)
-    assert(page.contains("Weights are stored as compressed-tensors (8 bits in rows, symmetric), in 4 matrices"))
+    assert(
+      page.contains("Weights are stored as compressed-tensors (8 bits in rows, symmetric), in 4 matrices")
+    )
     assert(page.contains("4 of them became Q8_0, each weight within 1/2048 of the largest of its row"), page)
     val found = perplexity(model.toString)
     val base = perplexity("longform-tiny")

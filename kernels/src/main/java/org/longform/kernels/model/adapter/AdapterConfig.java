@@ -71,8 +71,7 @@ record AdapterConfig(
       }
       requirePlain();
       Map<NamePattern, Integer> ranks = new LinkedHashMap<>();
-      patterns("rank_pattern")
-          .forEach((key, value) -> ranks.put(key, rank("rank_pattern", value)));
+      patterns("rank_pattern").forEach((key, value) -> ranks.put(key, rank("rank_pattern", value)));
       Map<NamePattern, Double> alphas = new LinkedHashMap<>();
       patterns("alpha_pattern")
           .forEach((key, value) -> alphas.put(key, alpha("alpha_pattern", value)));

@@ -217,8 +217,7 @@ public final class LoraAdapter {
       throw invalid("tensor '%s' is missing".formatted(name));
     }
     if (!found.get().equals(expected)) {
-      throw invalid(
-          "tensor '%s' has shape %s, expected %s".formatted(name, found.get(), expected));
+      throw invalid("tensor '%s' has shape %s, expected %s".formatted(name, found.get(), expected));
     }
   }
 

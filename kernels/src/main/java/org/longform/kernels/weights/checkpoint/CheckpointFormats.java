@@ -13,8 +13,7 @@ import org.longform.kernels.weights.WeightSource;
 /** The list of checkpoint formats. To add one: one file, one line here. */
 public final class CheckpointFormats {
   public static final List<CheckpointFormat> ALL =
-      List.of(
-          new AwqFormat(), new CompressedTensorsFormat(), new Float8Format(), new GptqFormat());
+      List.of(new AwqFormat(), new CompressedTensorsFormat(), new Float8Format(), new GptqFormat());
 
   /** Where {@code config.json} tells the format; once it is read, the weights are plain. */
   public static final List<String> KEYS = List.of("quantization_config", "compression_config");

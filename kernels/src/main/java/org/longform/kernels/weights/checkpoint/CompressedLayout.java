@@ -7,11 +7,11 @@ import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.weights.StoredBytes;
 
 /**
- * The tensors of compressed-tensors. A matrix (O, N) is {@code weight_packed}, int32 with the levels
- * of a row one after the other (see {@link PackedCodes}), or {@code weight} of int8 or float8; {@code
- * w = weight_scale * (q - weight_zero_point)}. Zero points are packed along the rows where the
- * levels are packed, and int8 like the scales elsewhere. {@code weight_g_idx} tells the group of each
- * column, if groups are not of neighbours.
+ * The tensors of compressed-tensors. A matrix (O, N) is {@code weight_packed}, int32 with the
+ * levels of a row one after the other (see {@link PackedCodes}), or {@code weight} of int8 or
+ * float8; {@code w = weight_scale * (q - weight_zero_point)}. Zero points are packed along the rows
+ * where the levels are packed, and int8 like the scales elsewhere. {@code weight_g_idx} tells the
+ * group of each column, if groups are not of neighbours.
  */
 record CompressedLayout(List<CompressedScheme> schemes) implements ModuleLayout {
   private static final String PACKED = ".weight_packed";
@@ -150,12 +150,10 @@ record CompressedLayout(List<CompressedScheme> schemes) implements ModuleLayout 
   }
 
   /** One number for all may be a scalar, one for each row a vector. */
-  private static void requireGrid(
-      StoredModule module, String ending, StepGrid grid, Shape shape) {
+  private static void requireGrid(StoredModule module, String ending, StepGrid grid, Shape shape) {
     int height = grid.height(shape);
     Shape found = module.shape(ending);
-    boolean flat =
-        found.rank() < 2 && grid.perRow() == 1 && found.elements() == height;
+    boolean flat = found.rank() < 2 && grid.perRow() == 1 && found.elements() == height;
     if (!flat) {
       module.requireShape(ending, height, grid.perRow());
     }

@@ -7,8 +7,8 @@ import org.longform.kernels.weights.NamePattern;
 
 /**
  * Checkpoints of compressed-tensors, as LLM Compressor writes them: each group of modules has a
- * scheme of its own, and modules that {@code ignore} names are plain, which their tensors show. Read
- * are {@code pack-quantized}, {@code int-quantized}, {@code float-quantized} and {@code
+ * scheme of its own, and modules that {@code ignore} names are plain, which their tensors show.
+ * Read are {@code pack-quantized}, {@code int-quantized}, {@code float-quantized} and {@code
  * naive-quantized}. Activations that they would round while a model runs are left as they are.
  */
 final class CompressedTensorsFormat implements CheckpointFormat {
@@ -83,8 +83,6 @@ final class CompressedTensorsFormat implements CheckpointFormat {
         names.add(text);
       }
     }
-    return group
-        .section("weights")
-        .map(weights -> CompressedScheme.read(weights, names, patterns));
+    return group.section("weights").map(weights -> CompressedScheme.read(weights, names, patterns));
   }
 }

@@ -87,8 +87,7 @@ final class Float8Format implements CheckpointFormat {
       }
       StepGrid grid = grid(module, scale.get(), shape);
       float[] steps = module.steps(scale.get());
-      return new GridMatrix(
-          shape, ByteCodes.float8(module, WEIGHT), grid, steps, new float[0]);
+      return new GridMatrix(shape, ByteCodes.float8(module, WEIGHT), grid, steps, new float[0]);
     }
 
     private StepGrid grid(StoredModule module, String scale, Shape shape) {

@@ -6,10 +6,10 @@ import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.weights.StoredBytes;
 
 /**
- * Checkpoints of AutoGPTQ and GPTQModel. {@code w[o, i] = scales[g, o] * (q[i, o] - z[g, o])} with g
- * = {@code g_idx[i]}, or i / group where that is missing. With f = 32 / bits, {@code qweight} (N/f,
- * O) holds f rows in an int32, the first in the lowest bits, and {@code qzeros} (groups, O/f) f
- * columns.
+ * Checkpoints of AutoGPTQ and GPTQModel. {@code w[o, i] = scales[g, o] * (q[i, o] - z[g, o])} with
+ * g = {@code g_idx[i]}, or i / group where that is missing. With f = 32 / bits, {@code qweight}
+ * (N/f, O) holds f rows in an int32, the first in the lowest bits, and {@code qzeros} (groups, O/f)
+ * f columns.
  *
  * <p>{@code checkpoint_format} "gptq" stores zero points less one, as they lie in their bits: what
  * is stored as the largest number stands for zero. "gptq_v2" stores them as they are.

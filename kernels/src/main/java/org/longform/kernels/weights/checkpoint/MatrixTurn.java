@@ -11,8 +11,8 @@ import org.longform.kernels.weights.Halves;
 
 /**
  * Turns a matrix of levels and steps into a type of the engine's own: the one of fewest bytes in
- * which no element differs by more than {@link Halves#TOLERANCE} of the largest of its row. First the
- * types of blocks with whole levels, which need the same step for 32 neighbours and hold it as
+ * which no element differs by more than {@link Halves#TOLERANCE} of the largest of its row. First
+ * the types of blocks with whole levels, which need the same step for 32 neighbours and hold it as
  * float16 (exactly, where it was stored so); then float16; then float32. The levels of a block are
  * always exact.
  */
@@ -187,8 +187,7 @@ final class MatrixTurn {
     }
   }
 
-  private void write(
-      DType dtype, float[] levels, float[] steps, int at, Memory memory, long to) {
+  private void write(DType dtype, float[] levels, float[] steps, int at, Memory memory, long to) {
     if (dtype.isQuantised()) {
       writeBlocks(dtype, levels, steps, at, memory, to);
       return;

@@ -37,8 +37,8 @@ final class StoredModule {
   /**
    * The shape of a matrix.
    *
-   * @throws LongformException INVALID_MODEL if it is missing, has another dtype or is no matrix of a
-   *     size that models have
+   * @throws LongformException INVALID_MODEL if it is missing, has another dtype or is no matrix of
+   *     a size that models have
    */
   Shape matrix(String ending, String... dtypes) {
     Shape shape = shape(ending);

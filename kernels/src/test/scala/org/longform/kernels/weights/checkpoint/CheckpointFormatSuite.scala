@@ -9,7 +9,13 @@ import org.longform.kernels.model.SessionFixtures.{difference, tokens}
 import org.longform.kernels.model.{StoredModel, TinyModel}
 import org.longform.kernels.tensor.{DType, Memory, Shape}
 import org.longform.kernels.weights.SafetensorsFiles.{encode, Entry}
-import org.longform.kernels.weights.{SafetensorsFiles, SafetensorsWeights, StrictJson, TempDirectory, WeightSource}
+import org.longform.kernels.weights.{
+  SafetensorsFiles,
+  SafetensorsWeights,
+  StrictJson,
+  TempDirectory,
+  WeightSource
+}
 import org.longform.kernels.weights.checkpoint.Checkpoints.Packed
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -493,7 +499,11 @@ class CheckpointFormatSuite extends AnyFunSuite {
       weights("\"num_bits\":4").replace("\"compressed\"", "\"frozen\"")
     )
     refusedConfig(unsupported, "sparsity_config.format = sparse-24-bitmask, expected dense")(
-      compressed("pack-quantized", "\"num_bits\":4", ",\"sparsity_config\":{\"format\":\"sparse-24-bitmask\"}")
+      compressed(
+        "pack-quantized",
+        "\"num_bits\":4",
+        ",\"sparsity_config\":{\"format\":\"sparse-24-bitmask\"}"
+      )
     )
     refusedConfig(unsupported, "transform_config")(
       compressed("pack-quantized", "\"num_bits\":4", ",\"transform_config\":{\"config_groups\":{}}")
@@ -547,8 +557,16 @@ class CheckpointFormatSuite extends AnyFunSuite {
       _.replacing(".scales", "I32", Seq(3, 64), new Array[Byte](192 * 4))
     )
     for (group <- Seq(-1, 3, Int.MaxValue))
-      refusedTensors(s"tensor '$x.g_idx' puts input 5 into group $group, expected one from 0 to 2", "gptq, symmetric")(
-        _.replacing(".g_idx", "I32", Seq(96), Checkpoints.ints(Seq.tabulate(96)(i => if (i == 5) group else 0)))
+      refusedTensors(
+        s"tensor '$x.g_idx' puts input 5 into group $group, expected one from 0 to 2",
+        "gptq, symmetric"
+      )(
+        _.replacing(
+          ".g_idx",
+          "I32",
+          Seq(96),
+          Checkpoints.ints(Seq.tabulate(96)(i => if (i == 5) group else 0))
+        )
       )
     refusedTensors(s"tensor '$x.g_idx' has shape [95], expected [96]", "gptq, symmetric")(
       _.replacing(".g_idx", "I32", Seq(95), new Array[Byte](95 * 4))
@@ -560,11 +578,19 @@ class CheckpointFormatSuite extends AnyFunSuite {
       refusedTensors(s"tells a matrix [64, $columns]", "int4, symmetric")(
         _.replacing(".weight_shape", "I64", Seq(2), Checkpoints.longs(Seq(64, columns)))
       )
-    refusedTensors(s"tensor '$x.weight_zero_point' has shape [1, 3], expected [8, 3]", "int4 with zero points")(
+    refusedTensors(
+      s"tensor '$x.weight_zero_point' has shape [1, 3], expected [8, 3]",
+      "int4 with zero points"
+    )(
       _.replacing(".weight_zero_point", "I32", Seq(1, 3), new Array[Byte](12))
     )
     refusedTensors(s"tensor '$x.weight_g_idx' puts column 2 into group 7", "int4 whose groups lie anywhere")(
-      _.replacing(".weight_g_idx", "I32", Seq(96), Checkpoints.ints(Seq.tabulate(96)(i => if (i == 2) 7 else 0)))
+      _.replacing(
+        ".weight_g_idx",
+        "I32",
+        Seq(96),
+        Checkpoints.ints(Seq.tabulate(96)(i => if (i == 2) 7 else 0))
+      )
     )
     refusedTensors(s"the tensors of '$x' are of float8", "int8 of whole rows")(_ =>
       Checkpoints.floats(64, 96, 1, Int.MaxValue, "F8_E4M3", ".weight_scale", new Random(1))

@@ -157,7 +157,12 @@ object Checkpoints {
     Packed(
       values.toArray,
       Seq(
-        (".weight_packed", "I32", Seq(out.toLong, words.toLong), ints(q.toSeq.flatMap(row => line(row.toSeq)))),
+        (
+          ".weight_packed",
+          "I32",
+          Seq(out.toLong, words.toLong),
+          ints(q.toSeq.flatMap(row => line(row.toSeq)))
+        ),
         (".weight_shape", "I64", Seq(2L), longs(Seq(out.toLong, in.toLong))),
         (
           ".weight_scale",
