@@ -62,6 +62,17 @@ public final class ModelRevision {
     }
   }
 
+  /** As {@link #current(Path)}; with an adapter, that of both. */
+  public static String current(ModelLocation location) {
+    return current(location.path())
+        + location.adapter().map(adapter -> "+" + current(adapter)).orElse("");
+  }
+
+  /** As {@link #of(Path)}; with an adapter, that of both. */
+  public static String of(ModelLocation location) {
+    return of(location.path()) + location.adapter().map(adapter -> "+" + of(adapter)).orElse("");
+  }
+
   /** 16 hexadecimal digits, or the 40 of a commit. */
   public static String of(Path model) {
     Optional<String> commit = commit(model);

@@ -18,6 +18,15 @@ public final class ModelOptions {
           .check(text -> !text.isBlank(), "must not be empty")
           .defaultValue(BUNDLED_MODEL);
 
+  public static final Option<String> ADAPTER =
+      Option.text("adapter")
+          .doc(
+              "A LoRA adapter that is merged into the model when it is loaded: a directory with"
+                  + " `adapter_config.json` and `adapter_model.safetensors`, as Hugging Face's PEFT"
+                  + " saves it, at a path or address like a model's. The model must be a directory.")
+          .check(text -> !text.isBlank(), "must not be empty")
+          .optional();
+
   public static final Option<String> DEVICE =
       Option.text("device")
           .doc("Where the numbers are computed; `auto` takes the fastest device that works here.")
@@ -77,7 +86,14 @@ public final class ModelOptions {
           "Model",
           "Which model reads, and where it runs.",
           List.of(
-              MODEL, DEVICE, THREADS, MODEL_CACHE, HUB_ENDPOINT, HUB_OFFLINE, ALLOWED_MODEL_PATHS));
+              MODEL,
+              ADAPTER,
+              DEVICE,
+              THREADS,
+              MODEL_CACHE,
+              HUB_ENDPOINT,
+              HUB_OFFLINE,
+              ALLOWED_MODEL_PATHS));
 
   private ModelOptions() {}
 

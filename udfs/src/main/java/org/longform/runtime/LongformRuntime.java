@@ -22,7 +22,6 @@ import org.longform.kernels.device.Devices;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
-import org.longform.kernels.model.StoredModel;
 import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
@@ -203,7 +202,10 @@ public final class LongformRuntime {
   }
 
   private static ModelLocation locate(Options all) {
-    return locate(all, all.get(ModelOptions.MODEL));
+    ModelLocation model = locate(all, all.get(ModelOptions.MODEL));
+    return all.find(ModelOptions.ADAPTER)
+        .map(name -> model.with(locate(all, name).path()))
+        .orElse(model);
   }
 
   private static ModelLocation locate(Options all, String name) {
@@ -240,7 +242,7 @@ public final class LongformRuntime {
   public static void validate(Options options) {
     Options all = processOptions.and(options);
     ModelLocation location = locate(all);
-    DecoderSpec spec = StoredModel.spec(location.path());
+    DecoderSpec spec = location.spec();
     Devices.choose(all.get(ModelOptions.DEVICE));
     ModelLimits limits = spec.limits();
     ReadingOptions.valuesOf(all, limits);
@@ -264,7 +266,7 @@ public final class LongformRuntime {
    */
   public static long trainedWindow(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
-    return StoredModel.spec(locate(all).path()).trainedWindow();
+    return locate(all).spec().trainedWindow();
   }
 
   /**
@@ -276,6 +278,7 @@ public final class LongformRuntime {
    */
   public static Options portable(Options options) {
     Options portable = portable(options, ModelOptions.MODEL);
+    portable = portable(portable, ModelOptions.ADAPTER);
     for (Option<String> model : DecodingOptions.models()) {
       portable = portable(portable, model);
     }
@@ -322,14 +325,14 @@ public final class LongformRuntime {
     ModelLocation location = locate(all);
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
-    relevant.put("model_revision", ModelRevision.of(location.path()));
+    relevant.put("model_revision", ModelRevision.of(location));
     return relevant.toString();
   }
 
   /** The version of the model these options name, as its files are now. */
   public static String modelRevision(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
-    return ModelRevision.current(locate(all).path());
+    return ModelRevision.current(locate(all));
   }
 
   /**
@@ -359,7 +362,7 @@ public final class LongformRuntime {
     Options all = processOptions.and(options);
     try {
       ModelLocation location = locate(all);
-      DecoderSpec spec = StoredModel.spec(location.path());
+      DecoderSpec spec = location.spec();
       String context = all.get(ContextOptions.CONTEXT);
       Map<String, String> parameters = ContextOptions.parametersOf(all);
       ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());

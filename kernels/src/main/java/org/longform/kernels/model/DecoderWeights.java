@@ -229,7 +229,13 @@ final class DecoderWeights implements AutoCloseable {
     }
 
     private Weight weight(String name, long... axes) {
-      return owned(kernels.weight(source.tensor(name, Shape.of(axes))));
+      Tensor stored = source.tensor(name, Shape.of(axes));
+      Weight weight = owned(kernels.weight(stored));
+      if (weight.ownedBytes() > 0) {
+        // the device has made its own form of it
+        stored.close();
+      }
+      return weight;
     }
 
     private Weight owned(Weight weight) {

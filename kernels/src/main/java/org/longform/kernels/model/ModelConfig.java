@@ -379,17 +379,6 @@ public final class ModelConfig {
     }
   }
 
-  /** Refuses a model that says its weights are quantised: they are not what their names tell. */
-  public void requirePlainWeights() {
-    if (has("quantization_config")) {
-      throw failed(
-          ErrorClass.UNSUPPORTED_MODEL,
-          "has %s = %s, and only plain weights can be read"
-              .formatted(
-                  spelled("quantization_config"), shortened(values.get("quantization_config"))));
-    }
-  }
-
   /** Refuses a divisor that does not divide. */
   public void requireDivides(String divisorKey, int divisor, String key, int number) {
     if (number % divisor != 0) {

@@ -1,17 +1,21 @@
 package org.longform.kernels.model;
 
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.SafetensorsWeights;
 import org.longform.kernels.weights.WeightSource;
+import org.longform.kernels.weights.checkpoint.CheckpointFormats;
 
 /**
  * A model on disk, on no device yet: a Hugging Face directory or a GGUF file.
  *
- * @param config what it says about itself, in the words of {@code config.json}
+ * @param config what it says about itself, in the words of {@code config.json}; how its files store
+ *     weights is left out, since {@code weights} gives plain ones
  * @param spec how its weights are named and laid out there
  */
 public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource weights)
@@ -26,18 +30,26 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
   }
 
   private static StoredModel openDirectory(Path path) {
-    ModelConfig config = ModelConfig.read(path);
+    ModelConfig stored = ModelConfig.read(path);
+    ModelConfig config = plain(stored);
     DecoderSpec spec = ModelFamilies.of(config).spec(config);
-    SafetensorsWeights weights = SafetensorsWeights.open(path);
+    SafetensorsWeights files = SafetensorsWeights.open(path);
     try {
-      return new StoredModel(
-          config,
-          FlowWeights.completed(config, spec, weights),
-          FusedWeights.over(weights, spec));
+      WeightSource weights =
+          FusedWeights.over(CheckpointFormats.decoded(path, stored.values(), files), spec);
+      return new StoredModel(config, FlowWeights.completed(config, spec, weights), weights);
     } catch (Throwable e) {
-      weights.close();
+      files.close();
       throw e;
     }
+  }
+
+  /** The config of the same model with plain weights, as the files are read here. */
+  private static ModelConfig plain(ModelConfig config) {
+    CheckpointFormats.check(config.place(), config.values());
+    Map<String, Object> plain = new HashMap<>();
+    CheckpointFormats.KEYS.stream().filter(config::has).forEach(key -> plain.put(key, null));
+    return plain.isEmpty() ? config : config.with(plain);
   }
 
   private static StoredModel openGguf(Path path) {
@@ -54,7 +66,7 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
   /** What a model is; of its weights only those are read that decide how positions act. */
   public static DecoderSpec spec(Path path) {
     if (!GgufWeights.isGguf(path)) {
-      ModelConfig config = ModelConfig.read(path);
+      ModelConfig config = plain(ModelConfig.read(path));
       DecoderSpec spec = ModelFamilies.of(config).spec(config);
       if (!FlowWeights.areNeeded(spec)) {
         return spec;

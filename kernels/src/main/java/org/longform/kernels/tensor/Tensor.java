@@ -42,6 +42,20 @@ public final class Tensor implements AutoCloseable {
     return new Tensor(DType.F32, shape, memory, 0, true);
   }
 
+  /**
+   * A zeroed tensor of any type that owns its memory. What is not float32 is written there, whole
+   * blocks at a time.
+   */
+  public static Tensor allocate(DType dtype, Shape shape) {
+    Memory memory = Memory.allocate(dtype.bytes(shape.elements()));
+    try {
+      return new Tensor(dtype, shape, memory, 0, true);
+    } catch (Throwable e) {
+      memory.close();
+      throw e;
+    }
+  }
+
   /** A float32 tensor with a copy of {@code values}, which owns its memory. */
   public static Tensor of(float[] values, long... axes) {
     Tensor tensor = allocate(axes);

@@ -86,11 +86,6 @@ class ModelConfigSuite extends AnyFunSuite {
         "hidden_act = 'gelu', which is unknown (known: silu, swish)"
       )
     )
-    assert(
-      refusal(ErrorClass.UNSUPPORTED_MODEL, "quantization_config" -> """{"quant_method":"gptq"}""").contains(
-        "quantization_config"
-      )
-    )
   }
 
   test("missing, garbage, negative and overflowing numbers are refused with key and value") {

@@ -36,9 +36,10 @@ public final class ModelAccess {
     List<String> given = ModelOptions.ALLOWED_MODEL_PATHS.parse(key, conf.get(key, "[]"));
     Set<String> allowed = new LinkedHashSet<>();
     given.forEach(path -> allowed.add(AllowedModels.portable(path)));
-    String own = ModelOptions.MODEL.confKey();
-    if (conf.contains(own)) {
-      allowed.add(AllowedModels.portableOwn(conf.get(own)));
+    for (String own : List.of(ModelOptions.MODEL.confKey(), ModelOptions.ADAPTER.confKey())) {
+      if (conf.contains(own)) {
+        allowed.add(AllowedModels.portableOwn(conf.get(own)));
+      }
     }
     conf.set(key, ModelOptions.ALLOWED_MODEL_PATHS.type().format().apply(new ArrayList<>(allowed)));
   }

@@ -74,6 +74,7 @@ final class InspectCommand implements Callable<Integer> {
     long parameters = spec.parameters();
     line("model", "%s", model.location().name());
     line("path", "%s", model.location().path());
+    model.location().adapter().ifPresent(adapter -> line("adapter", "%s", adapter));
     line("revision", "%s", model.revision());
     line(
         "family",
@@ -90,6 +91,7 @@ final class InspectCommand implements Callable<Integer> {
         "%d bits each, %,d bytes in all",
         Math.round((double) model.decoder().mappedBytes() * BITS_PER_BYTE / parameters),
         model.decoder().mappedBytes());
+    model.decoder().storageNotes().forEach(sentence -> line("", "%s", sentence));
     line("vocabulary", "%,d tokens", spec.vocabulary());
     line("trained window", "%,d tokens", spec.trainedWindow());
     line(

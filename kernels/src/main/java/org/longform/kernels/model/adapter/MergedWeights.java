@@ -1,0 +1,180 @@
+package org.longform.kernels.model.adapter;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.Shape;
+import org.longform.kernels.tensor.Tensor;
+import org.longform.kernels.weights.ComputedWeights;
+import org.longform.kernels.weights.SafetensorsWeights;
+import org.longform.kernels.weights.WeightSource;
+
+/**
+ * The weights of a model with an adapter added, computed when they are asked for. What is changed
+ * stays float32 where it was, and becomes float16 otherwise, unless that is not as good.
+ */
+final class MergedWeights extends ComputedWeights {
+  private static final String WEIGHT = ".weight";
+
+  private final Path directory;
+  private final SafetensorsWeights adapter;
+  private final AdapterConfig config;
+  private final Set<String> modules;
+  private final Map<String, String> replaced;
+  private final Map<String, DType> stored = new TreeMap<>();
+  private final Map<String, DType> given = new TreeMap<>();
+
+  /**
+   * @param modules whose matrix gets scale * B A
+   * @param replaced the adapter's tensor for each weight that it has whole
+   */
+  MergedWeights(
+      WeightSource source,
+      Path directory,
+      SafetensorsWeights adapter,
+      AdapterConfig config,
+      Set<String> modules,
+      Map<String, String> replaced) {
+    super(source);
+    this.directory = directory;
+    this.adapter = adapter;
+    this.config = config;
+    this.modules = modules;
+    this.replaced = Map.copyOf(replaced);
+  }
+
+  private static String module(String name) {
+    return name.endsWith(WEIGHT) ? name.substring(0, name.length() - WEIGHT.length()) : name;
+  }
+
+  private boolean addsTo(String name) {
+    return name.endsWith(WEIGHT) && modules.contains(module(name));
+  }
+
+  @Override
+  protected boolean changes(String name) {
+    return addsTo(name) || replaced.containsKey(name);
+  }
+
+  @Override
+  protected Shape changedShape(String name, Shape storedShape) {
+    return storedShape;
+  }
+
+  @Override
+  protected boolean mayRound(Tensor whole) {
+    return whole.dtype() != DType.F32 && whole.shape().rank() == 2;
+  }
+
+  @Override
+  protected void change(String name, Tensor whole, Tensor target) {
+    stored.put(name, whole.dtype());
+    String instead = replaced.get(name);
+    if (instead == null) {
+      copy(whole, target);
+    } else {
+      copy(factor(instead, whole.shape()), target);
+    }
+    if (addsTo(name)) {
+      add(module(name), target);
+    }
+  }
+
+  private static void copy(Tensor from, Tensor to) {
+    float[] row = new float[Math.toIntExact(from.shape().rowElements())];
+    for (long r = 0; r < from.rows(); r++) {
+      from.read(r * row.length, row);
+      to.write(r * row.length, row);
+    }
+  }
+
+  private void add(String module, Tensor target) {
+    int rows = Math.toIntExact(target.shape().axis(0));
+    int columns = Math.toIntExact(target.shape().axis(1));
+    int rank = config.rankOf(module);
+    double scale = config.scaleOf(module);
+    String name = LoraAdapter.PREFIX + module;
+    float[] a = factor(name + LoraAdapter.A, Shape.of(rank, columns)).toArray();
+    float[] b = factor(name + LoraAdapter.B, Shape.of(rows, rank)).toArray();
+    IntStream.range(0, rows)
+        .parallel()
+        .forEach(
+            o -> {
+              double[] sum = new double[columns];
+              for (int k = 0; k < rank; k++) {
+                double factor = b[o * rank + k];
+                for (int i = 0; i < columns; i++) {
+                  sum[i] += factor * a[k * columns + i];
+                }
+              }
+              float[] row = new float[columns];
+              target.read((long) o * columns, row);
+              for (int i = 0; i < columns; i++) {
+                row[i] = (float) (row[i] + scale * sum[i]);
+              }
+              target.write((long) o * columns, row);
+            });
+  }
+
+  /** A tensor of the adapter, whose numbers are all finite. */
+  private Tensor factor(String name, Shape shape) {
+    Tensor tensor = adapter.tensor(name, shape);
+    float[] row = new float[Math.toIntExact(shape.rowElements())];
+    for (long r = 0; r < tensor.rows(); r++) {
+      tensor.read(r * row.length, row);
+      for (float value : row) {
+        if (!Float.isFinite(value)) {
+          throw AdapterConfig.refused(
+              directory,
+              ErrorClass.INVALID_MODEL,
+              "tensor '%s' holds %s, expected finite numbers".formatted(name, value));
+        }
+      }
+    }
+    return tensor;
+  }
+
+  @Override
+  protected void computed(String name, Tensor tensor) {
+    given.put(name, tensor.dtype());
+  }
+
+  @Override
+  public synchronized List<String> storageNotes() {
+    List<String> sentences = new ArrayList<>(super.storageNotes());
+    sentences.add(
+        "Adapter '%s' changes %d weights and replaces %d"
+            .formatted(directory, modules.size(), replaced.size()));
+    Map<String, Long> counts =
+        given.keySet().stream()
+            .collect(
+                Collectors.groupingBy(
+                    name -> "from %s to %s".formatted(stored.get(name), given.get(name)),
+                    TreeMap::new,
+                    Collectors.counting()));
+    counts.forEach(
+        (types, count) ->
+            sentences.add(
+                String.format(
+                    Locale.ROOT, "%,d of them went %s, in memory of this process", count, types)));
+    return sentences;
+  }
+
+  @Override
+  public long bytes() {
+    return source().bytes() + adapter.bytes();
+  }
+
+  @Override
+  protected void closeOthers() {
+    adapter.close();
+  }
+}
