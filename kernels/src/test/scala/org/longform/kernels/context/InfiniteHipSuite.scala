@@ -195,7 +195,7 @@ class InfiniteHipSuite extends AnyFunSuite {
       val values = ParameterValues.resolve(
         "infinite-hip",
         factory.parameters(),
-        java.util.Map.of(),
+        java.util.Map.of[String, String](),
         new ModelLimits(window, 4),
         TextTokens.ESTIMATE
       )
