@@ -51,7 +51,7 @@ final class PruneCommand implements Callable<Integer> {
               + " read; for importances that begin with taylor.")
   private Path calibration;
 
-  @Mixin private TargetArguments written;
+  @Mixin private ChangedModelArguments written;
 
   PruneCommand(CommandContext context) {
     this.context = context;
