@@ -126,7 +126,7 @@ public final class SequentialReader implements DocumentReader {
 
   private ReadingSetup setup(LoadedModel loaded) {
     ReadingSetup known = lastSetup;
-    if (known == null || known.model() != loaded) {
+    if (known == null || !known.model().equals(loaded)) {
       known =
           new ReadingSetup(
               loaded,
