@@ -3,7 +3,9 @@ package org.longform.decoding;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.model.Decoder;
 import org.longform.kernels.model.Session;
@@ -72,8 +74,8 @@ final class DraftModel implements DecodingStrategy {
   }
 
   @Override
-  public boolean readsAlong() {
-    return true;
+  public Optional<String> readsAlong() {
+    return Optional.of(MODEL);
   }
 
   @Override
@@ -110,6 +112,11 @@ final class DraftModel implements DecodingStrategy {
     @Override
     public Decoding fork(Session session) {
       return new Reading(small, own.fork(), tokens, vocabulary, endTokens);
+    }
+
+    @Override
+    public long kvBytesPerToken(KvDType dtype) {
+      return small.kvBytesPerToken(dtype);
     }
 
     @Override

@@ -18,14 +18,12 @@ import org.longform.feed.ReadingStrategy;
 import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
-import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.kernels.model.SessionStats;
-import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
 import org.longform.options.Options;
@@ -40,14 +38,13 @@ import org.longform.tokenizer.TokenStream;
 
 /** One document on its way into one session: read to its end, then asked. */
 final class Reading implements AutoCloseable {
+  private final ReadingSetup setup;
   private final LoadedModel model;
   private final Options options;
   private final Document source;
   private final RowCheck rowCheck;
   private final PartsReader parts;
   private final boolean scoring;
-  private final KvMemory kvMemory;
-  private final ReadCounters counters;
   private final ReadingStrategy strategy;
   private final Feed feed;
   private final Decoding decoding;
@@ -73,20 +70,13 @@ final class Reading implements AutoCloseable {
    *     and so does its first question where a document is read for a question
    * @throws org.longform.kernels.error.LongformException EMPTY_DOCUMENT, INVALID_OPTION
    */
-  Reading(
-      LoadedModel model,
-      FurtherModels furtherModels,
-      Document source,
-      List<Ask> asks,
-      KvMemory kvMemory,
-      ReadCounters counters) {
+  Reading(ReadingSetup setup, Document source, List<Ask> asks) {
     Ask first = asks.get(0);
-    this.model = model;
+    this.setup = setup;
+    this.model = setup.model();
     this.options = first.options();
     this.source = source;
     this.scoring = first.task() == Task.PERPLEXITY;
-    this.kvMemory = kvMemory;
-    this.counters = counters;
     this.rowTimeout = options.find(RuntimeOptions.ROW_TIMEOUT);
     this.strategy = ReadingOptions.strategy(options);
     requireSense(strategy, first.task());
@@ -94,7 +84,7 @@ final class Reading implements AutoCloseable {
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens();
     this.rowCheck = new RowCheck(model.tokenizer(), options);
-    ContextStrategy context = context(model, options);
+    ContextStrategy context = setup.context().example();
     boolean counts =
         strategy.needsLength()
             || context.dependsOnPromptLength()
@@ -111,17 +101,17 @@ final class Reading implements AutoCloseable {
     SessionOptions sessionOptions =
         new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
-            .withKvMemory(kvMemory);
-    Writing writing = new Writing(model, options, furtherModels, sessionOptions);
+            .withKvMemory(setup.kvMemory());
+    Writing writing = new Writing(setup, options, sessionOptions);
     boolean plain = scoring || strategy.asksItself();
     if (!plain) {
-      writing.requireFits(context);
+      writing.requireFits();
     }
     this.checkpoints = checkpoints(first, context, writing);
     Optional<Checkpoint.Resumed> resumed =
         checkpoints.resume(
             prefix.length,
-            in -> model.decoder().resume(context(model, options), sessionOptions, in));
+            in -> model.decoder().resume(setup.context().forDocument(), sessionOptions, in));
     Decoding opened = null;
     try {
       opened = writing.open(endTokens(), plain);
@@ -134,7 +124,7 @@ final class Reading implements AutoCloseable {
               values,
               new FeedRequest(
                   model.decoder(),
-                  () -> context(model, options),
+                  setup.context()::forDocument,
                   sessionOptions,
                   prefix,
                   suffix,
@@ -195,18 +185,9 @@ final class Reading implements AutoCloseable {
     return false;
   }
 
-  /** Whether the document is read otherwise for a longer question. */
-  static boolean dependsOnQuestion(LoadedModel model, Options options) {
-    return context(model, options).dependsOnPromptLength();
-  }
-
   /** Evidence is taken from the text when the answer is known: the text is then needed again. */
   static boolean wantsEvidence(Ask ask) {
     return ask.task() != Task.PERPLEXITY && ask.options().get(OutputOptions.EVIDENCE_COUNT) > 0;
-  }
-
-  private static ContextStrategy context(LoadedModel model, Options options) {
-    return Writing.context(model.decoder(), model.tokenizer(), options);
   }
 
   ReadListener listener() {
@@ -299,9 +280,9 @@ final class Reading implements AutoCloseable {
 
   void prefilled(int tokens, long nanos) {
     listener().prefilled(nanos);
-    counters.prefilled(nanos);
+    setup.counters().prefilled(nanos);
     listener().tokensRead(tokens);
-    counters.tokensRead(tokens);
+    setup.counters().tokensRead(tokens);
   }
 
   private void trackDocument() {
@@ -318,9 +299,9 @@ final class Reading implements AutoCloseable {
   private long track(long attended, long peakBytes, long peakDiskBytes, long attendedBefore) {
     long more = attended - attendedBefore;
     listener().tokensAttended(more);
-    counters.tokensAttended(more);
+    setup.counters().tokensAttended(more);
     listener().kvHeld(peakBytes);
-    counters.kvHeld(peakBytes, peakDiskBytes);
+    setup.counters().kvHeld(peakBytes, peakDiskBytes);
     return attended;
   }
 
@@ -329,7 +310,7 @@ final class Reading implements AutoCloseable {
     long now = System.nanoTime();
     long nanos = now - writingSince.getAndSet(now);
     listener().decoded(nanos);
-    counters.decoded(nanos);
+    setup.counters().decoded(nanos);
   }
 
   private static void note(BitSet tokens, int[] ids, int from, int count) {
@@ -356,7 +337,7 @@ final class Reading implements AutoCloseable {
    * have room for their keys and values.
    */
   int answeredAtOnce(List<Question> questions) {
-    long room = kvMemory.budgetBytes() - kvMemory.memoryBytes();
+    long room = setup.kvMemory().budgetBytes() - setup.kvMemory().memoryBytes();
     int most = Math.min(questions.size(), model.decoder().batcher().limit());
     int count = 0;
     while (count < most) {
@@ -370,7 +351,8 @@ final class Reading implements AutoCloseable {
   }
 
   private long kvBytesPerToken() {
-    return model.decoder().kvBytesPerToken(CacheOptions.dtypeOf(options));
+    return model.decoder().kvBytesPerToken(CacheOptions.dtypeOf(options))
+        + decoding.kvBytesPerToken(CacheOptions.dtypeOf(options));
   }
 
   /**
@@ -392,7 +374,7 @@ final class Reading implements AutoCloseable {
       long held = feed.session().stats().kvBytes();
       long more = all.stream().mapToLong(each -> Math.max(0, each.peakKvBytes() - held)).sum();
       listener().kvHeld(held + more);
-      counters.kvHeld(held + more, 0);
+      setup.counters().kvHeld(held + more, 0);
     } finally {
       all.forEach(Answering::close);
     }
@@ -469,7 +451,7 @@ final class Reading implements AutoCloseable {
   }
 
   ReadCounters counters() {
-    return counters;
+    return setup.counters();
   }
 
   DocumentTokens document() {

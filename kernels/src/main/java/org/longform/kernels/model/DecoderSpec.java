@@ -114,7 +114,7 @@ public record DecoderSpec(
 
   /** What the defaults of context strategies depend on. */
   public ModelLimits limits() {
-    return new ModelLimits(trainedWindow, layers(), rope.flow());
+    return new ModelLimits(trainedWindow, layers(), lastFarLayer(), rope.flow());
   }
 
   /** The same model stored in another way: its weights have other names and other pairs of rows. */

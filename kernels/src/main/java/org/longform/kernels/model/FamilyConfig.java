@@ -34,7 +34,6 @@ public final class FamilyConfig {
    *     the key and its value
    */
   public FamilyConfig(String family, ModelConfig config) {
-    config.requirePlainWeights();
     this.family = family;
     this.config = config;
     this.layers = new LayerConfig(config);

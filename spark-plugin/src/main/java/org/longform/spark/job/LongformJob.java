@@ -74,17 +74,20 @@ public final class LongformJob {
         "convert",
         "Write a model as GGUF or safetensors, also quantised.",
         new ConvertCommand(context));
-    QuantizeCommand.addFlags(
-        addPlain(
-            root,
-            "quantize",
-            "Write a model with weights of few bits, by a method chosen for it.",
-            new QuantizeCommand(context)));
-    addPlain(
-        root,
-        "prune",
-        "Write a model without its least important heads and channels.",
-        new PruneCommand(context));
+    QuantizeCommand.flags()
+        .addTo(
+            addPlain(
+                root,
+                "quantize",
+                "Write a model with weights of few bits, by a method chosen for it.",
+                new QuantizeCommand(context)));
+    PruneCommand.flags()
+        .addTo(
+            addPlain(
+                root,
+                "prune",
+                "Write a model without its least important heads and channels.",
+                new PruneCommand(context)));
     addPlain(
         root,
         "merge-lora",

@@ -2,6 +2,8 @@ package org.longform.spark.job
 
 import org.longform.feed.ReadingStrategies
 import org.longform.kernels.context.ContextStrategies
+import org.longform.kernels.model.prune.LlmPruner
+import org.longform.kernels.quantise.QuantisationMethods
 
 import java.io.{ByteArrayOutputStream, PrintStream}
 import java.nio.charset.StandardCharsets.UTF_8
@@ -67,6 +69,19 @@ class CommandLineSuite extends JobFixture {
     (readingCommands ++ Seq("plan", "inspect", "tokenize", "convert", "prune", "merge-lora")).foreach(name =>
       assert(help.out.contains(s"  $name "))
     )
+  }
+
+  test("the parameters of methods that change a model are flags of their commands") {
+    val pruning = command("prune", "--help").out
+    new LlmPruner().parameters().forEach { parameter =>
+      assert(pruning.contains(s"--${parameter.name()}=<value>"), parameter.name())
+    }
+    assert(!pruning.contains("(llm-pruner)"))
+    val quantising = command("quantize", "--help").out
+    QuantisationMethods.ALL.forEach(_.parameters().forEach { parameter =>
+      assert(quantising.contains(s"--${parameter.name()}=<value>"), parameter.name())
+    })
+    assert(quantising.contains("(gptq"))
   }
 
   test("without a command the commands are listed") {
@@ -196,6 +211,13 @@ class CommandLineSuite extends JobFixture {
     val bounded = command(("plan" +: asked) ++ Seq("--context", "streaming"): _*)
     assert(bounded.out.contains("streaming as f16, 1,024 bytes a token: 0.6 MiB for the largest"), bounded)
     assert(bounded.out.contains("documents     3 to read, 0 rows"))
+    val two =
+      command(("plan" +: asked) ++ Seq("--decoding", "draft-model", "--draft-model", "longform-tiny"): _*)
+    assert(two.out.contains("and beside it longform-tiny, weights 1.9 MiB"), two)
+    assert(two.out.contains("reattention as f16, 2,048 bytes a token: "), two)
+    // 6 query heads of 32 in 4 layers, 4 bytes a number, a key for 8 tokens
+    val remembering = command(("plan" +: asked) ++ Seq("--context", "infllm", "--max-new-tokens", "5"): _*)
+    assert(remembering.out.contains("Java heap     4.4 MiB for what infllm remembers of the 2 "), remembering)
   }
 
   test("plan refuses readings for a question: their time is not measured") {
