@@ -17,6 +17,7 @@ class UdfsLayersSuite extends AnyFunSuite {
     "feed",
     "options",
     "tokenizer",
+    "grammar",
     "prompt",
     "generate",
     "models",
@@ -46,7 +47,7 @@ class UdfsLayersSuite extends AnyFunSuite {
   }
 
   test(
-    "imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, feed, decoding"
+    "imports go sql, runtime, methods, read, models, generate, prompt, grammar, tokenizer, options, feed, decoding"
   ) {
     val wrong = for {
       from <- all
