@@ -151,9 +151,7 @@ final class DraftModel implements DecodingStrategy {
       Session session = base;
       int token = chosen;
       Continuations place = chooser.continuations();
-      while (guesses.size() < most
-          && !reading.endTokens().contains(token)
-          && !place.complete()) {
+      while (guesses.size() < most && !reading.endTokens().contains(token) && !place.complete()) {
         session = session.fork();
         ahead.add(session);
         token = draw(read(session, token), chooser, place);

@@ -19,14 +19,12 @@ public final class LabelScores {
   // further apart a score does not count: e^-60 is nothing to a double beside 1
   private static final double NEGLIGIBLE = 60;
 
-  private final LabelTree tree;
   private final DecodeBatcher batcher;
   private final double[] logarithms;
   private final LabelTree.Node[] bestWay;
   private final double[] bestOfWay;
 
   private LabelScores(LabelTree tree, DecodeBatcher batcher) {
-    this.tree = tree;
     this.batcher = batcher;
     this.logarithms = new double[tree.labels()];
     this.bestWay = new LabelTree.Node[tree.labels()];

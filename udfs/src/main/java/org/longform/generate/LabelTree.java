@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
-/** Ways to write some labels, as one tree of tokens: what they begin with in common is read once. */
+/**
+ * Ways to write some labels, as one tree of tokens: what they begin with in common is read once.
+ */
 public final class LabelTree {
   static final int NONE = -1;
 

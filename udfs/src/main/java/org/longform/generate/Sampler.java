@@ -18,8 +18,8 @@ import org.longform.kernels.error.LongformException;
  *       keeps it first. Top-k keeps all tokens that tie with the k-th, as Hugging Face does.
  * </ul>
  *
- * <p>Where only some tokens may follow, the others count as impossible, and a token that must follow
- * is taken without looking at scores.
+ * <p>Where only some tokens may follow, the others count as impossible, and a token that must
+ * follow is taken without looking at scores.
  *
  * <p>Belongs to one answer and one thread.
  */
@@ -160,14 +160,17 @@ public final class Sampler implements TokenChooser {
     }
     BitSet allowed = continuations.allowed();
     BitSet wished = continuations.wished();
-    cutShort = allowed != wished && logits[best(logits, wished)] > logits[best(logits, allowed)];
+    cutShort =
+        !allowed.equals(wished) && logits[best(logits, wished)] > logits[best(logits, allowed)];
   }
 
   private double[] scores(float[] logits, Continuations place) {
     double[] scores = penalized(logits);
     if (!place.any()) {
       BitSet allowed = place.allowed();
-      for (int id = allowed.nextClearBit(0); id < scores.length; id = allowed.nextClearBit(id + 1)) {
+      for (int id = allowed.nextClearBit(0);
+          id < scores.length;
+          id = allowed.nextClearBit(id + 1)) {
         scores[id] = Double.NEGATIVE_INFINITY;
       }
     }

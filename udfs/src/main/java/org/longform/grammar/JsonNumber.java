@@ -42,14 +42,14 @@ final class JsonNumber extends Rule {
       case MINUS -> first(here, next);
       case ZERO -> behindInteger(here, next);
       case DIGITS -> digit ? oneMore(here) : behindInteger(here, next);
-      case POINT -> digit ? here.with(FRACTION, MOST_FRACTION_DIGITS - 1) : null;
+      case POINT -> only(digit, here.with(FRACTION, MOST_FRACTION_DIGITS - 1));
       case FRACTION -> digit ? oneMore(here) : exponent(here, next);
       case EXPONENT ->
           next == '+' || next == '-'
               ? here.with(EXPONENT_SIGN, 0)
-              : digit ? here.with(EXPONENT_DIGIT, 0) : null;
-      case EXPONENT_SIGN -> digit ? here.with(EXPONENT_DIGIT, 0) : null;
-      case EXPONENT_DIGIT -> digit ? here.with(EXPONENT_END, 0) : null;
+              : only(digit, here.with(EXPONENT_DIGIT, 0));
+      case EXPONENT_SIGN -> only(digit, here.with(EXPONENT_DIGIT, 0));
+      case EXPONENT_DIGIT -> only(digit, here.with(EXPONENT_END, 0));
       default -> null;
     };
   }

@@ -143,8 +143,7 @@ public final class JsonSchema {
   }
 
   private JsonType object(JsonNode schema, boolean nullable, String where, int depth) {
-    requireKnown(
-        schema, where, Set.of("type", "properties", "required", "additionalProperties"));
+    requireKnown(schema, where, Set.of("type", "properties", "required", "additionalProperties"));
     JsonNode additional = schema.path("additionalProperties");
     if (!additional.isMissingNode() && !(additional.isBoolean() && !additional.booleanValue())) {
       throw invalid(where, "allows additionalProperties, which a struct cannot have");
@@ -234,8 +233,7 @@ public final class JsonSchema {
     if (!allowed.isArray() || texts.isEmpty()) {
       throw invalid(where, "has an enum without a value (%s)".formatted(shortened(allowed)));
     }
-    return new JsonType(
-        kind, mayBeNull, List.of(), null, JsonType.UNLIMITED, List.copyOf(texts));
+    return new JsonType(kind, mayBeNull, List.of(), null, JsonType.UNLIMITED, List.copyOf(texts));
   }
 
   private static String value(JsonNode value, Kind kind, String where) {
@@ -265,8 +263,7 @@ public final class JsonSchema {
     }
     if (!count.isInt() || count.intValue() < 0 || count.intValue() > LARGEST_COUNT) {
       throw invalid(
-          where,
-          "has the %s %s, expected 0 to %d".formatted(key, shortened(count), LARGEST_COUNT));
+          where, "has the %s %s, expected 0 to %d".formatted(key, shortened(count), LARGEST_COUNT));
     }
     return count.intValue();
   }

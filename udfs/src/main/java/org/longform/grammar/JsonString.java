@@ -55,7 +55,7 @@ final class JsonString extends Rule {
   @Override
   Place step(Place here, int next) {
     return switch (here.at()) {
-      case QUOTE -> next == '"' ? here.with(INSIDE) : null;
+      case QUOTE -> only(next == '"', here.with(INSIDE));
       case INSIDE -> inside(here, next);
       case ESCAPE -> escape(here, next);
       case HEX1 -> hex(here, next, next == 'd' || next == 'D' ? HEX2_OF_D : HEX2);
@@ -65,10 +65,10 @@ final class JsonString extends Rule {
       case HEX4, LOW4 -> hex(here, next, INSIDE);
       case HIGH3 -> hex(here, next, HIGH4);
       case HIGH4 -> hex(here, next, LOW_BACKSLASH);
-      case LOW_BACKSLASH -> next == '\\' ? here.with(LOW_U) : null;
-      case LOW_U -> next == 'u' ? here.with(LOW1) : null;
-      case LOW1 -> next == 'd' || next == 'D' ? here.with(LOW2) : null;
-      case LOW2 -> hexDigit(next) >= 0xC ? here.with(LOW3) : null;
+      case LOW_BACKSLASH -> only(next == '\\', here.with(LOW_U));
+      case LOW_U -> only(next == 'u', here.with(LOW1));
+      case LOW1 -> only(next == 'd' || next == 'D', here.with(LOW2));
+      case LOW2 -> only(hexDigit(next) >= 0xC, here.with(LOW3));
       case LOW3 -> hex(here, next, LOW4);
       case MISSING1 -> range(here, next, 0x80, 0xBF, INSIDE);
       case MISSING2 -> range(here, next, 0x80, 0xBF, MISSING1);

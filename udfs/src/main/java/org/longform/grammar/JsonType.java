@@ -43,11 +43,6 @@ public record JsonType(
    */
   public record Property(String name, JsonType type, boolean required) {}
 
-  /** A value without parts. */
-  static JsonType of(Kind kind) {
-    return new JsonType(kind, false, List.of(), null, UNLIMITED, List.of());
-  }
-
   /** An object with a text, or null, for each label. */
   public static JsonType ofLabels(List<String> labels) {
     JsonType text = new JsonType(Kind.STRING, true, List.of(), null, UNLIMITED, List.of());

@@ -37,8 +37,7 @@ public final class Labels {
         throw invalid(verb, "one of its labels is NULL", "Leave it out.");
       }
       if (label.isBlank()) {
-        throw invalid(
-            verb, "one of its labels is blank ('%s')".formatted(label), "Leave it out.");
+        throw invalid(verb, "one of its labels is blank ('%s')".formatted(label), "Leave it out.");
       }
       if (label.length() > LONGEST || !JsonText.isWellFormed(label)) {
         throw invalid(
@@ -98,9 +97,7 @@ public final class Labels {
     for (JsonNode each : array) {
       if (!each.isTextual() && !each.isNull()) {
         throw invalid(
-            verb,
-            "a label is no text but %s".formatted(shortened(each.toString())),
-            "Give texts.");
+            verb, "a label is no text but %s".formatted(shortened(each.toString())), "Give texts.");
       }
       labels.add(each.textValue());
     }

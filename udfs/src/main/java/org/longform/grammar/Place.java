@@ -70,6 +70,7 @@ final class Place {
   }
 
   /** The same place with no count above {@code most}. */
+  @SuppressWarnings("ReferenceEquality") // an equal one would do, but the same one is no new one
   Place capped(int most) {
     if (then == null) {
       return this;

@@ -69,6 +69,11 @@ abstract class Rule {
   /** No choice inside the rule makes the text that closes it longer by more bytes than this. */
   abstract int largestJump();
 
+  /** A place, or null where what comes does not fit. */
+  static Place only(boolean fits, Place place) {
+    return fits ? place : null;
+  }
+
   static int fewer(int count) {
     return count == UNLIMITED ? UNLIMITED : count - 1;
   }

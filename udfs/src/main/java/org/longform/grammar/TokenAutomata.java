@@ -40,8 +40,7 @@ public final class TokenAutomata {
    */
   public static TokenAutomata of(Tokenizer tokenizer) {
     synchronized (OF_TOKENIZERS) {
-      return OF_TOKENIZERS.computeIfAbsent(
-          tokenizer, each -> new TokenAutomata(each.tokenBytes()));
+      return OF_TOKENIZERS.computeIfAbsent(tokenizer, each -> new TokenAutomata(each.tokenBytes()));
     }
   }
 

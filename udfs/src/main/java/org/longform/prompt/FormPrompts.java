@@ -13,7 +13,8 @@ final class FormPrompts {
   }
 
   static String filter(String condition) {
-    return "Is this true of the text above: %s Answer with yes or no.".formatted(sentence(condition));
+    return "Is this true of the text above: %s Answer with yes or no."
+        .formatted(sentence(condition));
   }
 
   /**
@@ -30,7 +31,9 @@ final class FormPrompts {
   // the question is empty where only what stands before the document matters
   private static String withoutBrackets(String array) {
     String list = array.strip();
-    return list.length() < 2 ? list : list.substring(1, list.length() - 1).replace("\",\"", "\", \"");
+    return list.length() < 2
+        ? list
+        : list.substring(1, list.length() - 1).replace("\",\"", "\", \"");
   }
 
   private static String sentence(String condition) {

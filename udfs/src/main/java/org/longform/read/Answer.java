@@ -11,8 +11,8 @@ import org.longform.prompt.Task;
  * One answer and all that is to be known of how it came about. {@code value} is null exactly when
  * {@code error} is not.
  *
- * @param value the text; for {@link Task#PERPLEXITY} the number as text, for {@link Task#EXTRACT} JSON,
- *     for {@link Task#FILTER} true or false
+ * @param value the text; for {@link Task#PERPLEXITY} the number as text, for {@link Task#EXTRACT}
+ *     JSON, for {@link Task#FILTER} true or false
  * @param error why there is no value
  * @param finishReason stop, length, cancelled or error
  * @param inputTokens tokens of the prompt, the document included

@@ -453,8 +453,7 @@ final class Reading implements AutoCloseable {
 
   private List<Evidence> best(Question question, EvidenceCollector evidence) {
     return wantsEvidence(question.ask())
-        ? evidence.best(
-            readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
+        ? evidence.best(readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
         : List.of();
   }
 

@@ -85,9 +85,7 @@ public final class AnswerSchema {
   /** {@link #detail} of an answer that was chosen from a few, with the probabilities of all. */
   static StructType choiceDetail(DataType valueType) {
     return detail(valueType)
-        .add(
-            "probabilities",
-            DataTypes.createMapType(DataTypes.StringType, DataTypes.DoubleType));
+        .add("probabilities", DataTypes.createMapType(DataTypes.StringType, DataTypes.DoubleType));
   }
 
   /**

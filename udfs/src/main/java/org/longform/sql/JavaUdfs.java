@@ -31,7 +31,10 @@ public final class JavaUdfs {
     Options options = SessionConf.options();
     List<Object> plain = new ArrayList<>();
     for (Object argument : arguments) {
-      plain.add(argument instanceof scala.collection.Seq<?> several ? JavaValues.list(several) : argument);
+      plain.add(
+          argument instanceof scala.collection.Seq<?> several
+              ? JavaValues.list(several)
+              : argument);
     }
     Object last = arguments[arguments.length - 1];
     if (last instanceof java.util.Map<?, ?> || last instanceof scala.collection.Map<?, ?>) {

@@ -93,11 +93,15 @@ final class TokenizerJson {
     return json.path("decoder");
   }
 
-  /** Tokens by id as the vocabulary writes them, without added tokens and the one for the unknown. */
+  /**
+   * Tokens by id as the vocabulary writes them, without added tokens and the one for the unknown.
+   */
   Map<Integer, String> textTokens() {
     Map<Integer, String> tokens = new LinkedHashMap<>();
     if (vocabulary.isObject()) {
-      vocabulary.properties().forEach(each -> tokens.put(each.getValue().intValue(), each.getKey()));
+      vocabulary
+          .properties()
+          .forEach(each -> tokens.put(each.getValue().intValue(), each.getKey()));
     } else {
       for (int id = 0; id < vocabulary.size(); id++) {
         tokens.put(id, vocabulary.get(id).path(0).asText());

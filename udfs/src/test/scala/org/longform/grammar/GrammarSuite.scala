@@ -95,7 +95,8 @@ class GrammarSuite extends AnyFunSuite {
   test("a string has no control characters, no half pairs and no malformed UTF-8") {
     val rule = new JsonString(Rule.UNLIMITED)
     val good = Seq("\"\"", "\"é😀\u007f\"", "\"\\ud83d\\ude00\"", "\"\\uD7FF\\ue000\\u0000\"", "\"\\/\\\"\"")
-    val bad = Seq("\"\n\"", "\"\\x\"", "\"\\ud83d\"", "\"\\ude00\"", "\"\\ud83d\\u0041\"", "\"\\ud83dx\"", "\"", "x")
+    val bad =
+      Seq("\"\n\"", "\"\\x\"", "\"\\ud83d\"", "\"\\ude00\"", "\"\\ud83d\\u0041\"", "\"\\ud83dx\"", "\"", "x")
     good.foreach(text => assert(accepts(rule, text.getBytes(UTF_8)), text))
     bad.foreach(text => assert(!accepts(rule, text.getBytes(UTF_8)), text))
     val malformed = Seq(
@@ -116,7 +117,9 @@ class GrammarSuite extends AnyFunSuite {
     val rule = new JsonString(2)
     Seq("\"\"", "\"😀é\"", "\"\\ud83d\\ude00a\"", "\"\\n\\u0041\"")
       .foreach(text => assert(accepts(rule, text.getBytes(UTF_8)), text))
-    Seq("\"abc\"", "\"😀éa\"", "\"\\n\\n\\n\"").foreach(text => assert(!accepts(rule, text.getBytes(UTF_8)), text))
+    Seq("\"abc\"", "\"😀éa\"", "\"\\n\\n\\n\"").foreach(text =>
+      assert(!accepts(rule, text.getBytes(UTF_8)), text)
+    )
   }
 
   test("a word may be the beginning of another") {

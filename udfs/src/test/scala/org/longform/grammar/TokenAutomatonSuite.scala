@@ -23,12 +23,29 @@ class TokenAutomatonSuite extends AnyFunSuite {
 
   private def utf8(texts: String*): Seq[Array[Byte]] = texts.map(_.getBytes(UTF_8))
 
-  private val common = utf8("{\"", "\":", "\":\"", "\",\"", "\"}", "null", "\\u", "\\ud8", "The", " the", "a\"", "\",\"ab", "tr", "e", "e")
+  private val common = utf8(
+    "{\"",
+    "\":",
+    "\":\"",
+    "\",\"",
+    "\"}",
+    "null",
+    "\\u",
+    "\\ud8",
+    "The",
+    " the",
+    "a\"",
+    "\",\"ab",
+    "tr",
+    "e",
+    "e"
+  )
 
   /** Pieces of texts, cut where characters are not. */
   private val cut: Seq[Array[Byte]] = {
     val random = new Random(5)
-    val bytes = "{\"größe\":\"Ærøskøbing 😀😃 größer\",\"sample size\":null,\"a\":[1,10.5e3,true]}".getBytes(UTF_8)
+    val bytes =
+      "{\"größe\":\"Ærøskøbing 😀😃 größer\",\"sample size\":null,\"a\":[1,10.5e3,true]}".getBytes(UTF_8)
     Seq.fill(300) {
       val from = random.nextInt(bytes.length - 1)
       bytes.slice(from, from + 1 + random.nextInt(9))
@@ -37,8 +54,10 @@ class TokenAutomatonSuite extends AnyFunSuite {
 
   private def ofModel(directory: java.nio.file.Path): (Vocabulary, Set[Int]) = {
     val tokenizer = Tokenizer.load(directory)
-    try (tokenizer.tokenBytes(), tokenizer.specialTokens().keySet().asScala.map(_.intValue()).toSet)
-    finally tokenizer.close()
+    try {
+      val special = tokenizer.specialTokens().keySet().asScala.map(_.intValue()).toSet
+      (tokenizer.tokenBytes(), special)
+    } finally tokenizer.close()
   }
 
   private lazy val vocabularies: Seq[(String, Vocabulary)] = Seq(
@@ -51,12 +70,13 @@ class TokenAutomatonSuite extends AnyFunSuite {
   )
 
   private def automaton(tokens: Vocabulary, rule: Rule): TokenAutomaton =
-    new TokenAutomaton(new TokenTrie(tokens), tokens, JSet.of(End), rule)
+    new TokenAutomaton(new TokenTrie(tokens), tokens, JSet.of[Integer](End), rule)
 
   /** What the grammar says to each token behind a text. */
   private def naive(tokens: Vocabulary, rule: Rule, text: Array[Byte]): Set[Int] = {
     val place = rule.start(Place.END).step(text)
-    val next = tokens.indices.filter(id => tokens(id) != null && tokens(id).nonEmpty && place.step(tokens(id)) != null)
+    val next =
+      tokens.indices.filter(id => tokens(id) != null && tokens(id).nonEmpty && place.step(tokens(id)) != null)
     next.toSet ++ (if (place.accepts()) Set(End) else Set.empty[Int])
   }
 
@@ -191,7 +211,7 @@ class TokenAutomatonSuite extends AnyFunSuite {
       error.getMessage ==
         "Cannot write {\"a\":null}: it takes 10 tokens, and max_new_tokens is 9. Raise it, or ask for less."
     )
-    assert(whole.begin(10).forced(20).length == 10 || whole.begin(10).allowed().cardinality() == 1)
+    assert(whole.begin(10).allowed().cardinality() == 1)
   }
 
   test("long strings and arrays need few masks: a count that no token uses up makes no difference") {

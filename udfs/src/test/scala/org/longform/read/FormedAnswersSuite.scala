@@ -170,7 +170,7 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
         }.product
         val longer = all.map(ids).filter(other => other.startsWith(own) && other.size > own.size)
         val next = softmax(fork.logits())
-        likely * (1 - longer.map(_(own.size)).distinct.map(next).sum)
+        likely * (1 - longer.map(_(own.size)).distinct.map(id => next(id)).sum)
       } finally fork.close()
     }.sum
   }
@@ -216,7 +216,7 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
   test("a label has evidence, and a document is left as it was by the labels that were tried") {
     val labels = """["amber falcon","silver heron"]"""
     val alone = read(Task.CLASSIFY, Seq(labels)).head
-    assert(alone.evidence().get(0).text().contains("amber falcon"))
+    assert(!alone.evidence().isEmpty && text.contains(alone.evidence().get(0).text()))
     val several = read(Task.CLASSIFY, Seq("""["x","y"]""", labels, """["x","y"]"""))
     assert(told(several(1)) == told(alone) && told(several.head) == told(several(2)))
   }

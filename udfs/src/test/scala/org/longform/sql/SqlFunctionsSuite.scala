@@ -251,7 +251,9 @@ class SqlFunctionsSuite extends AnyFunSuite with BeforeAndAfterAll {
       .range(0, 3)
       .selectExpr(s"ai_classify('$document', array(concat('label ', id), concat('other ', id))) AS a", "id")
       .collect()
-    rows.foreach(row => assert(Set(s"label ${row.getLong(1)}", s"other ${row.getLong(1)}").contains(row.getString(0))))
+    rows.foreach(row =>
+      assert(Set(s"label ${row.getLong(1)}", s"other ${row.getLong(1)}").contains(row.getString(0)))
+    )
   }
 
   test("ai_classify_detail has the probability of each label") {
@@ -307,13 +309,17 @@ class SqlFunctionsSuite extends AnyFunSuite with BeforeAndAfterAll {
   test("labels and schemas of ai_extract that are not literal, or none, are refused with a sentence") {
     assert(
       sentences("SELECT ai_extract('x', concat('{', id, '}')) FROM range(1)")
-        .contains("so they must be literals and not NULL. Write them into the query, or register the Java UDF")
+        .contains(
+          "so they must be literals and not NULL. Write them into the query, or register the Java UDF"
+        )
     )
     assert(sentences("SELECT ai_extract('x', NULL)").contains("must be literals and not NULL"))
     assert(sentences("SELECT ai_extract('x', array('a', 'a'))").contains("label 'a' is there twice"))
     assert(sentences("SELECT ai_extract('x', '{}')").contains("the schema has no type"))
     assert(sentences("SELECT ai_extract('x')").contains("Cannot call ai_extract with 1 arguments"))
-    assert(sentences("SELECT ai_classify('x', 'a', 'b')").contains("Cannot call ai_classify with 3 arguments"))
+    assert(
+      sentences("SELECT ai_classify('x', 'a', 'b')").contains("Cannot call ai_classify with 3 arguments")
+    )
   }
 
   test("a schema may be a folded expression") {
@@ -346,7 +352,9 @@ class SqlFunctionsSuite extends AnyFunSuite with BeforeAndAfterAll {
         s"plain_classify_detail('$document', array('amber falcon', 'x')).probabilities, plain_extract(NULL, '{}'), " +
         s"plain_extract('$document', '{}')"
     )
-    assert(row.getString(0) == one(s"SELECT ai_classify('$document', array('amber falcon', 'x'))").getString(0))
+    assert(
+      row.getString(0) == one(s"SELECT ai_classify('$document', array('amber falcon', 'x'))").getString(0)
+    )
     assert(!row.isNullAt(1))
     assert(row.getString(2).matches("\\{\"size\":-?[0-9]+\\}"))
     assert(row.getString(3).startsWith("{\"a b\":"))

@@ -5,7 +5,8 @@ import org.apache.spark.sql.api.java.UDF2;
 import org.longform.sql.JavaUdfs;
 
 /**
- * Whether a condition is true of a document, as a detail struct; for {@code spark.udf.register} and {@code registerJavaFunction}.
+ * Whether a condition is true of a document, as a detail struct; for {@code spark.udf.register} and
+ * {@code registerJavaFunction}.
  */
 public final class FilterDetail implements UDF2<String, String, Row> {
   private static final long serialVersionUID = 1L;
