@@ -92,13 +92,14 @@ class JsonSchemaSuite extends AnyFunSuite {
     val labels = JsonSchema.extracted("""["a b","c"]""")
     assert(labels == JsonType.ofLabels(java.util.List.of("a b", "c")))
     assert(labels.properties().asScala.forall(each => each.`type`().nullable() && each.required()))
+    val half = 0xd800.toChar
     val wrong = Seq(
       "[]" -> "Cannot extract: there is no label. Give at least one.",
       """["a",null]""" -> "Cannot extract: one of its labels is NULL. Leave it out.",
       """["a"," "]""" -> "Cannot extract: one of its labels is blank (' '). Leave it out.",
       """["a","b","a"]""" -> "Cannot extract: label 'a' is there twice. Give each label once.",
       """["a",5]""" -> "Cannot extract: a label is no text but 5. Give texts.",
-      """["\ud800"]""" -> "Cannot extract: label '\ud800' has half of a surrogate pair. Change it."
+      s"""["$half"]""" -> s"Cannot extract: label '$half' has half of a surrogate pair. Change it."
     )
     for ((json, sentence) <- wrong) assert(refusal(json) == sentence)
     assert(refusal(s"""["${"x" * 257}"]""").contains("has 257 characters, and 256 are allowed"))
