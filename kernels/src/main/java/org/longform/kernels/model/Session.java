@@ -364,6 +364,11 @@ public final class Session implements AutoCloseable {
     return pending.size();
   }
 
+  /** Whether steps may have guesses: the strategy can forget wrong ones. */
+  public boolean mayBranch() {
+    return strategy.mayBranch();
+  }
+
   public SessionStats stats() {
     long disk = cache.diskBytes();
     return new SessionStats(
