@@ -6,7 +6,7 @@ import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.tensor.Shape;
 
 /** The weights that a model has, as its spec tells. */
-final class WeightShapes {
+public final class WeightShapes {
   private final DecoderSpec spec;
   private final Map<String, Shape> shapes = new LinkedHashMap<>();
 
@@ -15,7 +15,7 @@ final class WeightShapes {
   }
 
   /** The shape of every weight by its name, in the order in which a token meets them. */
-  static Map<String, Shape> of(DecoderSpec spec) {
+  public static Map<String, Shape> of(DecoderSpec spec) {
     WeightShapes all = new WeightShapes(spec);
     all.collect();
     return all.shapes;

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -12,6 +13,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.StoredModel;
+import org.longform.kernels.model.WeightShapes;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.SafetensorsWeights;
@@ -43,6 +45,8 @@ public final class LoraAdapter {
   private final AdapterConfig config;
   private final SafetensorsWeights tensors;
   private final StoredModel model;
+  // what the model reads; its files may have more
+  private final Map<String, Shape> weights;
   // modules that have both factors
   private final Set<String> changed = new TreeSet<>();
   // the tensor that replaces a weight, by the weight's name
@@ -54,6 +58,7 @@ public final class LoraAdapter {
     this.config = config;
     this.tensors = tensors;
     this.model = model;
+    this.weights = WeightShapes.of(model.spec());
   }
 
   /**
@@ -89,10 +94,10 @@ public final class LoraAdapter {
     config.targets().ifPresent(this::requireTargets);
     requireSaved();
     changed.forEach(this::requireFits);
-    WeightSource weights =
+    WeightSource merged =
         new MergedWeights(
             model.weights(), directory, tensors, config, Set.copyOf(changed), replaced);
-    return new StoredModel(model.config(), model.spec(), weights);
+    return new StoredModel(model.config(), model.spec(), merged);
   }
 
   private void take(String name) {
@@ -109,27 +114,22 @@ public final class LoraAdapter {
           "tensor '%s' belongs to no projection of the model".formatted(shortened(name)));
     }
     requireUntied(weight.get());
-    requireShape(name, model.weights().shape(weight.get()).orElseThrow());
+    requireShape(name, weights.get(weight.get()));
     if (replaced.put(weight.get(), name) != null) {
       throw invalid("it has two tensors for '%s'".formatted(weight.get()));
     }
   }
 
   private boolean isMatrix(String module) {
-    return !isTiedHead(module + WEIGHT)
-        && model.weights().shape(module + WEIGHT).filter(shape -> shape.rank() == 2).isPresent();
-  }
-
-  /** Some files of models with a tied head have it, too, and nobody reads it. */
-  private boolean isTiedHead(String weight) {
-    return model.spec().has(Trait.TIED_EMBEDDINGS)
-        && weight.equals(model.spec().names().head() + WEIGHT);
+    Shape shape = weights.get(module + WEIGHT);
+    return shape != null
+        && shape.rank() == 2
+        && !module.equals(model.spec().names().embedding());
   }
 
   private void requireUntied(String weight) {
-    if (isTiedHead(weight)
-        || (model.spec().has(Trait.TIED_EMBEDDINGS)
-            && weight.equals(model.spec().names().embedding() + WEIGHT))) {
+    if (model.spec().has(Trait.TIED_EMBEDDINGS)
+        && weight.equals(model.spec().names().embedding() + WEIGHT)) {
       throw AdapterConfig.refused(
           directory,
           ErrorClass.UNSUPPORTED_MODEL,
@@ -163,7 +163,7 @@ public final class LoraAdapter {
         }
         String plain = module;
         boolean saved = config.saved().stream().anyMatch(each -> isNamed(plain, each));
-        return Optional.of(module + end).filter(each -> saved && model.weights().contains(each));
+        return Optional.of(module + end).filter(each -> saved && weights.containsKey(each));
       }
     }
     return Optional.empty();
@@ -205,7 +205,7 @@ public final class LoraAdapter {
   }
 
   private void requireFits(String module) {
-    Shape matrix = model.weights().shape(module + WEIGHT).orElseThrow();
+    Shape matrix = weights.get(module + WEIGHT);
     int rank = config.rankOf(module);
     requireShape(PREFIX + module + A, Shape.of(rank, matrix.axis(1)));
     requireShape(PREFIX + module + B, Shape.of(matrix.axis(0), rank));

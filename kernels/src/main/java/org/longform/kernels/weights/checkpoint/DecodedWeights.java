@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
@@ -19,9 +20,9 @@ import org.longform.kernels.weights.SafetensorsWeights;
 
 /**
  * The weights of a checkpoint by the names that plain ones have. Each matrix that is stored in
- * another way is turned into a type of the engine's own when it is asked for, anew each time: so
- * that of a model that is loaded only one matrix at a time is in memory twice. Tensors of other
- * modules are views of the files.
+ * another way is turned into a type of the engine's own when it is asked for, and kept while
+ * anybody holds it: several parts of a matrix share it, and of a model that is loaded only one
+ * matrix at a time is in memory in both forms. Tensors of other modules are views of the files.
  */
 final class DecodedWeights extends ForwardedWeights {
   private static final String WEIGHT = ".weight";
@@ -33,7 +34,17 @@ final class DecodedWeights extends ForwardedWeights {
   private final Set<String> names = new LinkedHashSet<>();
   // of the matrices that were asked for
   private final Map<String, MatrixTurn.Outcome> outcomes = new TreeMap<>();
-  private final List<Tensor> turned = new ArrayList<>();
+  private final Map<String, Held> held = new HashMap<>();
+
+  /** A matrix in memory. */
+  private static final class Held {
+    private final Tensor tensor;
+    private int holders;
+
+    Held(Tensor tensor) {
+      this.tensor = tensor;
+    }
+  }
 
   DecodedWeights(Path place, SafetensorsWeights stored, ModuleLayout layout) {
     super(stored);
@@ -96,11 +107,30 @@ final class DecodedWeights extends ForwardedWeights {
           "the tensors of '%s' are of a matrix %s, expected %s"
               .formatted(module.name(), shape, expected));
     }
+    Held matrix = held.computeIfAbsent(name, key -> new Held(turned(name, module)));
+    matrix.holders++;
+    AtomicBoolean closed = new AtomicBoolean();
+    return Tensor.held(
+        matrix.tensor,
+        () -> {
+          if (closed.compareAndSet(false, true)) {
+            release(name, matrix);
+          }
+        });
+  }
+
+  private Tensor turned(String name, StoredModule module) {
     try (QuantisedMatrix matrix = layout.open(module)) {
       MatrixTurn.Turned result = MatrixTurn.of(module, matrix);
-      turned.add(result.tensor());
       outcomes.put(name, result.outcome());
       return result.tensor();
+    }
+  }
+
+  private synchronized void release(String name, Held matrix) {
+    if (--matrix.holders == 0) {
+      held.remove(name, matrix);
+      matrix.tensor.close();
     }
   }
 
@@ -129,8 +159,8 @@ final class DecodedWeights extends ForwardedWeights {
 
   @Override
   public synchronized void close() {
-    turned.forEach(Tensor::close);
-    turned.clear();
+    held.values().forEach(each -> each.tensor.close());
+    held.clear();
     stored.close();
   }
 }

@@ -337,6 +337,22 @@ class CheckpointFormatSuite extends AnyFunSuite {
     assert(became(1e30f, Seq.fill(32)(0))._2 == Seq.fill(32)(0f))
   }
 
+  test("who asks for the same matrix shares it, and the last to close it frees it") {
+    val before = Memory.allocatedBytes()
+    alone(rows8, scaled(0.5f, Seq.fill(32)(3))) { weights =>
+      val first = weights.tensor("x.weight", Shape.of(1, 32))
+      val second = weights.tensor("x.weight", Shape.of(1, 32))
+      assert(first.address() == second.address() && Memory.allocatedBytes() == before + 18)
+      first.close()
+      first.close()
+      assert(second.toArray.toSeq == Seq.fill(32)(1.5f))
+      second.close()
+      assert(Memory.allocatedBytes() == before)
+      assert(weights.tensor("x.weight", Shape.of(1, 32)).rows(0, 1).toArray.toSeq == Seq.fill(32)(1.5f))
+    }
+    assert(Memory.allocatedBytes() == before)
+  }
+
   test("a module that the format leaves plain, and tensors of other modules, are views") {
     val (stored, values) = models(cases.head)
     val kept = stored.matrices.head._1
