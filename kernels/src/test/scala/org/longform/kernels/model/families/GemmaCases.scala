@@ -282,7 +282,8 @@ object GemmaCases {
       else
         Seq(
           "rope.scaling.type" -> "linear",
-          "rope.scaling.factor" -> s.section("rope_scaling").number("factor")
+          "rope.scaling.factor" -> s.section("rope_scaling").number("factor"),
+          "rope.freq_base_swa" -> s.number("rope_local_base_freq")
         )
     val window = "attention.sliding_window" -> s.int("sliding_window")
     FamilyCase(
@@ -299,7 +300,10 @@ object GemmaCases {
     entry3("Gemma 3 1B", random(gemma3, 53)),
     entry3(
       "Gemma 3 with stretched positions",
-      random(gemma3, 54).where("rope_scaling" -> """{"factor": 8.0, "rope_type": "linear"}""")
+      random(gemma3, 54).where(
+        "rope_scaling" -> """{"factor": 8.0, "rope_type": "linear"}""",
+        "rope_local_base_freq" -> "5000"
+      )
     ),
     entry3("Gemma 3 270M with listed layers", random(gemma3Listed, 55))
   )

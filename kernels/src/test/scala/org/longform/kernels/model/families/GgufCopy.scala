@@ -8,7 +8,7 @@ import org.longform.kernels.model.families.Naive.Vec
 import org.longform.kernels.tensor.{DType, Shape}
 import org.longform.kernels.weights.{GgufMetadata, GgufWriter, TensorSpec}
 
-/** A model as llama.cpp's convert_hf_to_gguf.py writes it, in float32 and without a tokenizer.
+/** A model as llama.cpp's convert_hf_to_gguf.py writes it, without a tokenizer.
   *
   * @param architecture
   *   with which the keys begin
@@ -40,9 +40,11 @@ final case class GgufCopy(
     all
   }
 
-  def write(file: Path): Path = {
+  /** Norms and lists are float32 in every file. */
+  def write(file: Path, matrices: DType = DType.F32): Path = {
     val specs = tensors.map { tensor =>
-      new TensorSpec(tensor.name, DType.F32, Shape.of(tensor.shape.map(_.toLong): _*))
+      val dtype = if (tensor.shape.length == 1) DType.F32 else matrices
+      new TensorSpec(tensor.name, dtype, Shape.of(tensor.shape.map(_.toLong): _*))
     }
     val writer = GgufWriter.create(file, metadata, specs.asJava)
     try {

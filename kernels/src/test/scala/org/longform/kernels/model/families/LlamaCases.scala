@@ -158,6 +158,42 @@ object LlamaCases {
     "vocab_size": 101
   }"""
 
+  // as the fifth version of transformers writes it
+  private val llama31Fifth = """{
+    "architectures": ["LlamaForCausalLM"],
+    "attention_bias": false,
+    "attention_dropout": 0.0,
+    "bos_token_id": 128000,
+    "dtype": "bfloat16",
+    "eos_token_id": [128001, 128008, 128009],
+    "head_dim": 8,
+    "hidden_act": "silu",
+    "hidden_size": 48,
+    "initializer_range": 0.02,
+    "intermediate_size": 44,
+    "max_position_embeddings": 131072,
+    "mlp_bias": false,
+    "model_type": "llama",
+    "num_attention_heads": 6,
+    "num_hidden_layers": 3,
+    "num_key_value_heads": 2,
+    "pad_token_id": null,
+    "pretraining_tp": 1,
+    "rms_norm_eps": 1e-05,
+    "rope_parameters": {
+      "factor": 8.0,
+      "high_freq_factor": 4.0,
+      "low_freq_factor": 1.0,
+      "original_max_position_embeddings": 512,
+      "rope_theta": 500000.0,
+      "rope_type": "llama3"
+    },
+    "tie_word_embeddings": false,
+    "transformers_version": "5.0.0",
+    "use_cache": true,
+    "vocab_size": 101
+  }"""
+
   def random(config: String, dtype: String, seed: Long): Checkpoint = {
     val s = Checkpoint.settings(config)
     Checkpoint.random(config, dtype, seed) {
@@ -169,15 +205,20 @@ object LlamaCases {
     }
   }
 
+  private def theta(s: Settings): Double =
+    if (s.has("rope_parameters")) s.section("rope_parameters").number("rope_theta")
+    else if (s.has("rope_theta")) s.number("rope_theta")
+    else 10000.0
+
+  private def scaling(s: Settings): Option[Settings] =
+    Seq("rope_parameters", "rope_scaling").find(s.has).map(s.section)
+
   private def frequencies(s: Settings): Vec = {
-    val theta = if (s.has("rope_theta")) s.number("rope_theta") else 10000.0
     val dims = headDim(s)
-    if (!s.has("rope_scaling")) NaiveRope.plain(dims, theta)
-    else {
-      val scaling = s.section("rope_scaling")
+    scaling(s).fold(NaiveRope.plain(dims, theta(s))) { scaling =>
       NaiveRope.llama3(
         dims,
-        theta,
+        theta(s),
         scaling.number("factor"),
         scaling.number("low_freq_factor"),
         scaling.number("high_freq_factor"),
@@ -218,17 +259,15 @@ object LlamaCases {
   /** Llama 3's scaling is a tensor there: by what each frequency is divided. */
   private def gguf(c: Checkpoint): GgufCopy = {
     val s = c.settings
-    val divisors =
-      if (!s.has("rope_scaling")) Nil
-      else {
-        val theta = s.number("rope_theta")
-        val plain = NaiveRope.plain(headDim(s), theta)
-        Seq(GgufCopy.factors("rope_freqs", plain.zip(frequencies(s)).map { case (a, b) => a / b }.toSeq))
-      }
+    val divisors = scaling(s).toSeq.map { _ =>
+      val plain = NaiveRope.plain(headDim(s), theta(s))
+      GgufCopy.factors("rope_freqs", plain.zip(frequencies(s)).map { case (a, b) => a / b }.toSeq)
+    }
+    val base = if (s.has("rope_parameters")) Seq("rope.freq_base" -> theta(s)) else Nil
     GgufCopy(
       "llama",
       s.int("vocab_size"),
-      GgufCopy.sizes(s) :+ GgufCopy.rotated(s),
+      (GgufCopy.sizes(s) :+ GgufCopy.rotated(s)) ++ base,
       GgufCopy.llamaTensors(c) ++ divisors
     )
   }
@@ -249,6 +288,7 @@ object LlamaCases {
     entry("Llama 2", withBuffers(random(llama2, "F16", 1))),
     entry("Llama 3", random(llama3, "BF16", 2)),
     entry("Llama 3.1", random(llama31, "BF16", 3)),
+    entry("Llama 3.1 saved again", random(llama31Fifth, "BF16", 6)),
     entry("Llama 3.2", random(llama32, "BF16", 4)),
     entry("SmolLM2", random(smolLm2, "BF16", 5))
   )

@@ -98,7 +98,7 @@ object MixtralCases {
     stream.map(x => project("lm_head")(rmsNorm(x, c("model.norm.weight"), epsilon)))
   }
 
-  private def gguf(c: Checkpoint): GgufCopy = {
+  def gguf(c: Checkpoint): GgufCopy = {
     val s = c.settings
     val experts = 0 until s.int("num_local_experts")
     val plain = c.copy(tensors = c.tensors.filterNot(_.name.contains("block_sparse_moe")))

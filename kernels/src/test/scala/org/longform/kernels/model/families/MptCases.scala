@@ -69,7 +69,7 @@ object MptCases {
 
   private def layer(l: Int): String = s"transformer.blocks.$l."
 
-  private def random(config: String, seed: Long): Checkpoint = {
+  def random(config: String, seed: Long): Checkpoint = {
     val s = Checkpoint.settings(config)
     val width = s.int("d_model")
     val inner = width * s.int("expansion_ratio")
@@ -139,7 +139,7 @@ object MptCases {
 
   private val InLayer = """transformer\.blocks\.(\d+)\.(.*)\.weight""".r
 
-  private def gguf(c: Checkpoint): GgufCopy = {
+  def gguf(c: Checkpoint): GgufCopy = {
     val s = c.settings
     val kind = s.section("attn_config")
     val clip = if (kind.has("clip_qkv")) Seq("attention.clamp_kqv" -> kind.number("clip_qkv")) else Nil

@@ -46,6 +46,7 @@ object PhiCases {
     "vocab_size": 101
   }"""
 
+  // thirty-two times the first window, as published
   private def mini35(original: Int): String = s"""{
     "_name_or_path": "Phi-3.5-mini-instruct",
     "architectures": ["Phi3ForCausalLM"],
@@ -62,7 +63,7 @@ object PhiCases {
     "hidden_size": 48,
     "initializer_range": 0.02,
     "intermediate_size": 44,
-    "max_position_embeddings": 131072,
+    "max_position_embeddings": ${32 * original},
     "model_type": "phi3",
     "num_attention_heads": 6,
     "num_hidden_layers": 3,
@@ -124,7 +125,37 @@ object PhiCases {
     "vocab_size": 101
   }"""
 
-  private def random(config: String, seed: Long): Checkpoint = {
+  private val phi4 = """{
+    "architectures": ["Phi3ForCausalLM"],
+    "attention_bias": false,
+    "attention_dropout": 0.0,
+    "bos_token_id": 100257,
+    "embd_pdrop": 0.0,
+    "eos_token_id": 100265,
+    "hidden_act": "silu",
+    "hidden_size": 48,
+    "initializer_range": 0.02,
+    "intermediate_size": 44,
+    "max_position_embeddings": 16384,
+    "model_type": "phi3",
+    "num_attention_heads": 6,
+    "num_hidden_layers": 3,
+    "num_key_value_heads": 3,
+    "original_max_position_embeddings": 16384,
+    "pad_token_id": 100349,
+    "resid_pdrop": 0.0,
+    "rms_norm_eps": 1e-05,
+    "rope_scaling": null,
+    "rope_theta": 250000,
+    "sliding_window": null,
+    "tie_word_embeddings": false,
+    "torch_dtype": "bfloat16",
+    "transformers_version": "4.47.0",
+    "use_cache": true,
+    "vocab_size": 101
+  }"""
+
+  def random(config: String, seed: Long): Checkpoint = {
     val s = Checkpoint.settings(config)
     val (width, inner) = (s.int("hidden_size"), s.int("intermediate_size"))
     val queries = s.int("num_attention_heads") * headDim(s)
@@ -194,8 +225,8 @@ object PhiCases {
     stream.map(x => linear(c(head), rmsNorm(x, c("model.norm.weight"), epsilon)))
   }
 
-  // llama.cpp reads the window and does not use it
-  private def gguf(c: Checkpoint): GgufCopy = {
+  // llama.cpp reads the window and does not use it; none is a zero
+  def gguf(c: Checkpoint): GgufCopy = {
     val s = c.settings
     val scaled =
       if (!s.has("rope_scaling")) Nil
@@ -203,17 +234,18 @@ object PhiCases {
         Seq("long_factor" -> "rope_factors_long", "short_factor" -> "rope_factors_short").map {
           case (key, name) => GgufCopy.factors(name, s.section("rope_scaling").numbers(key).toSeq)
         }
+    val window = if (s.has("sliding_window")) s.int("sliding_window") else 0
     val keys = GgufCopy.sizes(s) ++ Seq(
       "rope.scaling.original_context_length" -> s.int("original_max_position_embeddings"),
       "rope.dimension_count" -> rotated(s),
-      "attention.sliding_window" -> s.int("sliding_window")
+      "attention.sliding_window" -> window
     ) ++ (if (s.has("rope_scaling")) Seq("rope.scaling.attn_factor" -> attentionFactor(s)) else Nil)
     GgufCopy(
       "phi3",
       s.int("vocab_size"),
       keys,
       c.tensors.map(GgufCopy.named("ffn_norm")) ++ scaled,
-      llamaCppAgrees = s.int("sliding_window") > 1000
+      llamaCppAgrees = window == 0 || window > 1000
     )
   }
 
@@ -224,6 +256,8 @@ object PhiCases {
     entry("Phi 3 mini 4k", random(mini4k, 41)),
     entry("Phi 3.5 mini", random(mini35(4096), 42)),
     entry("Phi 3.5 mini beyond its first window", random(mini35(16), 43)).copy(blocks = Seq(31)),
-    entry("Phi 4 mini", random(mini4, 44))
+    entry("Phi 3 mini 128k of the first day", random(mini35(4096).replace("longrope", "su"), 44)),
+    entry("Phi 4 mini", random(mini4, 45)),
+    entry("Phi 4", random(phi4, 46))
   )
 }

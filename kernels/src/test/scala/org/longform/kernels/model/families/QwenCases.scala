@@ -70,6 +70,8 @@ object QwenCases {
   private val yarn =
     """{"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}"""
 
+  private val layers = """["full_attention", "sliding_attention", "full_attention", "sliding_attention"]"""
+
   def random2(config: String, seed: Long): Checkpoint = {
     val s = Checkpoint.settings(config)
     val (width, dims) = (s.int("hidden_size"), headDim(s))
@@ -99,10 +101,13 @@ object QwenCases {
     }
   }
 
-  /** The layers from max_window_layers on have the window, if it is used at all. */
-  private def sees(s: Settings, l: Int): Sees =
-    if (s.flag("use_sliding_window") && l >= s.int("max_window_layers")) window(s.int("sliding_window"))
-    else causal
+  /** The layers from max_window_layers on, or those listed, have the window, if it is used at all. */
+  private def sees(s: Settings, l: Int): Sees = {
+    val slides =
+      if (s.has("layer_types")) s.texts("layer_types")(l) == "sliding_attention"
+      else l >= s.int("max_window_layers")
+    if (s.flag("use_sliding_window") && slides) window(s.int("sliding_window")) else causal
+  }
 
   private def output(c: Checkpoint, x: Vec): Vec = {
     val head = if (c.settings.flag("tie_word_embeddings")) "model.embed_tokens" else "lm_head"
@@ -221,6 +226,10 @@ object QwenCases {
     entry2("Qwen 2.5 7B", random2(qwen25, 31)),
     entry2("Qwen 2.5 0.5B", random2(tied(qwen25), 32)),
     entry2("Qwen 2 with its sliding window", random2(qwen25, 33).where("use_sliding_window" -> "true")),
+    entry2(
+      "Qwen 2 with listed layers",
+      random2(qwen25, 37).where("use_sliding_window" -> "true", "layer_types" -> layers)
+    ),
     entry3("Qwen 3 8B", random3(qwen3, 34)),
     entry3("Qwen 3 0.6B", random3(tied(qwen3), 35)),
     entry3("Qwen 3 with YaRN", random3(qwen3, 36).where("rope_scaling" -> yarn))
