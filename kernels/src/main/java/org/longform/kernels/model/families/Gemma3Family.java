@@ -61,7 +61,8 @@ public final class Gemma3Family implements ModelFamily {
                 Map.of("sliding_window", "attention.sliding_window"),
                 Map.of(
                     "attn_logit_softcapping", "attn_logit_softcapping",
-                    "final_logit_softcapping", "final_logit_softcapping"))
+                    "final_logit_softcapping", "final_logit_softcapping",
+                    "rope_local_base_freq", "rope.freq_base_swa"))
             .implying(values -> Gemma2Family.impliedScalar(values, LARGEST_LAYERS)));
   }
 
