@@ -20,6 +20,7 @@ final class LongformExecutor implements ExecutorPlugin {
   @Override
   public void init(PluginContext context, Map<String, String> settings) {
     JavaVersion.check(Runtime.version().feature());
+    AssignedCard.use(context.resources().get("gpu"));
     LongformRuntime.configure(settings);
     LongformRuntime.checkMemory(settings).ifPresent(LOG::warn);
     RuntimeMetrics.register(context.metricRegistry(), LongformRuntime::stats);
