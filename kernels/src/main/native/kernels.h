@@ -238,6 +238,7 @@ int32_t kernels_card_count(void);
 const char *kernels_card_name(int32_t card);
 /* NULL if the card can be used, else why not; without any card, why there is none. */
 const char *kernels_card_missing(int32_t card);
+/* Opens a card whose answers to a few small questions are those of the processor. */
 int32_t kernels_open_card(int32_t card, int32_t threads, kernels_device **device);
 
 /* Memory of the card, aligned to 256 bytes. All of it is released with the device. */

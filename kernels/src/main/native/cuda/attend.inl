@@ -81,17 +81,46 @@ CARD bool sees(const CardSegment &segment, int64_t query, int64_t key) {
 template <int DIM>
 CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const ListRow *rows, int64_t first_row,
                     int64_t count, int64_t kv_head, int64_t variant, float *target) {
-  const int64_t head_dim = args.layout.head_dim, offset = kv_head * args.layout.head_stride;
+  const int64_t dtype = args.layout.dtype, head_dim = args.layout.head_dim, pairs = args.pairs;
+  const int64_t offset = kv_head * args.layout.head_stride;
+  // of the first row of the tile
+  const float *angles = segment.angles + 2 * ((first_row - segment.first) * segment.variants + variant) * pairs;
+  const int64_t step = 2 * segment.variants * pairs;
+  if (args.interleaved == 0 && pairs % 8 == 0) {
+    // eight pairs at once, then eight dimensions that do not turn
+    const int turning = static_cast<int>(pairs / 8), items = DIM / 8 - turning;
+    for (int i = thread_of_block(); i < kTileKeys * items; i += kThreads) {
+      const int row = i / items, item = i % items;
+      const bool turns = item < turning;
+      const int64_t a = turns ? 8 * item : 2 * pairs + 8 * (item - turning);
+      Eight p = {}, q = {};
+      if (row < count) {
+        p = kv_eight(dtype, head_dim, rows[row].key + offset, a);
+        if (turns) {
+          q = kv_eight(dtype, head_dim, rows[row].key + offset, a + pairs);
+          const float *angle = angles + row * step + 2 * a;
+#pragma unroll
+          for (int j = 0; j < 8; j++) {
+            const float turned = p.of[j] * angle[2 * j] - q.of[j] * angle[2 * j + 1];
+            q.of[j] = q.of[j] * angle[2 * j] + p.of[j] * angle[2 * j + 1];
+            p.of[j] = turned;
+          }
+        }
+      }
+      store_eight(p, target + row * Tiles<DIM>::kPitch + a);
+      if (turns) store_eight(q, target + row * Tiles<DIM>::kPitch + a + pairs);
+    }
+    return;
+  }
   for (int i = thread_of_block(); i < kTileKeys * (DIM / 2); i += kThreads) {
     const int row = i / (DIM / 2), pair = i % (DIM / 2);
     int64_t a, b;
-    pair_at(pair, args.pairs, args.interleaved, &a, &b);
+    pair_at(pair, pairs, args.interleaved, &a, &b);
     const char *key = row < count ? rows[row].key + offset : nullptr;
-    float p = key != nullptr && a < head_dim ? kv_element(args.layout.dtype, head_dim, key, a) : 0;
-    float q = key != nullptr && b < head_dim ? kv_element(args.layout.dtype, head_dim, key, b) : 0;
-    if (key != nullptr && pair < args.pairs) {
-      const int64_t place = first_row + row - segment.first;
-      const float *angle = segment.angles + 2 * ((place * segment.variants + variant) * args.pairs + pair);
+    float p = key != nullptr && a < head_dim ? kv_element(dtype, head_dim, key, a) : 0;
+    float q = key != nullptr && b < head_dim ? kv_element(dtype, head_dim, key, b) : 0;
+    if (key != nullptr && pair < pairs) {
+      const float *angle = angles + row * step + 2 * pair;
       const float turned = p * angle[0] - q * angle[1];
       q = q * angle[0] + p * angle[1];
       p = turned;

@@ -110,6 +110,17 @@ struct ManySums {
   float of[4][8];
 };
 
+// How many of a thread's four tokens and eight rows can be within the matrices; the same for the whole block.
+struct ManyCounts {
+  int tokens, rows;
+};
+
+CARD ManyCounts many_counts(const MatmulArgs &args) {
+  const int64_t tokens = least(kTileRows, args.tokens - block_y() * kTileRows);
+  const int64_t rows = least(kTileRows, args.outer - block_x() * kTileRows);
+  return {static_cast<int>((tokens + 15) / 16), static_cast<int>((rows + 7) / 8)};
+}
+
 CARD void write_many(const MatmulArgs &args, const ManySums &sums) {
   const int x = thread_of_block() % 8, y = thread_of_block() / 8;
 #pragma unroll
@@ -128,6 +139,7 @@ CARD void matmul_many_floats(const MatmulArgs &args) {
   constexpr int kPitch = kTileRows + 1;
   float *left = reinterpret_cast<float *>(shared_memory()), *right = left + kTileDepth * kPitch;
   const int x = thread_of_block() % 8, y = thread_of_block() / 8;
+  const ManyCounts counts = many_counts(args);
   ManySums sums = {};
   for (int64_t from = 0; from < args.inner; from += kTileDepth) {
     for (int i = thread_of_block(); i < kTileRows * kTileDepth; i += kThreads) {
@@ -145,6 +157,7 @@ CARD void matmul_many_floats(const MatmulArgs &args) {
       for (int j = 0; j < 8; j++) w[j] = right[depth * kPitch + x + 8 * j];
 #pragma unroll
       for (int i = 0; i < 4; i++) {
+        if (i >= counts.tokens) break;
         const float a = left[depth * kPitch + y + 16 * i];
 #pragma unroll
         for (int j = 0; j < 8; j++) sums.of[i][j] = fmaf(a, w[j], sums.of[i][j]);
@@ -162,6 +175,7 @@ CARD void matmul_many_codes(const MatmulArgs &args) {
   float *totals = scales + kTileRows, *low = totals + kTileRows, *high = low + kTileRows, *minima = high + kTileRows;
   const int x = thread_of_block() % 8, y = thread_of_block() / 8;
   const int64_t blocks = args.inner / 32;
+  const ManyCounts counts = many_counts(args);
   ManySums sums = {};
   for (int64_t b = 0; b < blocks; b++) {
     for (int i = thread_of_block(); i < kTileRows * 8; i += kThreads) {
@@ -186,12 +200,14 @@ CARD void matmul_many_codes(const MatmulArgs &args) {
     block_barrier();
 #pragma unroll
     for (int i = 0; i < 4; i++) {
+      if (i >= counts.tokens) break;
       const int token = y + 16 * i;
       uint32_t a[8];
 #pragma unroll
       for (int word = 0; word < 8; word++) a[word] = left[token * kCodePitch + word];
 #pragma unroll
       for (int j = 0; j < 8; j++) {
+        if (j >= counts.rows) break;
         const int row = x + 8 * j;
         int first = 0, second = 0;
 #pragma unroll

@@ -15,6 +15,45 @@ CARD float kv_element(int64_t dtype, int64_t head_dim, const char *row, int64_t 
          static_cast<float>(reinterpret_cast<const int8_t *>(row)[d]);
 }
 
+// Dimensions d to d + 7 of a row; zero beyond the last. One or two loads of 16 bytes where the row lies so.
+struct Eight {
+  float of[8];
+};
+
+struct alignas(16) FourWords {
+  uint32_t x, y, z, w;
+};
+
+CARD Eight kv_eight(int64_t dtype, int64_t head_dim, const char *row, int64_t d) {
+  Eight eight;
+  const char *from = row + (dtype == KERNELS_KV_F32 ? 4 : 2) * d;
+  const bool whole = d + 8 <= head_dim && dtype != KERNELS_KV_Q8 && (reinterpret_cast<uintptr_t>(from) & 15) == 0;
+  if (whole && dtype == KERNELS_KV_F16) {
+    const FourWords words = *reinterpret_cast<const FourWords *>(from);
+    const uint32_t each[4] = {words.x, words.y, words.z, words.w};
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      eight.of[2 * i] = half_to_float(static_cast<uint16_t>(each[i]));
+      eight.of[2 * i + 1] = half_to_float(static_cast<uint16_t>(each[i] >> 16));
+    }
+  } else if (whole) {
+    const Four *fours = reinterpret_cast<const Four *>(from);
+    const Four low = fours[0], high = fours[1];
+    eight = {{low.x, low.y, low.z, low.w, high.x, high.y, high.z, high.w}};
+  } else {
+#pragma unroll
+    for (int i = 0; i < 8; i++) eight.of[i] = d + i < head_dim ? kv_element(dtype, head_dim, row, d + i) : 0;
+  }
+  return eight;
+}
+
+// to: 16-byte aligned
+CARD void store_eight(const Eight &eight, float *to) {
+  Four *fours = reinterpret_cast<Four *>(to);
+  fours[0] = {eight.of[0], eight.of[1], eight.of[2], eight.of[3]};
+  fours[1] = {eight.of[4], eight.of[5], eight.of[6], eight.of[7]};
+}
+
 constexpr float kNothing = -INFINITY;
 
 // What a block keeps in shared memory.
@@ -79,10 +118,11 @@ CARD void load_queries(const QueryTile &tile, const float *queries, int64_t head
 template <int DIM>
 CARD void load_plain(const ListRow *rows, int64_t count, const kernels_kv_layout &layout, int64_t offset,
                      float *target) {
-  for (int i = thread_of_block(); i < kTileKeys * DIM; i += kThreads) {
-    const int row = i / DIM, d = i % DIM;
-    target[row * Tiles<DIM>::kPitch + d] =
-        row < count && d < layout.head_dim ? kv_element(layout.dtype, layout.head_dim, rows[row].key + offset, d) : 0;
+  for (int i = thread_of_block(); i < kTileKeys * (DIM / 8); i += kThreads) {
+    const int row = i / (DIM / 8), d = i % (DIM / 8) * 8;
+    Eight eight = {};
+    if (row < count) eight = kv_eight(layout.dtype, layout.head_dim, rows[row].key + offset, d);
+    store_eight(eight, target + row * Tiles<DIM>::kPitch + d);
   }
 }
 
