@@ -174,9 +174,14 @@ class CpuKernels implements Kernels {
 
   @Override
   public TopKeys topKeys(TopKeysRequest request) {
-    TopKeys found = TopKeysCall.run(request, handle.address());
+    TopKeys found = TopKeysCall.run(request, handle.address(), spareKeys());
     Reference.reachabilityFence(handle);
     return found;
+  }
+
+  /** Whether sketches of pages help to find the best keys. */
+  boolean spareKeys() {
+    return true;
   }
 
   private static void requireFloats(String operation, Tensor tensor, long elements) {
