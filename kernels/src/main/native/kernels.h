@@ -19,9 +19,9 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 6
+#define KERNELS_ABI 7
 
-enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3 };
+enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
 /* Ordinals of org.longform.kernels.tensor.DType. */
 enum kernels_dtype {
@@ -246,6 +246,26 @@ typedef struct {
 } kernels_top_keys_request;
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request);
+
+/*
+ * Cards: devices with memory of their own. A device that is opened on a card does its operations there, and what
+ * the card's kernels do not do on the processor. Weights, activations and rows of a cache may lie on the host or in
+ * card memory, in any mix; what is on the host is copied for each operation, and row-wise operations of host memory
+ * are done where it lies. KERNELS_LOST means that the card answers nothing any more in this process.
+ */
+int32_t kernels_card_count(void);
+const char *kernels_card_name(int32_t card);
+/* NULL if the card can be used, else why not; without any card, why there is none. */
+const char *kernels_card_missing(int32_t card);
+/* Opens a card whose answers to a few small questions are those of the processor. */
+int32_t kernels_open_card(int32_t card, int32_t threads, kernels_device **device);
+
+/* Memory of the card, aligned to 256 bytes. All of it is released with the device. */
+int32_t kernels_card_allocate(kernels_device *device, int64_t bytes, void **memory);
+int32_t kernels_card_release(kernels_device *device, void *memory);
+/* From the host to the card or back. */
+int32_t kernels_card_copy(kernels_device *device, void *to, const void *from, int64_t bytes);
+int32_t kernels_card_room(kernels_device *device, int64_t *free_bytes, int64_t *bytes);
 
 #ifdef __cplusplus
 }

@@ -23,6 +23,7 @@ final class LongformExecutor implements ExecutorPlugin {
   @Override
   public void init(PluginContext context, Map<String, String> settings) {
     JavaVersion.check(Runtime.version().feature());
+    AssignedCard.use(context.resources().get("gpu"));
     LongformRuntime.configure(settings);
     if (!context.executorID().equals(DRIVER)) {
       LongformRuntime.pinModelsBy(name -> PinnedModel.ask(name, context));

@@ -15,7 +15,7 @@ import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Tensor;
 
 /** The operations by native code. Shapes are checked here: the library checks nothing. */
-final class CpuKernels implements Kernels {
+class CpuKernels implements Kernels {
   private static final int PRODUCT_WORDS = 4;
   // kernels_function, which begins with the ordinals of Activation
   private static final int SCALE = 3;
@@ -216,9 +216,14 @@ final class CpuKernels implements Kernels {
 
   @Override
   public TopKeys topKeys(TopKeysRequest request) {
-    TopKeys found = TopKeysCall.run(request, handle.address());
+    TopKeys found = TopKeysCall.run(request, handle.address(), spareKeys());
     Reference.reachabilityFence(handle);
     return found;
+  }
+
+  /** Whether sketches of pages help to find the best keys. */
+  boolean spareKeys() {
+    return true;
   }
 
   private static void requireFloats(String operation, Tensor tensor, long elements) {

@@ -64,4 +64,24 @@ final class CpuNative {
   static native long sketchBytes(long headDim);
 
   static native int sketch(long device, long layout, long pages, long count);
+
+  static native int cardCount();
+
+  static native String cardName(int card);
+
+  /** Null if the card can be used. */
+  static native String cardMissing(int card);
+
+  /** 0 if it fails. */
+  static native long openCard(int card, int threads);
+
+  /** Writes the address of the card's memory to {@code memory}. */
+  static native int cardAllocate(long device, long bytes, long memory);
+
+  static native int cardRelease(long device, long memory);
+
+  static native int cardCopy(long device, long to, long from, long bytes);
+
+  /** Writes two numbers: bytes that are free, and all. */
+  static native int cardRoom(long device, long free, long all);
 }
