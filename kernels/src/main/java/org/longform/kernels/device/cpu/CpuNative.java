@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 6;
+  static final int ABI = 7;
 
   /** {@code KERNELS_ALIKE_TOKENS}. */
   static final int ALIKE_TOKENS = 8;
