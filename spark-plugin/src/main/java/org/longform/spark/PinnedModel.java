@@ -18,8 +18,8 @@ final class PinnedModel {
   /**
    * The driver's part.
    *
-   * @return the name, or the class of an error and its sentence: texts alone, as Spark reads a reply
-   *     where an executor does not know our classes
+   * @return the name, or the class of an error and its sentence: texts alone, as Spark reads a
+   *     reply where an executor does not know our classes
    */
   static String[] reply(Question question) {
     try {

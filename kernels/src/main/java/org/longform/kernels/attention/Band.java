@@ -62,7 +62,9 @@ public sealed interface Band {
 
     @Override
     public Optional<Band> within(long window) {
-      return from < window ? Optional.of(new Between(from, Math.min(to, window))) : Optional.empty();
+      return from < window
+          ? Optional.of(new Between(from, Math.min(to, window)))
+          : Optional.empty();
     }
   }
 

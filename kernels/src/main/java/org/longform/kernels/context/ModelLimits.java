@@ -19,7 +19,6 @@ public record ModelLimits(
     this(trainedWindow, layers, layers - 1, flow);
   }
 
-
   /** Those of a model that learned nothing of positions beyond its window. */
   public ModelLimits(long trainedWindow, int layers) {
     this(trainedWindow, layers, Optional.empty());

@@ -74,8 +74,7 @@ public record DecoderSpec(
   // what gradients, pruning and scales that move between matrices know of
   private static final Set<Trait> PLAIN =
       Collections.unmodifiableSet(
-          EnumSet.of(
-              Trait.TIED_EMBEDDINGS, Trait.QKV_BIAS, Trait.OUTPUT_BIAS, Trait.FFN_BIAS));
+          EnumSet.of(Trait.TIED_EMBEDDINGS, Trait.QKV_BIAS, Trait.OUTPUT_BIAS, Trait.FFN_BIAS));
 
   public DecoderSpec {
     traits = Set.copyOf(traits);
@@ -208,9 +207,7 @@ public record DecoderSpec(
 
   /** Factor on q·k. */
   public double attentionScale() {
-    return design.scales().attention() == 0
-        ? 1 / Math.sqrt(headDim)
-        : design.scales().attention();
+    return design.scales().attention() == 0 ? 1 / Math.sqrt(headDim) : design.scales().attention();
   }
 
   /** How positions act in each layer, in a document of {@code length} tokens. */
@@ -239,7 +236,8 @@ public record DecoderSpec(
         traits.stream().filter(each -> !PLAIN.contains(each)).sorted().findFirst();
     if (trait.isPresent()) {
       return trait.map(
-          each -> "the trait '%s'".formatted(each.name().toLowerCase(Locale.ROOT).replace('_', ' ')));
+          each ->
+              "the trait '%s'".formatted(each.name().toLowerCase(Locale.ROOT).replace('_', ' ')));
     }
     if (design.experts().isPresent()) {
       return Optional.of("sparse experts");

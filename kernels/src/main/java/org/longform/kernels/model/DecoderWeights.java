@@ -131,8 +131,7 @@ final class DecoderWeights implements AutoCloseable {
           spec.has(Trait.TIED_EMBEDDINGS)
               ? embedding
               : weight(names.head() + ".weight", spec.vocabulary(), spec.hidden());
-      head =
-          new Projection(matrix, bias(names.head(), Trait.HEAD_BIAS, spec.vocabulary()));
+      head = new Projection(matrix, bias(names.head(), Trait.HEAD_BIAS, spec.vocabulary()));
     }
 
     void loadLayers() {

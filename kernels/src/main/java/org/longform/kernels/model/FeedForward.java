@@ -61,8 +61,7 @@ final class FeedForward {
   /** A token that an expert gets, and the weight of what that makes of it. */
   private record Share(int row, float weight) {}
 
-  private void experts(
-      ExpertWeights weights, Tensor x, Tensor gate, Tensor up, Tensor out) {
+  private void experts(ExpertWeights weights, Tensor x, Tensor gate, Tensor up, Tensor out) {
     List<List<Share>> shares = shares(weights, x);
     int width = spec.hidden();
     float[] row = new float[width];
@@ -82,8 +81,7 @@ final class FeedForward {
         }
         FeedForwardWeights expert = weights.experts().get(e);
         Tensor answer = answers.rows(0, count);
-        Tensor inner =
-            inner(expert, some.rows(0, count), gate.rows(0, count), up.rows(0, count));
+        Tensor inner = inner(expert, some.rows(0, count), gate.rows(0, count), up.rows(0, count));
         project(kernels, inner, List.of(expert.down()), List.of(answer));
         for (int i = 0; i < count; i++) {
           answer.read((long) i * width, row);
@@ -142,8 +140,7 @@ final class FeedForward {
   }
 
   /** Projections of the same x are one operation: a device may share what it makes of x. */
-  static void project(
-      Kernels kernels, Tensor x, List<Projection> projections, List<Tensor> outs) {
+  static void project(Kernels kernels, Tensor x, List<Projection> projections, List<Tensor> outs) {
     kernels.matmul(x, projections.stream().map(Projection::matrix).toList(), outs);
     for (int i = 0; i < outs.size(); i++) {
       Tensor out = outs.get(i);

@@ -184,15 +184,16 @@ final class GgufConfig {
     GgufConfig read() {
       values.put("architectures", List.of(family.architectures().iterator().next()));
       values.put("model_type", family.name());
-      form.words().forEach(
-          (word, key) -> {
-            Object value = uniform(metadata.plain(form.architecture() + "." + key));
-            if (value != null) {
-              boolean inSection = word.startsWith(SECTION);
-              (inSection ? scaling : values)
-                  .put(inSection ? word.substring(SECTION.length()) : word, value);
-            }
-          });
+      form.words()
+          .forEach(
+              (word, key) -> {
+                Object value = uniform(metadata.plain(form.architecture() + "." + key));
+                if (value != null) {
+                  boolean inSection = word.startsWith(SECTION);
+                  (inSection ? scaling : values)
+                      .put(inSection ? word.substring(SECTION.length()) : word, value);
+                }
+              });
       form.implied().accept(values);
       requireSupported();
       weights

@@ -14,7 +14,8 @@ import org.longform.kernels.attention.PositionEncoding.Rope;
  * @param layout which rows of the query and key matrices make a pair there
  * @param counts words of config.json for whole numbers, with GGUF's behind the architecture's name
  * @param numbers the same for other numbers
- * @param implied adds in the words of config.json what readers of such files know without being told
+ * @param implied adds in the words of config.json what readers of such files know without being
+ *     told
  */
 public record GgufForm(
     String architecture,

@@ -293,8 +293,7 @@ public final class ModelConfig {
           }
         });
     usual.values().removeIf(Objects::isNull);
-    return new ModelConfig(
-        new Spelling(spelling.place, spelling.part, spelled), prefix, usual);
+    return new ModelConfig(new Spelling(spelling.place, spelling.part, spelled), prefix, usual);
   }
 
   /** The same model with other values; null removes one. */

@@ -276,8 +276,7 @@ public final class ModelExport {
       keys.whole("partial_rotary_factor", spec.rope().rotaryDims());
     }
     scalingKeys(keys, spec.rope().scaling());
-    ModelConfig config =
-        ModelFamilies.named(spec.family()).usual(source.config());
+    ModelConfig config = ModelFamilies.named(spec.family()).usual(source.config());
     form()
         .counts()
         .keySet()

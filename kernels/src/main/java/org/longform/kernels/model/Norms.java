@@ -32,8 +32,7 @@ final class Norms {
   void applyToHeads(Norm norm, Tensor x) {
     long width = norm.gain().shape().elements();
     Tensor heads =
-        Tensor.view(
-            x.dtype(), Shape.of(x.elements() / width, width), x.memory(), x.byteOffset());
+        Tensor.view(x.dtype(), Shape.of(x.elements() / width, width), x.memory(), x.byteOffset());
     apply(norm, heads, heads);
   }
 }

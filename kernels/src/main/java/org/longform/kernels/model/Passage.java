@@ -73,7 +73,8 @@ public final class Passage implements AutoCloseable {
   private static void requireRanges(DecoderSpec spec) {
     String why = null;
     if (spec.reaches().stream().anyMatch(LayerReach::isLimited)) {
-      why = "some of its layers have a window of their own, whose distances change when tokens are left out";
+      why =
+          "some of its layers have a window of their own, whose distances change when tokens are left out";
     } else if (spec.has(DecoderSpec.Trait.PARALLEL)) {
       why = "both halves of its layers get the same, so that no token can be left out between them";
     }

@@ -101,11 +101,11 @@ public sealed interface RopeScaling {
   }
 
   /**
-   * {@code longrope} (Ding et al. 2024): every pair divided by a number of its own, with one list of
-   * numbers for documents that fit the first training's window and another for longer ones. As keys
-   * are cached before rotation, a document that outgrows the window turns all its keys anew; Hugging
-   * Face leaves those that it has cached, so that only reading everything as one block gives the
-   * same there.
+   * {@code longrope} (Ding et al. 2024): every pair divided by a number of its own, with one list
+   * of numbers for documents that fit the first training's window and another for longer ones. As
+   * keys are cached before rotation, a document that outgrows the window turns all its keys anew;
+   * Hugging Face leaves those that it has cached, so that only reading everything as one block
+   * gives the same there.
    *
    * @param near divisors up to the window
    * @param far divisors beyond it

@@ -505,8 +505,7 @@ public final class Session implements AutoCloseable {
 
   private PassBlock begin(int[] ids, int needed, AttendTaps watching, BlockHooks blockHooks) {
     int count = ids.length;
-    Branch all =
-        new Branch(0, count, null, decoder.spec().encodings(length() + count), watching);
+    Branch all = new Branch(0, count, null, decoder.spec().encodings(length() + count), watching);
     PassBlock block =
         new PassBlock(
             ids, 0, needed, List.of(all), strategy, cache, options.cancelled(), blockHooks);

@@ -57,10 +57,14 @@ final class TreePass {
 
   /**
    * @param taps who watches the rows that stay
-   * @param encodings the model's positions in each layer for a text that ends so many places behind row 0
+   * @param encodings the model's positions in each layer for a text that ends so many places behind
+   *     row 0
    */
   TreePass(
-      TokenTree tree, AttendTaps taps, LongFunction<List<PositionEncoding>> encodings, BlockMaker maker) {
+      TokenTree tree,
+      AttendTaps taps,
+      LongFunction<List<PositionEncoding>> encodings,
+      BlockMaker maker) {
     this.tree = tree;
     this.taps = taps;
     this.encodings = encodings;

@@ -37,8 +37,7 @@ public record WeightNames(
    * @param stacks where the matrices of all experts of a layer lie one behind the other, in the
    *     order of {@link #matrices}; empty if each is a tensor
    */
-  public record Experts(
-      String router, String gate, String up, String down, List<String> stacks) {
+  public record Experts(String router, String gate, String up, String down, List<String> stacks) {
     public Experts {
       stacks = List.copyOf(stacks);
     }
@@ -80,15 +79,7 @@ public record WeightNames(
       String head,
       Attention attention,
       FeedForward feedForward) {
-    this(
-        embedding,
-        finalNorm,
-        head,
-        attention,
-        feedForward,
-        Map.of(),
-        Optional.empty(),
-        List.of());
+    this(embedding, finalNorm, head, attention, feedForward, Map.of(), Optional.empty(), List.of());
   }
 
   public WeightNames with(Map<NormPlace, String> norms) {
@@ -98,26 +89,12 @@ public record WeightNames(
 
   public WeightNames with(Experts some) {
     return new WeightNames(
-        embedding,
-        finalNorm,
-        head,
-        attention,
-        feedForward,
-        otherNorms,
-        Optional.of(some),
-        fused);
+        embedding, finalNorm, head, attention, feedForward, otherNorms, Optional.of(some), fused);
   }
 
   public WeightNames with(Fused... matrices) {
     return new WeightNames(
-        embedding,
-        finalNorm,
-        head,
-        attention,
-        feedForward,
-        otherNorms,
-        experts,
-        List.of(matrices));
+        embedding, finalNorm, head, attention, feedForward, otherNorms, experts, List.of(matrices));
   }
 
   /** The pattern of a norm's name. */

@@ -80,8 +80,7 @@ final class WeightTransfer {
     for (Part part : parts) {
       Item item = together.get(part.target);
       if (item == null) {
-        items.add(
-            new Item(new TensorSpec(part.target, type(part), part.shape), List.of(part), 1));
+        items.add(new Item(new TensorSpec(part.target, type(part), part.shape), List.of(part), 1));
       } else if (written.add(item.tensor)) {
         items.add(item);
       }

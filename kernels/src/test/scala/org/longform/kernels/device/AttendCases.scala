@@ -209,7 +209,10 @@ object AttendCases {
         segments(segment(v.held(), new Band.Between(5, 40)), segment(v.held(), new Band.Near(2)))
       ),
       "distances between two bounds of which one is beyond the cache" -> (v =>
-        segments(segment(v.held(), new Band.Between(90, Long.MaxValue)), segment(v.held(), new Band.Between(0, 1)))
+        segments(
+          segment(v.held(), new Band.Between(90, Long.MaxValue)),
+          segment(v.held(), new Band.Between(0, 1))
+        )
       ),
       "a plan within a window" -> (v =>
         segments(

@@ -51,7 +51,9 @@ class ModelFamiliesSuite extends AnyFunSuite {
     assert(windows(spec("gemma2")) === Seq(9, no, 9, no))
     assert(windows(spec("gemma3_text", ""","sliding_window_pattern":3""")) === Seq(9, 9, no, 9))
     assert(windows(spec("gemma3_text", types)) === Seq(9, no, no, 9))
-    assert(windows(spec("smollm3", ""","use_sliding_window":true,"sliding_window":7""")) === Seq(no, no, no, 7))
+    assert(
+      windows(spec("smollm3", ""","use_sliding_window":true,"sliding_window":7""")) === Seq(no, no, no, 7)
+    )
     assert(spec("gemma2").lastFarLayer() === 3)
     assert(spec("gemma3_text", ""","sliding_window_pattern":3""").lastFarLayer() === 2)
     assert(spec("mistral").lastFarLayer() === 3)
@@ -60,7 +62,9 @@ class ModelFamiliesSuite extends AnyFunSuite {
   test("layer types that are unknown or too few are refused") {
     assert(
       refusal("qwen2", ""","layer_types":["chunked_attention","x","x","x"]""", ErrorClass.UNSUPPORTED_MODEL)
-        .contains("layer_types = 'chunked_attention', which is unknown (known: full_attention, sliding_attention)")
+        .contains(
+          "layer_types = 'chunked_attention', which is unknown (known: full_attention, sliding_attention)"
+        )
     )
     assert(
       refusal("qwen2", ""","layer_types":["full_attention"]""", ErrorClass.INVALID_MODEL)
@@ -71,7 +75,9 @@ class ModelFamiliesSuite extends AnyFunSuite {
         .contains("no_rope_layers = [1, 0], expected true or false for each of 4 layers")
     )
     assert(
-      refusal("smollm3", ""","no_rope_layers":[1,0,2,1]""", ErrorClass.INVALID_MODEL).contains("no_rope_layers")
+      refusal("smollm3", ""","no_rope_layers":[1,0,2,1]""", ErrorClass.INVALID_MODEL).contains(
+        "no_rope_layers"
+      )
     )
   }
 
@@ -81,7 +87,12 @@ class ModelFamiliesSuite extends AnyFunSuite {
     assert(spec("gemma2").has(Trait.TIED_EMBEDDINGS))
     assert(!spec("gemma2", ""","tie_word_embeddings":false""").has(Trait.TIED_EMBEDDINGS))
     assert(spec("mpt").has(Trait.TIED_EMBEDDINGS))
-    assert(spec("qwen3", ""","attention_bias":true""").traits().asScala.toSet === Set(Trait.QKV_BIAS, Trait.OUTPUT_BIAS))
+    assert(
+      spec("qwen3", ""","attention_bias":true""").traits().asScala.toSet === Set(
+        Trait.QKV_BIAS,
+        Trait.OUTPUT_BIAS
+      )
+    )
   }
 
   test("a head of Qwen 3 has 128 dimensions where the file does not tell") {
@@ -103,7 +114,11 @@ class ModelFamiliesSuite extends AnyFunSuite {
     assert(far.attentionFactor() === near.attentionFactor())
     val short = """,
       "rope_scaling":{"type":"su","short_factor":[1,1],"long_factor":[1,1,1,1]}"""
-    assert(refusal("phi3", short, ErrorClass.INVALID_MODEL).contains("short_factor = [1, 1], expected 4 numbers above 0"))
+    assert(
+      refusal("phi3", short, ErrorClass.INVALID_MODEL).contains(
+        "short_factor = [1, 1], expected 4 numbers above 0"
+      )
+    )
   }
 
   test("Gemma's factors: root of the width in the numbers of the file, scale of q·k, soft caps") {
@@ -121,7 +136,8 @@ class ModelFamiliesSuite extends AnyFunSuite {
   }
 
   test("Gemma 3 rotates layers with a window by a base of their own, which is never scaled") {
-    val scaled = ""","rope_theta":1000000.0,"rope_local_base_freq":5000.0,"rope_scaling":{"rope_type":"linear","factor":8.0}"""
+    val scaled =
+      ""","rope_theta":1000000.0,"rope_local_base_freq":5000.0,"rope_scaling":{"rope_type":"linear","factor":8.0}"""
     val gemma = spec("gemma3_text", scaled)
     val Seq(local, global) =
       gemma.encodings(10).asScala.take(2).map(_.asInstanceOf[Rope].inverseFrequencies().toSeq)
@@ -131,7 +147,12 @@ class ModelFamiliesSuite extends AnyFunSuite {
       "rope_parameters":{"full_attention":{"rope_type":"linear","factor":8.0,"rope_theta":1000000.0},
       "sliding_attention":{"rope_type":"default","rope_theta":5000.0}}"""
     val newer = spec("gemma3_text", sections)
-    assert(newer.encodings(10).asScala.map(_.asInstanceOf[Rope].inverseFrequencies().toSeq).take(2) === Seq(local, global))
+    assert(
+      newer.encodings(10).asScala.map(_.asInstanceOf[Rope].inverseFrequencies().toSeq).take(2) === Seq(
+        local,
+        global
+      )
+    )
     assert(
       refusal("gemma3_text", ""","use_bidirectional_attention":true""", ErrorClass.UNSUPPORTED_MODEL)
         .contains("use_bidirectional_attention = 'true', which is unknown (known: false)")
@@ -164,13 +185,19 @@ class ModelFamiliesSuite extends AnyFunSuite {
       refusal("gptj", ""","rotary_dim":12""", ErrorClass.INVALID_MODEL)
         .contains("rotary_dim = 12, expected an even number of at most 8")
     )
-    assert(refusal("gptj", ""","n_head":5""", ErrorClass.INVALID_MODEL).contains("n_head = 5, which does not divide n_embd"))
+    assert(
+      refusal("gptj", ""","n_head":5""", ErrorClass.INVALID_MODEL).contains(
+        "n_head = 5, which does not divide n_embd"
+      )
+    )
     assert(
       refusal("mixtral", ""","num_experts_per_tok":6""", ErrorClass.INVALID_MODEL)
         .contains("num_experts_per_tok = 6, expected at most 5")
     )
     assert(
-      refusal("granite", ""","hidden_act":"relu"""", ErrorClass.UNSUPPORTED_MODEL).contains("hidden_act = 'relu'")
+      refusal("granite", ""","hidden_act":"relu"""", ErrorClass.UNSUPPORTED_MODEL).contains(
+        "hidden_act = 'relu'"
+      )
     )
   }
 
@@ -189,7 +216,9 @@ class ModelFamiliesSuite extends AnyFunSuite {
   private val reference = Devices.choose("reference").open(1)
 
   for (tiny <- TinyFamilies.ALL) {
-    test(s"${tiny.name}: read at once, in blocks and token by token, on every device, the logits are the same") {
+    test(
+      s"${tiny.name}: read at once, in blocks and token by token, on every device, the logits are the same"
+    ) {
       TempDirectory.use { directory =>
         tiny.write(directory)
         val ids = tokens(40, 64, 3)
@@ -199,7 +228,10 @@ class ModelFamiliesSuite extends AnyFunSuite {
         val ways = if (tiny.name == "phi3") Seq((64, 0)) else Seq((64, 0), (7, 3))
         for (device <- Devices.ALL.asScala if !device.whyUnavailable().isPresent; (chunk, steps) <- ways) {
           val found = logits(directory, device.open(2), ids, chunk, steps)
-          assert(difference(found, expected) < 2e-4, s"${device.name()}, blocks of $chunk, $steps tokens alone")
+          assert(
+            difference(found, expected) < 2e-4,
+            s"${device.name()}, blocks of $chunk, $steps tokens alone"
+          )
         }
       }
     }
@@ -279,7 +311,9 @@ class ModelFamiliesSuite extends AnyFunSuite {
   for (tiny <- TinyFamilies.ALL if tiny.name != "gptj")
     test(s"${tiny.name}: written as GGUF and as a directory it computes the same") {
       TempDirectory.use { directory =>
-        val original = tiny.altered(sayable.getOrElse(tiny.name, "")).write(Files.createDirectory(directory.resolve("original")))
+        val original = tiny
+          .altered(sayable.getOrElse(tiny.name, ""))
+          .write(Files.createDirectory(directory.resolve("original")))
         val ids = tokens(40, 64, 3)
         val expected = logits(original, reference, ids, 64, 0).map(_.toDouble)
         val gguf = convert(original, DType.F32, directory.resolve("model.gguf"))
@@ -294,9 +328,14 @@ class ModelFamiliesSuite extends AnyFunSuite {
   test("what GGUF has no word for is not written") {
     TempDirectory.use { directory =>
       val original = TinyFamilies.named("mistral").write(directory)
-      val refused = intercept[LongformException](convert(original, DType.F32, directory.resolve("model.gguf")))
+      val refused =
+        intercept[LongformException](convert(original, DType.F32, directory.resolve("model.gguf")))
       assert(refused.errorClass() === ErrorClass.UNSUPPORTED_MODEL)
-      assert(refused.getMessage.endsWith("GGUF has no words for its factors, windows or positions. Use the model as it is."))
+      assert(
+        refused.getMessage.endsWith(
+          "GGUF has no words for its factors, windows or positions. Use the model as it is."
+        )
+      )
       assert(!Files.exists(directory.resolve("model.gguf")))
     }
   }
@@ -314,7 +353,10 @@ class ModelFamiliesSuite extends AnyFunSuite {
             session.feed(ids, 0, ids.length)
             session.flush()
             session.step(3)
-            assert(session.logits().forall(x => !x.isNaN && !x.isInfinite), s"${tiny.name} with ${factory.name()}")
+            assert(
+              session.logits().forall(x => !x.isNaN && !x.isInfinite),
+              s"${tiny.name} with ${factory.name()}"
+            )
           }
         }
       } finally decoder.close()
@@ -322,7 +364,12 @@ class ModelFamiliesSuite extends AnyFunSuite {
   }
 
   test("ranges of layers are refused where layers have windows or cannot be cut") {
-    for ((family, why) <- Seq("gemma2" -> "some of its layers have a window", "gptj" -> "both halves of its layers"))
+    for (
+      (family, why) <- Seq(
+        "gemma2" -> "some of its layers have a window",
+        "gptj" -> "both halves of its layers"
+      )
+    )
       TempDirectory.use { directory =>
         TinyFamilies.named(family).write(directory)
         val decoder = Decoder.load(directory, reference)
@@ -337,13 +384,15 @@ class ModelFamiliesSuite extends AnyFunSuite {
   }
 
   test("gradients are refused where layers are not those of Llama") {
-    for ((family, why) <- Seq(
+    for (
+      (family, why) <- Seq(
         "gemma2" -> "the trait 'norms around one'",
         "mistral" -> "layers with a window of their own",
         "mixtral" -> "sparse experts",
         "granite" -> "norms, activations, factors or bounds that Llama does not have",
         "mpt" -> "the trait 'ungated'"
-      ))
+      )
+    )
       TempDirectory.use { directory =>
         TinyFamilies.named(family).write(directory)
         val model = StoredModel.open(directory)

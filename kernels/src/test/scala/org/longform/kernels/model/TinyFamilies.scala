@@ -72,7 +72,11 @@ object TinyFamilies {
   val ALL: Seq[TinyFamily] = Seq(
     of("mistral", "MistralForCausalLM", ""","sliding_window":9"""),
     of("mixtral", "MixtralForCausalLM", ""","num_local_experts":5,"num_experts_per_tok":2"""),
-    of("qwen2", "Qwen2ForCausalLM", ""","use_sliding_window":true,"sliding_window":9,"max_window_layers":2"""),
+    of(
+      "qwen2",
+      "Qwen2ForCausalLM",
+      ""","use_sliding_window":true,"sliding_window":9,"max_window_layers":2"""
+    ),
     of("qwen3", "Qwen3ForCausalLM"),
     of(
       "qwen3_moe",
@@ -89,7 +93,11 @@ object TinyFamilies {
     ),
     of("gemma", "GemmaForCausalLM"),
     of("gemma2", "Gemma2ForCausalLM", ""","sliding_window":9,"query_pre_attn_scalar":8"""),
-    of("gemma3_text", "Gemma3ForCausalLM", ""","sliding_window":9,"sliding_window_pattern":2,"query_pre_attn_scalar":8"""),
+    of(
+      "gemma3_text",
+      "Gemma3ForCausalLM",
+      ""","sliding_window":9,"sliding_window_pattern":2,"query_pre_attn_scalar":8"""
+    ),
     of(
       "granite",
       "GraniteForCausalLM",

@@ -192,8 +192,7 @@ class CpuKernels implements Kernels {
   private void map(String operation, int function, double parameter, Tensor x) {
     requireFloats(operation, x, x.elements());
     CpuHandle.check(
-        operation,
-        CpuNative.map(handle.address(), function, parameter, x.address(), x.elements()));
+        operation, CpuNative.map(handle.address(), function, parameter, x.address(), x.elements()));
     Reference.reachabilityFence(handle);
   }
 

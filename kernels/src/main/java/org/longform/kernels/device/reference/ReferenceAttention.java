@@ -90,8 +90,7 @@ final class ReferenceAttention {
       }
       request.cache().readKey(kvHead, row, key);
       double logit =
-          request.capped(
-              logit(query, queryPosition, key, keyPosition) * segment.logitScale());
+          request.capped(logit(query, queryPosition, key, keyPosition) * segment.logitScale());
       max = Math.max(max, logit);
       seen.add(new Seen(number, row, logit));
     }

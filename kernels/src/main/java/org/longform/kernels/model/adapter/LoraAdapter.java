@@ -122,9 +122,7 @@ public final class LoraAdapter {
 
   private boolean isMatrix(String module) {
     Shape shape = weights.get(module + WEIGHT);
-    return shape != null
-        && shape.rank() == 2
-        && !module.equals(model.spec().names().embedding());
+    return shape != null && shape.rank() == 2 && !module.equals(model.spec().names().embedding());
   }
 
   private void requireUntied(String weight) {

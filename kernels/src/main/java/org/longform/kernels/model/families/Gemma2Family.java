@@ -85,8 +85,7 @@ public final class Gemma2Family implements ModelFamily {
                     NormPlace.AFTER_ATTENTION,
                     NormPlace.FEED_FORWARD,
                     NormPlace.AFTER_FEED_FORWARD))
-            .with(
-                new Scales(GemmaFamily.embeddingScale(config), queryScale(config), 1, 1))
+            .with(new Scales(GemmaFamily.embeddingScale(config), queryScale(config), 1, 1))
             .with(
                 new SoftCaps(
                     softCap(config, "attn_logit_softcapping", 50),
@@ -100,8 +99,6 @@ public final class Gemma2Family implements ModelFamily {
 
   /** Null is none; a file that does not speak of it means the published one. */
   static double softCap(ModelConfig config, String key, double otherwise) {
-    return config.has(key)
-        ? config.number(key)
-        : config.values().containsKey(key) ? 0 : otherwise;
+    return config.has(key) ? config.number(key) : config.values().containsKey(key) ? 0 : otherwise;
   }
 }

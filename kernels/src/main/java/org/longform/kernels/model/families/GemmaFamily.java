@@ -52,9 +52,7 @@ public final class GemmaFamily implements ModelFamily {
   }
 
   static ModelConfig withHeadDim(ModelConfig config) {
-    return config.has("head_dim")
-        ? config
-        : config.with(Map.of("head_dim", HEAD_DIM));
+    return config.has("head_dim") ? config : config.with(Map.of("head_dim", HEAD_DIM));
   }
 
   // hidden_act of its first files says gelu, which nobody has ever computed

@@ -64,15 +64,13 @@ public final class GptJFamily implements ModelFamily {
     ModelConfig config = usual(given);
     if (!config.has("intermediate_size")) {
       config =
-          config.with(
-              Map.of("intermediate_size", (long) EXPANSION * config.count("hidden_size")));
+          config.with(Map.of("intermediate_size", (long) EXPANSION * config.count("hidden_size")));
     }
     FamilyConfig family = new FamilyConfig(name(), config);
     family
         .names(NAMES)
         .epsilon("layer_norm_epsilon", 1e-5)
-        .traits(
-            Trait.NORM_BIAS, Trait.FFN_BIAS, Trait.HEAD_BIAS, Trait.UNGATED, Trait.PARALLEL)
+        .traits(Trait.NORM_BIAS, Trait.FFN_BIAS, Trait.HEAD_BIAS, Trait.UNGATED, Trait.PARALLEL)
         .traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS)
         .design(
             LayerDesign.LLAMA
@@ -83,9 +81,7 @@ public final class GptJFamily implements ModelFamily {
     if (dims % 2 != 0 || dims > family.headDim()) {
       throw config.invalid("rotary_dim", "an even number of at most " + family.headDim());
     }
-    RopeSpec rope =
-        new RopeSpec(10000, dims, new RopeScaling.None(), Rope.Layout.INTERLEAVED);
-    return family.spec(
-        rope, Collections.nCopies(family.layers(), LayerReach.everything(rope)));
+    RopeSpec rope = new RopeSpec(10000, dims, new RopeScaling.None(), Rope.Layout.INTERLEAVED);
+    return family.spec(rope, Collections.nCopies(family.layers(), LayerReach.everything(rope)));
   }
 }

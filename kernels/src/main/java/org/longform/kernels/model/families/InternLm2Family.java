@@ -41,8 +41,7 @@ public final class InternLm2Family implements ModelFamily {
           .with(
               new Fused(
                   "model.layers.%d.attention.wqkv",
-                  List.of(ATTENTION.query(), ATTENTION.key(), ATTENTION.value()),
-                  Order.HEADS));
+                  List.of(ATTENTION.query(), ATTENTION.key(), ATTENTION.value()), Order.HEADS));
 
   @Override
   public String name() {
@@ -65,8 +64,7 @@ public final class InternLm2Family implements ModelFamily {
     family.names(NAMES);
     family.traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS);
     family.traitsIf("bias", false, Trait.QKV_BIAS, Trait.OUTPUT_BIAS);
-    family.design(
-        LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
+    family.design(LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
     return family.spec(10000);
   }
 }

@@ -35,8 +35,7 @@ public final class MistralFamily implements ModelFamily {
   public DecoderSpec spec(ModelConfig config) {
     FamilyConfig family = new FamilyConfig(name(), config);
     family.traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS);
-    family.design(
-        LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
+    family.design(LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
     return family.spec(10000, family.sliding(layer -> true));
   }
 }

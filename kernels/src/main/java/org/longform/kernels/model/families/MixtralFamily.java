@@ -43,10 +43,7 @@ public final class MixtralFamily implements ModelFamily {
   @Override
   public Optional<GgufForm> gguf() {
     return Optional.of(
-        new GgufForm(
-                "llama",
-                WeightNames.GGUF.with(GGUF_EXPERTS),
-                Rope.Layout.INTERLEAVED)
+        new GgufForm("llama", WeightNames.GGUF.with(GGUF_EXPERTS), Rope.Layout.INTERLEAVED)
             .withWords(Map.of(COUNT, "expert_count", CHOSEN, "expert_used_count"), Map.of()));
   }
 

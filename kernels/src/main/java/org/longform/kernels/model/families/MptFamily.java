@@ -21,7 +21,10 @@ import org.longform.kernels.model.NormPlace;
 import org.longform.kernels.model.RopeSpec;
 import org.longform.kernels.model.WeightNames;
 
-/** MPT: linear biases instead of rotations, LayerNorm without biases, no gate, one matrix for q, k, v. */
+/**
+ * MPT: linear biases instead of rotations, LayerNorm without biases, no gate, one matrix for q, k,
+ * v.
+ */
 public final class MptFamily implements ModelFamily {
   private static final WeightNames PARTS =
       new WeightNames(
@@ -36,9 +39,7 @@ public final class MptFamily implements ModelFamily {
               "transformer.blocks.%d.attn.out_proj"),
           new WeightNames.FeedForward(
               "transformer.blocks.%d.norm_2",
-              "",
-              "transformer.blocks.%d.ffn.up_proj",
-              "transformer.blocks.%d.ffn.down_proj"));
+              "", "transformer.blocks.%d.ffn.up_proj", "transformer.blocks.%d.ffn.down_proj"));
   private static final String ATTENTION = "attn_config";
   // each has a slope
   private static final int MOST_HEADS = 1 << 16;
@@ -65,9 +66,12 @@ public final class MptFamily implements ModelFamily {
             .withWords(
                 Map.of(),
                 Map.of(
-                    "layer_norm_epsilon", "attention.layer_norm_epsilon",
-                    CLIP, "attention.clamp_kqv",
-                    LARGEST_BIAS, "attention.max_alibi_bias"))
+                    "layer_norm_epsilon",
+                    "attention.layer_norm_epsilon",
+                    CLIP,
+                    "attention.clamp_kqv",
+                    LARGEST_BIAS,
+                    "attention.max_alibi_bias"))
             .implying(values -> values.remove(CLIP, 0.0)));
   }
 
@@ -104,7 +108,8 @@ public final class MptFamily implements ModelFamily {
     config.section(ATTENTION).ifPresent(MptFamily::requireSupported);
     config.requireFlag("no_bias", true, true);
     if (config.has("logit_scale")) {
-      throw config.unsupported("logit_scale", String.valueOf(config.values().get("logit_scale")), "null");
+      throw config.unsupported(
+          "logit_scale", String.valueOf(config.values().get("logit_scale")), "null");
     }
     FamilyConfig family = new FamilyConfig(name(), config);
     double scale =

@@ -43,15 +43,13 @@ public final class Phi3Family implements ModelFamily {
               GGUF_PARTS)
           .with(
               fused("blk.%d.attn_qkv", WeightNames.GGUF),
-              new Fused(
-                  "blk.%d.ffn_up", List.of(GGUF_PARTS.gate(), GGUF_PARTS.up()), Order.PARTS));
+              new Fused("blk.%d.ffn_up", List.of(GGUF_PARTS.gate(), GGUF_PARTS.up()), Order.PARTS));
 
   /** Queries, keys and values as one matrix. */
   static Fused fused(String stored, WeightNames names) {
     return new Fused(
         stored,
-        List.of(
-            names.attention().query(), names.attention().key(), names.attention().value()),
+        List.of(names.attention().query(), names.attention().key(), names.attention().value()),
         Order.PARTS);
   }
 
@@ -77,8 +75,7 @@ public final class Phi3Family implements ModelFamily {
     FamilyConfig family = new FamilyConfig(name(), config);
     family.names(NAMES).epsilon("rms_norm_eps", 1e-5);
     family.traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS);
-    family.design(
-        LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
+    family.design(LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
     return family.spec(10000, family.sliding(layer -> true));
   }
 }

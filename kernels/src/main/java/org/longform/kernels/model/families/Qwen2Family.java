@@ -39,8 +39,7 @@ public final class Qwen2Family implements ModelFamily {
     FamilyConfig family = new FamilyConfig(name(), config);
     family.traits(Trait.QKV_BIAS);
     family.traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS);
-    family.design(
-        LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
+    family.design(LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
     return windowed(config, family);
   }
 

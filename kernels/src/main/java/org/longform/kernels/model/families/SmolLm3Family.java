@@ -41,8 +41,7 @@ public final class SmolLm3Family implements ModelFamily {
     family.traitsIf("tie_word_embeddings", true, Trait.TIED_EMBEDDINGS);
     family.traitsIf("attention_bias", false, Trait.QKV_BIAS, Trait.OUTPUT_BIAS);
     family.traitsIf("mlp_bias", false, Trait.FFN_BIAS);
-    family.design(
-        LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
+    family.design(LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
     List<Boolean> rotates = config.flags("no_rope_layers", family.layers());
     int interval = config.countOr("no_rope_layer_interval", INTERVAL);
     boolean windows = config.flag("use_sliding_window");
