@@ -16,28 +16,27 @@ final class PinnedModel {
   record Question(String name) implements Serializable {}
 
   /**
-   * @param name null where something is wrong with it
-   * @param problem null where nothing is
+   * The driver's part.
+   *
+   * @return the name, or the class of an error and its sentence: texts alone, as Spark reads a
+   *     reply where an executor does not know our classes
    */
-  record Reply(String name, ErrorClass problem, String sentence) implements Serializable {}
-
-  /** The driver's part. */
-  static Reply reply(Question question) {
+  static String[] reply(Question question) {
     try {
-      return new Reply(LongformRuntime.portableName(question.name()), null, null);
+      return new String[] {LongformRuntime.portableName(question.name())};
     } catch (LongformException e) {
-      return new Reply(null, e.errorClass(), e.getMessage());
+      return new String[] {e.errorClass().name(), e.getMessage()};
     }
   }
 
   /** An executor's part. */
   static String ask(String name, PluginContext driver) {
     try {
-      Reply reply = (Reply) driver.ask(new Question(name));
-      if (reply.problem() == null) {
-        return reply.name();
+      String[] reply = (String[]) driver.ask(new Question(name));
+      if (reply.length == 1) {
+        return reply[0];
       }
-      throw new LongformException(reply.problem(), reply.sentence());
+      throw new LongformException(ErrorClass.valueOf(reply[0]), reply[1]);
     } catch (LongformException e) {
       throw e;
     } catch (InterruptedException e) {

@@ -109,6 +109,39 @@ class HubModelSuite extends JobFixture with BeforeAndAfterAll {
     )
   }
 
+  test("executors read the commit that the driver pinned, and two of one machine download it once") {
+    val folder = emptyFolder()
+    val corpus = write(folder, "corpus/a.txt", "Blue light doubles the leaf area of cress.")
+    write(folder, "corpus/b.txt", "Red light does not change it.")
+    val answers = folder.resolve("answers")
+    val node = folder.resolve("node")
+    val own = new LoopbackHub(BundledModels.localDirectory("longform-tiny"))
+    val cluster = new StandaloneCluster(folder, workers = 2, cores = 1)
+    try {
+      val job = cluster.submit(
+        "submit",
+        "org.longform.spark.job.LongformJob",
+        Map(
+          "spark.longform.hubEndpoint" -> own.endpoint,
+          "spark.longform.modelCache" -> folder.resolve("driver").toString,
+          "spark.executorEnv.HF_HUB_CACHE" -> node.toString
+        ),
+        Seq("summarize", "--input", corpus.getParent.toString, "--model", "org/tiny") ++
+          Seq("--output", answers.toString, "--fail-on-error"): _*
+      )
+      cluster.finished("submit", job)
+    } finally {
+      cluster.close()
+      own.close()
+    }
+    val found = rows(answers)
+    assert(found.size == 2)
+    assert(found.map(_.getAs[String]("model_revision")).toSet == Set(own.commit(1)))
+    assert(own.count("GET /api/models/org/tiny/revision/main") == 1, own.calls)
+    assert(own.count(weights) == 2, "the driver's machine and the executors'")
+    assert(Files.exists(node.resolve(s"models--org--tiny/snapshots/${own.commit(1)}/model.safetensors")))
+  }
+
   test("what the driver's environment says of the hub goes to executors, its token does not") {
     val conf = new SparkConf(false)
     val environment =
