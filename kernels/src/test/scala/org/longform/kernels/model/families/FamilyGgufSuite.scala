@@ -9,7 +9,8 @@ import org.longform.kernels.tensor.DType
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Every model family as GGUF file, with the names and the order of rows that llama.cpp's converter writes. */
+/** Every model family as GGUF file, with the names and the order of rows that llama.cpp's converter writes.
+  */
 class FamilyGgufSuite extends AnyFunSuite {
   private val text: Array[Int] = tokens(41, 101, 8)
 

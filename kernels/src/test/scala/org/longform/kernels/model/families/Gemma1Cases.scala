@@ -43,7 +43,10 @@ object Gemma1Cases {
     val width = s.int("hidden_size")
     Checkpoint.random(config, "BF16", seed) {
       outside(s, tied = true) ++ (0 until s.int("num_hidden_layers")).map(layer).flatMap { p =>
-        Seq(gainAboveOne(p + "input_layernorm", width), gainAboveOne(p + "post_attention_layernorm", width)) ++
+        Seq(
+          gainAboveOne(p + "input_layernorm", width),
+          gainAboveOne(p + "post_attention_layernorm", width)
+        ) ++
           projections(p, s) ++ gatedFeedForward(p, s)
       } :+ gainAboveOne("model.norm", width)
     }

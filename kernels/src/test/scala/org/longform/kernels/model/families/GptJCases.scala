@@ -4,8 +4,8 @@ import org.longform.kernels.model.NaiveRope
 import org.longform.kernels.model.families.Checkpoint.{bias, gain, matrix}
 import org.longform.kernels.model.families.Naive._
 
-/** GPT-J: attention and feed-forward part beside each other after one norm, neighbours of the first dimensions
-  * of a head are turned, biases outside of the attention and on the logits (modeling_gptj.py).
+/** GPT-J: attention and feed-forward part beside each other after one norm, neighbours of the first
+  * dimensions of a head are turned, biases outside of the attention and on the logits (modeling_gptj.py).
   */
 object GptJCases {
 
@@ -59,9 +59,8 @@ object GptJCases {
             bias(p + "mlp.fc_in", 4 * width),
             matrix(p + "mlp.fc_out", width, 4 * width),
             bias(p + "mlp.fc_out", width)
-          ) ++ Seq("k_proj", "v_proj", "q_proj", "out_proj").map(part =>
-            matrix(p + "attn." + part, width, width)
-          )
+          ) ++ Seq("k_proj", "v_proj", "q_proj", "out_proj")
+            .map(part => matrix(p + "attn." + part, width, width))
         } ++ Seq(
           gain("transformer.ln_f", width),
           bias("transformer.ln_f", width),

@@ -83,7 +83,8 @@ object InternLm2Cases {
     for (p <- (0 until s.int("num_hidden_layers")).map(layer)) {
       // [token][key head][its query heads, its key, its value]
       val grouped = stream.map { x =>
-        val fused = linear(c(p + "attention.wqkv.weight"), rmsNorm(x, c(p + "attention_norm.weight"), epsilon))
+        val fused =
+          linear(c(p + "attention.wqkv.weight"), rmsNorm(x, c(p + "attention_norm.weight"), epsilon))
         split(fused, dims).grouped(shared + 2).toVector
       }
       def turned(pick: Vector[Vec] => Seq[Vec]) = grouped.zipWithIndex.map { case (groups, t) =>
@@ -129,12 +130,13 @@ object InternLm2Cases {
             part("attn_v", group => Seq(group.last))
           )
         case Seq("layers", l, "attention", "wo") => Seq(tensor.copy(name = s"blk.$l.attn_output.weight"))
-        case Seq("layers", l, "feed_forward", w) => Seq(tensor.copy(name = s"blk.$l.${feedForward(w)}.weight"))
-        case Seq("layers", l, "attention_norm")  => Seq(tensor.copy(name = s"blk.$l.attn_norm.weight"))
-        case Seq("layers", l, "ffn_norm")        => Seq(tensor.copy(name = s"blk.$l.ffn_norm.weight"))
-        case Seq("tok_embeddings")               => Seq(tensor.copy(name = "token_embd.weight"))
-        case Seq("norm")                         => Seq(tensor.copy(name = "output_norm.weight"))
-        case Seq("output")                       => Seq(tensor)
+        case Seq("layers", l, "feed_forward", w) =>
+          Seq(tensor.copy(name = s"blk.$l.${feedForward(w)}.weight"))
+        case Seq("layers", l, "attention_norm") => Seq(tensor.copy(name = s"blk.$l.attn_norm.weight"))
+        case Seq("layers", l, "ffn_norm")       => Seq(tensor.copy(name = s"blk.$l.ffn_norm.weight"))
+        case Seq("tok_embeddings")              => Seq(tensor.copy(name = "token_embd.weight"))
+        case Seq("norm")                        => Seq(tensor.copy(name = "output_norm.weight"))
+        case Seq("output")                      => Seq(tensor)
       }
     }
     GgufCopy("internlm2", s.int("vocab_size"), GgufCopy.sizes(s), tensors)

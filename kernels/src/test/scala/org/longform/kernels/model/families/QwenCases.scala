@@ -96,7 +96,10 @@ object QwenCases {
         p =>
           Seq(gain(p + "input_layernorm", width), gain(p + "post_attention_layernorm", width)) ++
             projections(p, s) ++ gatedFeedForward(p, s) ++
-            Seq(gain(p + "self_attn.q_norm", s.int("head_dim")), gain(p + "self_attn.k_norm", s.int("head_dim")))
+            Seq(
+              gain(p + "self_attn.q_norm", s.int("head_dim")),
+              gain(p + "self_attn.k_norm", s.int("head_dim"))
+            )
       } :+ gain("model.norm", width)
     }
   }
