@@ -29,6 +29,6 @@ object FamilyCase {
 /** The list of golden models. To add one: one entry in the file of its family. */
 object FamilyCases {
   val ALL: Seq[FamilyCase] = LlamaCases.ALL ++ MistralCases.ALL ++ MixtralCases.ALL ++ QwenCases.ALL ++
-    Qwen3MoeCases.ALL ++ PhiCases.ALL ++ Gemma1Cases.ALL ++ GemmaCases.ALL ++ SmolLm3Cases.ALL ++ Olmo2Cases.ALL ++ GraniteCases.ALL ++
-    InternLm2Cases.ALL ++ GptJCases.ALL ++ MptCases.ALL
+    Qwen3MoeCases.ALL ++ PhiCases.ALL ++ Gemma1Cases.ALL ++ GemmaCases.ALL ++ SmolLm3Cases.ALL ++
+    Olmo2Cases.ALL ++ GraniteCases.ALL ++ InternLm2Cases.ALL ++ GptJCases.ALL ++ MptCases.ALL
 }
