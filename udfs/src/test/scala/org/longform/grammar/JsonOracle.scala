@@ -29,13 +29,14 @@ final class JsonOracle(jsonType: JsonType) {
           case JsonType.Kind.INTEGER => "(?:-?(?:0|[1-9][0-9]{0,17}))"
           case JsonType.Kind.NUMBER =>
             "(?:-?(?:0|[1-9][0-9]{0,17})(?:\\.[0-9]{1,17})?(?:[eE][-+]?[0-9]{1,2})?)"
-          case JsonType.Kind.BOOLEAN => "(?:true|false)"
+          case JsonType.Kind.BOOLEAN                 => "(?:true|false)"
           case JsonType.Kind.ARRAY if of.most() == 0 => "(?:\\[\\])"
           case JsonType.Kind.ARRAY =>
             val more = if (of.most() == JsonType.UNLIMITED) of.most() else of.most() - 1
             val item = regex(of.items())
             s"(?:\\[(?:$item(?:,$item)${times(0, more)})?\\])"
-          case JsonType.Kind.OBJECT => "(?:\\{" + members(of.properties().asScala.toList, first = true) + "\\})"
+          case JsonType.Kind.OBJECT =>
+            "(?:\\{" + members(of.properties().asScala.toList, first = true) + "\\})"
         }
     if (of.nullable()) s"(?:null|$value)" else value
   }
@@ -45,7 +46,10 @@ final class JsonOracle(jsonType: JsonType) {
     case property :: others =>
       val name = new com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(property.name())
       val written =
-        (if (first) "" else ",") + Pattern.quote(name) + ":" + regex(property.`type`()) + members(others, first = false)
+        (if (first) "" else ",") + Pattern.quote(name) + ":" + regex(property.`type`()) + members(
+          others,
+          first = false
+        )
       if (property.required()) written else s"(?:$written|${members(others, first)})"
   }
 
@@ -65,7 +69,9 @@ object JsonOracle {
   /** Types with all that there is, by what is special about them. */
   val types: Seq[(String, JsonType)] = Seq(
     "labels" -> schema("""["sample size", "größe", "a \"quoted\" 😀 one", "größer"]"""),
-    "texts" -> schema("""{"type":"object","properties":{"a":{"type":"string"},"ab":{"type":"string","maxLength":3}}}"""),
+    "texts" -> schema(
+      """{"type":"object","properties":{"a":{"type":"string"},"ab":{"type":"string","maxLength":3}}}"""
+    ),
     "numbers" -> schema(
       """{"type":"object","properties":{"n":{"type":"number"},"i":{"type":["integer","null"]},"b":{"type":"boolean"}}}"""
     ),

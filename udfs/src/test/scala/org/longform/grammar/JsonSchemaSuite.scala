@@ -56,9 +56,11 @@ class JsonSchemaSuite extends AnyFunSuite {
   }
 
   test("sizes are limited: depth, properties, values, text") {
-    val deep = (1 to 2000).foldLeft("""{"type":"string"}""")((inner, _) => s"""{"type":"array","items":$inner}""")
+    val deep =
+      (1 to 2000).foldLeft("""{"type":"string"}""")((inner, _) => s"""{"type":"array","items":$inner}""")
     assert(property(deep.take(60000)).contains("it is no JSON"))
-    val eight = (1 to 9).foldLeft("""{"type":"string"}""")((inner, _) => s"""{"type":"array","items":$inner}""")
+    val eight =
+      (1 to 9).foldLeft("""{"type":"string"}""")((inner, _) => s"""{"type":"array","items":$inner}""")
     assert(property(eight).contains("lies more than 8 levels deep"))
     val many = (1 to 300).map(i => s""""p$i":{"type":"boolean"}""").mkString(",")
     assert(refusal(s"""{"type":"object","properties":{$many}}""").contains("has more than 256 properties"))
@@ -79,7 +81,9 @@ class JsonSchemaSuite extends AnyFunSuite {
   }
 
   test("all properties are required unless a list says which, and they keep their order") {
-    val all = JsonSchema.extracted("""{"type":"object","properties":{"b":{"type":"string"},"a":{"type":"integer"}}}""")
+    val all = JsonSchema.extracted(
+      """{"type":"object","properties":{"b":{"type":"string"},"a":{"type":"integer"}}}"""
+    )
     assert(all.properties().asScala.map(_.name()) == Seq("b", "a"))
     assert(all.properties().asScala.forall(_.required()))
     val some = JsonSchema.extracted(
@@ -113,6 +117,8 @@ class JsonSchemaSuite extends AnyFunSuite {
     assert(Labels.ofJson("classify", Labels.toJson(labels)) == labels)
     val error = intercept[LongformException](Labels.checked("classify", java.util.List.of[String]()))
     assert(error.getMessage == "Cannot classify: there is no label. Give at least one.")
-    assert(intercept[LongformException](Labels.ofJson("classify", "{}")).getMessage.contains("are no JSON array"))
+    assert(
+      intercept[LongformException](Labels.ofJson("classify", "{}")).getMessage.contains("are no JSON array")
+    )
   }
 }

@@ -14,7 +14,8 @@ import org.longform.tokenizer.Tokenizer
 import org.scalatest.BeforeAndAfterAll
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Answers that have a form: JSON of a schema, one of some labels, yes or no. The bundled model writes them. */
+/** Answers that have a form: JSON of a schema, one of some labels, yes or no. The bundled model writes them.
+  */
 class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
   override def afterAll(): Unit = LongformRuntime.shutdown()
 
@@ -43,7 +44,10 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
 
   private def fits(schema: String, answer: Answer): Unit = {
     assert(answer.error() == null)
-    assert(new JsonOracle(JsonSchema.extracted(schema)).accepts(answer.value().getBytes("UTF-8")), answer.value())
+    assert(
+      new JsonOracle(JsonSchema.extracted(schema)).accepts(answer.value().getBytes("UTF-8")),
+      answer.value()
+    )
   }
 
   private def told(answer: Answer) =
@@ -129,14 +133,18 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
   test("a penalty, top_k and stop texts do not break JSON") {
     for (schema <- schemas) {
       fits(schema, extract(schema, "repetition_penalty" -> "5", "max_new_tokens" -> "50"))
-      fits(schema, extract(schema, "temperature" -> "1", "top_k" -> "2", "min_p" -> "0.3", "max_new_tokens" -> "50"))
+      fits(
+        schema,
+        extract(schema, "temperature" -> "1", "top_k" -> "2", "min_p" -> "0.3", "max_new_tokens" -> "50")
+      )
       val stopped = extract(schema, "stop" -> """["\"", ",", "e"]""", "max_new_tokens" -> "50")
       assert(told(stopped) == told(extract(schema, "max_new_tokens" -> "50")))
     }
   }
 
   test("JSON that had to be closed says so; a limit below all JSON is an error of the row") {
-    val schema = """{"type":"object","properties":{"text":{"type":"string"},"more":{"type":["string","null"]}}}"""
+    val schema =
+      """{"type":"object","properties":{"text":{"type":"string"},"more":{"type":["string","null"]}}}"""
     val long = extract(schema, "max_new_tokens" -> "200")
     val least = (1 to 60).find(most => extract(schema, "max_new_tokens" -> most.toString).error() == null).get
     assert(least > 3)
@@ -184,7 +192,8 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
 
   test("the label is the one that the model would most probably write, with its probability") {
     for (labels <- labelSets) {
-      val question = labels.map(label => new com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(label))
+      val question =
+        labels.map(label => new com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(label))
       val json = question.mkString("[", ",", "]")
       val both = labels ++ labels.map(" " + _)
       val expected = asked(Task.CLASSIFY, json) { session =>
@@ -204,13 +213,16 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
   test("every context and decoding chooses a label, also one that remembers") {
     val contexts = Seq("full", "streaming", "lm-infinite", "reattention", "infinipot")
     for (context <- contexts; labels <- labelSets) {
-      val json = labels.map(label => new com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(label))
+      val json =
+        labels.map(label => new com.fasterxml.jackson.databind.ObjectMapper().writeValueAsString(label))
       val answer = read(Task.CLASSIFY, Seq(json.mkString("[", ",", "]")), "context" -> context).head
       assert(labels.contains(answer.value()), s"$context: ${answer.error()}")
     }
     val plain = read(Task.CLASSIFY, Seq("""["amber falcon","x"]""")).head
     for (name <- guessing)
-      assert(told(read(Task.CLASSIFY, Seq("""["amber falcon","x"]"""), decoding(name): _*).head) == told(plain))
+      assert(
+        told(read(Task.CLASSIFY, Seq("""["amber falcon","x"]"""), decoding(name): _*).head) == told(plain)
+      )
   }
 
   test("a label has evidence, and a document is left as it was by the labels that were tried") {

@@ -29,7 +29,8 @@ class TokenBytesSuite extends AnyFunSuite {
           val text = NastyTexts.mixture(new Random(seed), 400)
           // special tokens are read as text, and added ones have none
           val ids = tokenizer.encode("x" + text, Tokenizer.Place.CONTINUATION)
-          val written = ids.flatMap(id => Option(bytes(id)).getOrElse(tokenizer.decode(Array(id)).getBytes(UTF_8)))
+          val written =
+            ids.flatMap(id => Option(bytes(id)).getOrElse(tokenizer.decode(Array(id)).getBytes(UTF_8)))
           assert(new String(written, UTF_8) == "x" + text)
         }
         tokenizer.specialTokens().keySet().forEach(id => assert(bytes(id) == null))
@@ -43,7 +44,11 @@ class TokenBytesSuite extends AnyFunSuite {
     try {
       val error = intercept[LongformException](tokenizer.tokenBytes())
       assert(error.errorClass() == ErrorClass.UNSUPPORTED_MODEL)
-      assert(error.getMessage.startsWith("Cannot write JSON with this model: how its tokenizer's decoder 'WordPiece' "))
+      assert(
+        error.getMessage.startsWith(
+          "Cannot write JSON with this model: how its tokenizer's decoder 'WordPiece' "
+        )
+      )
     } finally tokenizer.close()
   }
 }

@@ -35,11 +35,11 @@ import org.longform.sql.SqlFunctions;
  *     .transform(articles)
  * }</pre>
  *
- * It adds {@code outputCol} (STRING; DOUBLE for task {@code perplexity}, BOOLEAN for {@code filter},
- * STRUCT for {@code extract}), {@code errorCol} (STRUCT
- * of class and message, NULL where the row was answered) and, if named, {@code detailCol} (the
- * struct of the {@code _detail} SQL functions). A NULL document gives NULL. A row that fails gives
- * NULL and its error, unless option {@code fail_on_error} is set.
+ * It adds {@code outputCol} (STRING; DOUBLE for task {@code perplexity}, BOOLEAN for {@code
+ * filter}, STRUCT for {@code extract}), {@code errorCol} (STRUCT of class and message, NULL where
+ * the row was answered) and, if named, {@code detailCol} (the struct of the {@code _detail} SQL
+ * functions). A NULL document gives NULL. A row that fails gives NULL and its error, unless option
+ * {@code fail_on_error} is set.
  *
  * <p>Every option of a SQL function is a parameter here; {@link #setOption} sets any of them by any
  * of its spellings. What is not set comes from the Spark configuration. {@code save} keeps the

@@ -94,8 +94,7 @@ record ReadPlan(
   private static Task task(StageParams.Values values) {
     boolean prompted = values.promptTemplate().isPresent() && values.task().isEmpty();
     boolean typed = values.schema().isPresent() && values.task().isEmpty();
-    Optional<String> implied =
-        Optional.of(prompted ? Task.GENERATE : Task.EXTRACT).map(Task::word);
+    Optional<String> implied = Optional.of(prompted ? Task.GENERATE : Task.EXTRACT).map(Task::word);
     return StageTask.of(prompted || typed ? implied : values.task(), values.question());
   }
 
@@ -169,9 +168,7 @@ record ReadPlan(
     values
         .detailCol()
         .ifPresent(
-            name ->
-                added.add(
-                    new Added(name, detailType, "detailCol", UnaryOperator.identity())));
+            name -> added.add(new Added(name, detailType, "detailCol", UnaryOperator.identity())));
     return added;
   }
 

@@ -130,7 +130,9 @@ class LongDocumentAnnotator(override val uid: String)
     LongformRuntime.portable(SessionConf.options().and(Options.ofCall(optionParams.texts(this))))
 
   private def askedQuestion: String =
-    get(schema).orElse(get(labels).map(texts => Labels.toJson(texts.toSeq.asJava))).getOrElse(get(question).getOrElse(""))
+    get(schema)
+      .orElse(get(labels).map(texts => Labels.toJson(texts.toSeq.asJava)))
+      .getOrElse(get(question).getOrElse(""))
 
   private def checkedTask: Task = {
     val checked = StageTask.of(optional(get(task)), optional(get(question)))

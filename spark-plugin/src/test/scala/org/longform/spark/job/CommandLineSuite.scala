@@ -146,7 +146,9 @@ class CommandLineSuite extends JobFixture {
     assert(run("extract", "--schema", schema).out.contains(s"A: extract|$schema|10|alpha te"))
     assert(run("extract", "--schema-file", file.toString).out.contains(s"A: extract|$schema|10|alpha te"))
     val filtered = run("filter", "--condition", "it is long", "--condition", "it is old")
-    assert(filtered.out.contains("A: filter|it is long|10|") && filtered.out.contains("A: filter|it is old|10|"))
+    assert(
+      filtered.out.contains("A: filter|it is long|10|") && filtered.out.contains("A: filter|it is old|10|")
+    )
     assert(run("extract").err.contains("Cannot extract: 0 of --label, --schema and --schema-file are given."))
     assert(run("extract", "--label", "x", "--schema", schema).code == 2)
     assert(run("extract", "--schema", "{}").err.contains("the schema has no type"))

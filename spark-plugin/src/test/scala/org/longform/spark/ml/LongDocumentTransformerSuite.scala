@@ -84,9 +84,14 @@ abstract class LongDocumentTransformerTests extends SparkSuite with AdaptiveSpar
       val loaded = LongDocumentTransformer.load(path).transform(articles)
       assert(byId(loaded)(1).getAs[Row]("out") == byId(rows)(1).getAs[Row]("out"))
     }
-    assert(refusal(stage.setTask("classify")).contains("Cannot use task classify: it has no labels. Call setLabels."))
+    assert(
+      refusal(stage.setTask("classify"))
+        .contains("Cannot use task classify: it has no labels. Call setLabels.")
+    )
     assert(refusal(stage.setLabels("a")).contains("only tasks classify and extract have labels"))
-    assert(refusal(stage.setTask("ask").setQuestion("x").setSchema(schema)).contains("only task extract has one"))
+    assert(
+      refusal(stage.setTask("ask").setQuestion("x").setSchema(schema)).contains("only task extract has one")
+    )
     assert(refusal(stage.setTask("extract").setSchema("{}")).contains("the schema has no type"))
     assert(refusal(stage.setTask("filter")).contains("Cannot use task filter: the question is empty"))
   }

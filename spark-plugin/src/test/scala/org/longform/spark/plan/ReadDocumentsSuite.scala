@@ -125,7 +125,8 @@ class ReadDocumentsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
     assert(rows.forall(row => Set("cohort", "trial").contains(row.getString(1))))
     assert(rows.forall(row => !row.isNullAt(2)) && rows.map(_.getString(3)).toSeq == Seq(1, 2).map(size))
     assert(operators(frame).nonEmpty)
-    val plan = spark.sql(s"EXPLAIN SELECT ai_filter(text, 'x'), ai_extract(text, array('a')) FROM $view").head()
+    val plan =
+      spark.sql(s"EXPLAIN SELECT ai_filter(text, 'x'), ai_extract(text, array('a')) FROM $view").head()
     assert(plan.getString(0).contains("ReadDocuments"))
     assert(plan.getString(0).contains("ai_filter(") && plan.getString(0).contains("ai_extract("))
   }
