@@ -58,11 +58,12 @@ public class FormedDecodeBenchmark {
   // one long text, and many short ones between which little can follow
   private static final Map<String, String> SCHEMAS =
       Map.of(
-          "text", "{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"}}}",
+          "text",
+          "{\"type\":\"object\",\"properties\":{\"text\":{\"type\":\"string\"}}}",
           "fields",
-              "{\"type\":\"object\",\"properties\":{\"rows\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
-                  + "\"properties\":{\"name\":{\"type\":\"string\",\"maxLength\":12},\"size\":{\"type\":\"integer\"},"
-                  + "\"kind\":{\"enum\":[\"cohort\",\"trial\"]}}}}}}");
+          "{\"type\":\"object\",\"properties\":{\"rows\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+              + "\"properties\":{\"name\":{\"type\":\"string\",\"maxLength\":12},\"size\":{\"type\":\"integer\"},"
+              + "\"kind\":{\"enum\":[\"cohort\",\"trial\"]}}}}}}");
 
   @Param({"free", "text", "fields"})
   public String form;
