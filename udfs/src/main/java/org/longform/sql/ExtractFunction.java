@@ -36,7 +36,10 @@ final class ExtractFunction implements SqlFunction {
     return List.of(
         new Example(
             "SELECT typeof(ai_extract('The sample size of the Veldra cohort was 4821.', array('cohort', 'sample size')))",
-            "struct<cohort:string,sample size:string>"));
+            "struct<cohort:string,sample size:string>"),
+        new Example(
+            "SELECT typeof(ai_extract('The sample size of the Veldra cohort was 4821.', '{\"type\":\"object\",\"properties\":{\"size\":{\"type\":\"integer\"},\"names\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"maxItems\":3}}}'))",
+            "struct<size:bigint,names:array<string>>"));
   }
 
   @Override

@@ -30,8 +30,8 @@ final class FilterFunction implements SqlFunction {
   public List<Example> examples() {
     return List.of(
         new Example(
-            "SELECT id, ai_filter(text, 'The cohort has a code name') IS NOT NULL AS known FROM VALUES (1, 'The code name of the Kelmos cohort was amber falcon.') AS articles(id, text)",
-            "1"));
+            "SELECT ai_filter('The sample size of the Veldra cohort was 4821.', 'It is about cooking')",
+            "false"));
   }
 
   @Override

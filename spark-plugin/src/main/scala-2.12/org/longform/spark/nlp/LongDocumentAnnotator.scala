@@ -136,9 +136,9 @@ class LongDocumentAnnotator(override val uid: String)
 
   private def checkedTask: Task = {
     val checked = StageTask.of(optional(get(task)), optional(get(question)))
-    val given = StageTask.literals(checked, optional(get(labels).map(_.toSeq.asJava)), optional(get(schema)))
-    if (!given.isEmpty) {
-      SqlFunctions.valueType(checked.word, given)
+    val wanted = StageTask.literals(checked, optional(get(labels).map(_.toSeq.asJava)), optional(get(schema)))
+    if (!wanted.isEmpty) {
+      SqlFunctions.valueType(checked.word, wanted)
     }
     checked
   }
