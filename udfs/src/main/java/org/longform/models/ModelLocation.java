@@ -43,7 +43,7 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
   public StoredModel open() {
     StoredModel model = StoredModel.open(path);
     try {
-      return adapter.isPresent() ? LoraAdapter.merge(model, adapter.get()) : model;
+      return adapter.isPresent() ? LoraAdapter.mergeToRead(model, adapter.get()) : model;
     } catch (Throwable e) {
       model.close();
       throw e;

@@ -62,12 +62,25 @@ public final class LoraAdapter {
   }
 
   /**
-   * The model with the adapter in its weights. It takes the place of the given one: closing it
-   * closes that, too.
+   * The model with the adapter in its weights, which are float32 where it changed them. It takes the
+   * place of the given one: closing it closes that, too.
    *
    * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying what does not fit
    */
   public static StoredModel merge(StoredModel model, Path directory) {
+    return merge(model, directory, MergedWeights.Precision.FLOAT32);
+  }
+
+  /**
+   * As {@link #merge(StoredModel, Path)}, to be kept in memory: what was narrower than float32 in
+   * the model becomes float16, unless that is not as good.
+   */
+  public static StoredModel mergeToRead(StoredModel model, Path directory) {
+    return merge(model, directory, MergedWeights.Precision.NARROW);
+  }
+
+  private static StoredModel merge(
+      StoredModel model, Path directory, MergedWeights.Precision precision) {
     if (model.weights().origin() instanceof GgufWeights) {
       throw AdapterConfig.refused(
           directory,
@@ -77,14 +90,14 @@ public final class LoraAdapter {
     AdapterConfig config = AdapterConfig.read(directory);
     SafetensorsWeights tensors = SafetensorsWeights.openFile(directory.resolve(FILE));
     try {
-      return new LoraAdapter(directory, config, tensors, model).merged();
+      return new LoraAdapter(directory, config, tensors, model).merged(precision);
     } catch (Throwable e) {
       tensors.close();
       throw e;
     }
   }
 
-  private StoredModel merged() {
+  private StoredModel merged(MergedWeights.Precision precision) {
     for (String name : new TreeSet<>(tensors.names())) {
       take(name);
     }
@@ -96,7 +109,10 @@ public final class LoraAdapter {
     changed.forEach(this::requireFits);
     WeightSource merged =
         new MergedWeights(
-            model.weights(), directory, tensors, config, Set.copyOf(changed), replaced);
+            model.weights(),
+            new MergedWeights.Adapter(
+                directory, tensors, config, Set.copyOf(changed), Map.copyOf(replaced)),
+            precision);
     return new StoredModel(model.config(), model.spec(), merged);
   }
 

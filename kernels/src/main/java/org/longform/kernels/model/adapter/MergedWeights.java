@@ -17,38 +17,39 @@ import org.longform.kernels.weights.ComputedWeights;
 import org.longform.kernels.weights.SafetensorsWeights;
 import org.longform.kernels.weights.WeightSource;
 
-/**
- * The weights of a model with an adapter added, computed when they are asked for. What is changed
- * stays float32 where it was, and becomes float16 otherwise, unless that is not as good.
- */
+/** The weights of a model with an adapter added, computed when they are asked for. */
 final class MergedWeights extends ComputedWeights {
   private static final String WEIGHT = ".weight";
 
-  private final Path directory;
-  private final SafetensorsWeights adapter;
-  private final AdapterConfig config;
-  private final Set<String> modules;
-  private final Map<String, String> replaced;
-  private final Map<String, DType> stored = new TreeMap<>();
-  private final Map<String, DType> given = new TreeMap<>();
+  /** What changed weights become. */
+  enum Precision {
+    FLOAT32,
+    /** Float32 where they were; float16 otherwise, unless that is not as good. */
+    NARROW
+  }
 
   /**
+   * What is added.
+   *
    * @param modules whose matrix gets scale * B A
    * @param replaced the adapter's tensor for each weight that it has whole
    */
-  MergedWeights(
-      WeightSource source,
+  record Adapter(
       Path directory,
-      SafetensorsWeights adapter,
+      SafetensorsWeights tensors,
       AdapterConfig config,
       Set<String> modules,
-      Map<String, String> replaced) {
+      Map<String, String> replaced) {}
+
+  private final Adapter adapter;
+  private final Precision precision;
+  private final Map<String, DType> stored = new TreeMap<>();
+  private final Map<String, DType> given = new TreeMap<>();
+
+  MergedWeights(WeightSource source, Adapter adapter, Precision precision) {
     super(source);
-    this.directory = directory;
     this.adapter = adapter;
-    this.config = config;
-    this.modules = modules;
-    this.replaced = Map.copyOf(replaced);
+    this.precision = precision;
   }
 
   private static String module(String name) {
@@ -56,12 +57,12 @@ final class MergedWeights extends ComputedWeights {
   }
 
   private boolean addsTo(String name) {
-    return name.endsWith(WEIGHT) && modules.contains(module(name));
+    return name.endsWith(WEIGHT) && adapter.modules.contains(module(name));
   }
 
   @Override
   protected boolean changes(String name) {
-    return addsTo(name) || replaced.containsKey(name);
+    return addsTo(name) || adapter.replaced.containsKey(name);
   }
 
   @Override
@@ -71,13 +72,15 @@ final class MergedWeights extends ComputedWeights {
 
   @Override
   protected boolean mayRound(Tensor whole) {
-    return whole.dtype() != DType.F32 && whole.shape().rank() == 2;
+    return precision == Precision.NARROW
+        && whole.dtype() != DType.F32
+        && whole.shape().rank() == 2;
   }
 
   @Override
   protected void change(String name, Tensor whole, Tensor target) {
     stored.put(name, whole.dtype());
-    String instead = replaced.get(name);
+    String instead = adapter.replaced.get(name);
     if (instead == null) {
       copy(whole, target);
     } else {
@@ -99,8 +102,8 @@ final class MergedWeights extends ComputedWeights {
   private void add(String module, Tensor target) {
     int rows = Math.toIntExact(target.shape().axis(0));
     int columns = Math.toIntExact(target.shape().axis(1));
-    int rank = config.rankOf(module);
-    double scale = config.scaleOf(module);
+    int rank = adapter.config.rankOf(module);
+    double scale = adapter.config.scaleOf(module);
     String name = LoraAdapter.PREFIX + module;
     float[] a = factor(name + LoraAdapter.A, Shape.of(rank, columns)).toArray();
     float[] b = factor(name + LoraAdapter.B, Shape.of(rows, rank)).toArray();
@@ -126,14 +129,14 @@ final class MergedWeights extends ComputedWeights {
 
   /** A tensor of the adapter, whose numbers are all finite. */
   private Tensor factor(String name, Shape shape) {
-    Tensor tensor = adapter.tensor(name, shape);
+    Tensor tensor = adapter.tensors.tensor(name, shape);
     float[] row = new float[Math.toIntExact(shape.rowElements())];
     for (long r = 0; r < tensor.rows(); r++) {
       tensor.read(r * row.length, row);
       for (float value : row) {
         if (!Float.isFinite(value)) {
           throw AdapterConfig.refused(
-              directory,
+              adapter.directory,
               ErrorClass.INVALID_MODEL,
               "tensor '%s' holds %s, expected finite numbers".formatted(name, value));
         }
@@ -152,7 +155,7 @@ final class MergedWeights extends ComputedWeights {
     List<String> sentences = new ArrayList<>(super.storageNotes());
     sentences.add(
         "Adapter '%s' changes %d weights and replaces %d"
-            .formatted(directory, modules.size(), replaced.size()));
+            .formatted(adapter.directory, adapter.modules.size(), adapter.replaced.size()));
     Map<String, Long> counts =
         given.keySet().stream()
             .collect(
@@ -170,11 +173,11 @@ final class MergedWeights extends ComputedWeights {
 
   @Override
   public long bytes() {
-    return source().bytes() + adapter.bytes();
+    return source().bytes() + adapter.tensors.bytes();
   }
 
   @Override
   protected void closeOthers() {
-    adapter.close();
+    adapter.tensors.close();
   }
 }

@@ -215,7 +215,7 @@ class LoraAdapterSuite extends AnyFunSuite {
       val adapter = write(directory.resolve("adapter"), config, all.flatMap(_.entries("F32", 2)))
       base.write(directory)
       val before = Memory.allocatedBytes()
-      val model = LoraAdapter.merge(StoredModel.open(directory), adapter)
+      val model = LoraAdapter.mergeToRead(StoredModel.open(directory), adapter)
       val decoder = Decoder.load(model, new ReferenceDevice().open(1))
       try {
         assert(difference(logits(decoder, ids), naive(expected, ids)) < 2e-3)
@@ -236,7 +236,7 @@ class LoraAdapterSuite extends AnyFunSuite {
     TempDirectory.use { directory =>
       val adapter = write(directory.resolve("adapter"), plain, all.flatMap(_.entries("F32", 2)))
       base.write(directory)
-      val merged = LoraAdapter.merge(StoredModel.open(directory), adapter)
+      val merged = LoraAdapter.mergeToRead(StoredModel.open(directory), adapter)
       try {
         val tensor = merged.weights().tensor(s"${all.head.module}.weight", Shape.of(32, 24))
         assert(tensor.dtype() == DType.F16)
