@@ -71,8 +71,7 @@ final class Projector implements Decoder.Companion {
     try {
       BasicFileAttributes file =
           Files.readAttributes(directory.resolve(FILE), BasicFileAttributes.class);
-      return new Key(
-          directory.toAbsolutePath(), file.size(), file.lastModifiedTime(), outputs);
+      return new Key(directory.toAbsolutePath(), file.size(), file.lastModifiedTime(), outputs);
     } catch (IOException e) {
       throw invalid(directory, "%s cannot be read (%s)".formatted(FILE, e));
     }

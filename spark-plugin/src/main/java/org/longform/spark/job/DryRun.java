@@ -87,7 +87,9 @@ final class DryRun {
             model.decoder().mappedBytes() + model.decoder().ownedBytes(),
             models.stream()
                 .skip(1)
-                .map(each -> new Forecast.SecondModel(each.location().name(), each.location().bytes()))
+                .map(
+                    each ->
+                        new Forecast.SecondModel(each.location().name(), each.location().bytes()))
                 .toList(),
             complete.get(ContextOptions.CONTEXT),
             complete.get(CacheOptions.KV_DTYPE),

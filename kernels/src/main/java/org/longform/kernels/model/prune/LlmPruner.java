@@ -15,7 +15,9 @@ import org.longform.kernels.error.LongformException;
 import org.longform.kernels.method.Method;
 import org.longform.kernels.model.StoredModel;
 
-/** {@link Pruning} as users choose it: its parameters, their defaults and what follows from them. */
+/**
+ * {@link Pruning} as users choose it: its parameters, their defaults and what follows from them.
+ */
 public final class LlmPruner implements Method {
   public static final String IMPORTANCE = "importance";
   public static final String SAMPLES = "samples";
@@ -96,8 +98,7 @@ public final class LlmPruner implements Method {
             "block",
             "channel",
             FIRST_LAYERS),
-        Parameter.integer(
-            KEEP_LAYERS, "How many layers mode layer keeps.", "12", limits -> 12L, 1),
+        Parameter.integer(KEEP_LAYERS, "How many layers mode layer keeps.", "12", limits -> 12L, 1),
         Parameter.choice(
             IMPORTANCE,
             "By what units are compared; those that begin with taylor need a calibration text.",
