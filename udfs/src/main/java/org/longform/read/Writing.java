@@ -57,10 +57,10 @@ final class Writing implements DecodingSetup.Models {
    */
   Decoding open(Set<Integer> endTokens, boolean scoring) {
     DecodingStrategy used = scoring ? DecodingStrategies.PLAIN : strategy;
+    Decoder writer = setup.model().decoder();
     ParameterValues values =
-        DecodingStrategies.values(
-            used, scoring ? Map.of() : parameters, setup.model().decoder().limits());
-    return used.open(new DecodingSetup(values, setup.model().decoder(), endTokens, this, sessions));
+        DecodingStrategies.values(used, scoring ? Map.of() : parameters, writer.limits());
+    return used.open(new DecodingSetup(values, writer, endTokens, this, sessions));
   }
 
   @Override

@@ -19,7 +19,7 @@ final class MsPoeFactory implements ContextFactory {
   public String description() {
     return "Every token sees every earlier one, and every head divides the positions by a number of its own, so that heads "
         + "look at the document on different scales. Facts in the middle of a prompt are found more evenly, without training. "
-        + "Positions stay within the trained window up to about one and a half times its length.";
+        + "Where positions are divided they stay within the trained window up to 1.2 times its length.";
   }
 
   @Override
