@@ -15,8 +15,7 @@ import org.longform.tokenizer.ModelFiles;
  * @param systemPrompts whether it has a place for them; else they begin the user's text
  * @param problems what is wrong with it, as sentences or parts of one
  */
-public record TemplateKind(
-    Optional<String> source, boolean systemPrompts, List<String> problems) {
+public record TemplateKind(Optional<String> source, boolean systemPrompts, List<String> problems) {
 
   /**
    * @param bosToken as the tokenizer's files name it, or empty

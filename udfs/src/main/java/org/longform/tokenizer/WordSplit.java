@@ -36,11 +36,11 @@ enum WordSplit {
       Trait.WHOLE_WORDS_FIRST,
       Trait.ADDS_BOS),
   GPT_4O(
-      List.of(Step.regex(Words.GPT_4O)), List.of("gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2")),
+      List.of(Step.regex(Words.GPT_4O)),
+      List.of("gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2")),
   QWEN_2(
       List.of(Step.regex(Words.QWEN_2)),
-      List.of(
-          "qwen2", "deepseek-r1-qwen", "megrez", "hunyuan", "stablelm2", "kormo", "f2llmv2"),
+      List.of("qwen2", "deepseek-r1-qwen", "megrez", "hunyuan", "stablelm2", "kormo", "f2llmv2"),
       Trait.COMPOSED),
   // the same words of texts as they are
   QWEN_2_PLAIN(List.of(Step.regex(Words.QWEN_2)), List.of("grok-2", "solar-open")),

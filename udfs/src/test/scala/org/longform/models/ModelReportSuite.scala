@@ -77,11 +77,13 @@ class ModelReportSuite extends AnyFunSuite {
   }
 
   test("quantised and broken weights are told") {
-    val quantised = file("config.json").replaceFirst("\\{", """{"quantization_config": {"quant_method": "x"},""")
+    val quantised =
+      file("config.json").replaceFirst("\\{", """{"quantization_config": {"quant_method": "x"},""")
     assert(problems(changed("config.json" -> Some(quantised))).exists(_.contains("quantization_config")))
     assert(problems(changed("model.safetensors" -> None)).exists(_.contains("it has neither")))
     assert(problems(changed("model.safetensors" -> Some("short"))).nonEmpty)
-    val wider = file("config.json").replaceFirst("\"intermediate_size\": *\\d+", "\"intermediate_size\": 1024")
+    val wider =
+      file("config.json").replaceFirst("\"intermediate_size\": *\\d+", "\"intermediate_size\": 1024")
     val shapes = problems(changed("config.json" -> Some(wider)))
     assert(shapes.exists(_.contains("has shape")) && shapes.last.contains("other tensors"), shapes)
     assert(shapes.size <= 5)
@@ -94,13 +96,16 @@ class ModelReportSuite extends AnyFunSuite {
     assert(own.systemPrompts)
     val refusing = problems(withTemplate("{{ raise_exception('no') }}"))
     assert(refusing.exists(_.contains("it refuses the messages ('no')")))
-    val field = report(changed("tokenizer_config.json" -> Some("""{"chat_template": "{{ messages[0].content }}"}""")))
+    val field =
+      report(changed("tokenizer_config.json" -> Some("""{"chat_template": "{{ messages[0].content }}"}""")))
     assert(field.template.get.source.get == "tokenizer_config.json")
   }
 
   test("a tokenizer with more tokens than the model is told") {
     val config = file("config.json").replaceFirst("\"vocab_size\": *\\d+", "\"vocab_size\": 2000")
-    assert(problems(changed("config.json" -> Some(config))).exists(_.contains("2048 tokens, and the model 2000")))
+    assert(
+      problems(changed("config.json" -> Some(config))).exists(_.contains("2048 tokens, and the model 2000"))
+    )
   }
 
   test("a GGUF file of an unknown architecture with an unknown way to split words has both told") {

@@ -2,6 +2,7 @@ package org.longform.prompt
 
 /** The chats of each family written without its template: from what the model cards say about them. */
 object ChatOracle {
+
   /** Who says what. */
   case class Turn(role: String, text: String)
 
@@ -17,7 +18,9 @@ object ChatOracle {
   private def named(chat: Chat)(each: Turn => String): String = chat.turns.map(each).mkString
 
   /** Every message of its role in the same way. */
-  private def uniform(chat: Chat, begin: String, answer: String)(message: (String, String) => String): String =
+  private def uniform(chat: Chat, begin: String, answer: String)(
+      message: (String, String) => String
+  ): String =
     begin + chat.system.map(message("system", _)).getOrElse("") +
       named(chat)(t => message(t.role, t.text)) + ifSet(chat.write, answer)
 
@@ -32,7 +35,11 @@ object ChatOracle {
   private def llama31(day: String)(chat: Chat): String =
     llama3(
       chat.copy(system =
-        Some(s"Cutting Knowledge Date: December 2023\nToday Date: $day\n\n" + chat.system.map(_.trim).getOrElse(""))
+        Some(
+          s"Cutting Knowledge Date: December 2023\nToday Date: $day\n\n" + chat.system
+            .map(_.trim)
+            .getOrElse("")
+        )
       )
     ).replace(s"Today Date: $day<|eot_id|>", s"Today Date: $day\n\n<|eot_id|>")
 
@@ -58,7 +65,10 @@ object ChatOracle {
     }.mkString
 
   private def phi35(chat: Chat): String =
-    uniform(chat, "", "<|assistant|>\n")((role, text) => s"<|$role|>\n$text<|end|>\n") + ifSet(!chat.write, "</s>")
+    uniform(chat, "", "<|assistant|>\n")((role, text) => s"<|$role|>\n$text<|end|>\n") + ifSet(
+      !chat.write,
+      "</s>"
+    )
 
   private def phi3(chat: Chat): String =
     "<s>" + named(chat)(t =>
@@ -84,13 +94,16 @@ object ChatOracle {
   private def granite(chat: Chat): String = {
     val usual = "Knowledge Cutoff Date: April 2024. Today's Date: March 07, 2026. " +
       "You are Granite, developed by IBM. You are a helpful AI assistant."
-    uniform(chat.copy(system = chat.system.orElse(Some(usual))), "", "<|start_of_role|>assistant<|end_of_role|>")(
-      (role, text) => s"<|start_of_role|>$role<|end_of_role|>$text<|end_of_text|>\n"
-    )
+    uniform(
+      chat.copy(system = chat.system.orElse(Some(usual))),
+      "",
+      "<|start_of_role|>assistant<|end_of_role|>"
+    )((role, text) => s"<|start_of_role|>$role<|end_of_role|>$text<|end_of_text|>\n")
   }
 
   private def smollm3(chat: Chat): String = {
-    val words = "You are a helpful AI assistant named SmolLM, trained by Hugging Face. Think first, then answer."
+    val words =
+      "You are a helpful AI assistant named SmolLM, trained by Hugging Face. Think first, then answer."
     val custom = chat.system.map(_.replaceAll("\\s+$", "")).getOrElse(words)
     chatMl(
       chat.copy(

@@ -128,11 +128,14 @@ class PromptSuite extends AnyFunSuite with BeforeAndAfterAll {
         .contains("puts the system message after the user's")
     )
     assert(failure("{{ raise_exception('no way') }}").contains("('no way')"))
-    assert(failure("{{ messages[0].content }}{{ messages[1].content }}{{ messages[2].x }}").contains("undefined"))
+    assert(
+      failure("{{ messages[0].content }}{{ messages[1].content }}{{ messages[2].x }}").contains("undefined")
+    )
   }
 
   test("where a template drops system messages, the system prompt stands before the document") {
-    val prompt = Prompt.of(chat("<|bos|>{{ messages[-1].content }}"), Task.GENERATE, "", call("system_prompt" -> "Be."))
+    val prompt =
+      Prompt.of(chat("<|bos|>{{ messages[-1].content }}"), Task.GENERATE, "", call("system_prompt" -> "Be."))
     assert(tokenizer.decode(prompt.prefixTokens(tokenizer)) == "Be.\n\n")
     assert(prompt.prefixTokens(tokenizer).count(_ == bos) == 1)
   }

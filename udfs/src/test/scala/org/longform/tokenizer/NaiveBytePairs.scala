@@ -37,7 +37,8 @@ class NaiveBytePairs(patterns: Seq[String], ranks: Map[(String, String), Int], w
     var symbols = letters
     var more = true
     while (more) {
-      val pairs = symbols.indices.dropRight(1).flatMap(i => ranks.get(symbols(i) -> symbols(i + 1)).map(_ -> i))
+      val pairs =
+        symbols.indices.dropRight(1).flatMap(i => ranks.get(symbols(i) -> symbols(i + 1)).map(_ -> i))
       more = pairs.nonEmpty
       if (more) {
         val at = pairs.min._2
@@ -51,22 +52,26 @@ class NaiveBytePairs(patterns: Seq[String], ranks: Map[(String, String), Int], w
 object NaiveBytePairs {
 
   /** The most frequent pairs of some texts, one after the other, within words. */
-  def train(texts: Seq[String], splitter: String => Seq[String], count: Int): Seq[(String, String)] = {
+  def train(corpus: Seq[String], splitter: String => Seq[String], count: Int): Seq[(String, String)] = {
     val words = mutable.Map.empty[Vector[String], Int].withDefaultValue(0)
-    texts.flatMap(splitter).foreach { word =>
+    corpus.flatMap(splitter).foreach { word =>
       words(word.getBytes(UTF_8).toVector.map(b => GgufFixtures.byteLetters(b & 0xff))) += 1
     }
     val made = mutable.LinkedHashSet.empty[(String, String)]
+    val texts = mutable.Set.empty[String]
     var table: Map[Vector[String], Int] = words.toMap
     while (made.size < count) {
       val pairs = mutable.Map.empty[(String, String), Int].withDefaultValue(0)
-      for ((word, n) <- table; pair <- word.zip(word.drop(1))) pairs(pair) += n
+      // a token is made in one way only
+      for ((word, n) <- table; pair <- word.zip(word.drop(1)) if !texts(pair._1 + pair._2)) pairs(pair) += n
       if (pairs.isEmpty) return made.toSeq
       val best = pairs.toSeq.maxBy { case ((a, b), n) => (n, a, b) }._1
       made += best
-      table = table.toSeq.map { case (word, n) => joined(word, best) -> n }.groupBy(_._1).map { case (w, all) =>
-        w -> all.map(_._2).sum
-      }
+      texts += best._1 + best._2
+      table =
+        table.toSeq.map { case (word, n) => joined(word, best) -> n }.groupBy(_._1).map { case (w, all) =>
+          w -> all.map(_._2).sum
+        }
     }
     made.toSeq
   }

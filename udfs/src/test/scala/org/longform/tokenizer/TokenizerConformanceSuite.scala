@@ -66,9 +66,10 @@ class TokenizerConformanceSuite extends AnyFunSuite {
   private val composed = Set("qwen2", "qwen35")
   private val wholeWords = Set("llama-bpe", "tekken", "minicpm5")
 
-  private val corpus = HardTexts.all ++ Seq.tabulate(3)(i => NastyTexts.mixture(new Random(seed + i), 1500)) ++
-    Seq("the dose was it's what we've seen 2026 123456 if return def  \n\n the The THE ") ++
-    NastyTexts.all(seed, 1000).filter(_._1 == "prose").map(_._2.take(3000))
+  private val corpus =
+    HardTexts.all ++ Seq.tabulate(3)(i => NastyTexts.mixture(new Random(seed + i), 1500)) ++
+      Seq("the dose was it's what we've seen 2026 123456 if return def  \n\n the The THE ") ++
+      NastyTexts.all(seed, 1000).filter(_._1 == "prose").map(_._2.take(3000))
 
   for ((name, regexes) <- patterns.toSeq.sortBy(_._1))
     test(s"byte pairs of a vocabulary trained here, with the words of $name") {
@@ -98,7 +99,19 @@ class TokenizerConformanceSuite extends AnyFunSuite {
       Tokenizer.load(file(bytePairs(Some("llama-bpe-2")))).close()
     }
     assert(error.getMessage.contains("its tokenizer.ggml.pre is 'llama-bpe-2', which is unknown (known: "))
-    for (family <- Seq("llama-bpe", "qwen2", "gpt-2", "smollm", "tekken", "olmo", "dbrx", "deepseek-llm", "refact"))
+    for (
+      family <- Seq(
+        "llama-bpe",
+        "qwen2",
+        "gpt-2",
+        "smollm",
+        "tekken",
+        "olmo",
+        "dbrx",
+        "deepseek-llm",
+        "refact"
+      )
+    )
       assert(error.getMessage.contains(family), family)
   }
 
@@ -143,7 +156,8 @@ class TokenizerConformanceSuite extends AnyFunSuite {
 
   test("control tokens of Phi-3 take the white space behind them, those of others do not") {
     def tokens(name: String): Seq[String] = {
-      val metadata = pieces("▁" -> -1.0, "a" -> -2.0, "▁a" -> -0.5, "\n" -> -3.0).putText("general.name", name)
+      val metadata =
+        pieces("▁" -> -1.0, "a" -> -2.0, "▁a" -> -0.5, "\n" -> -3.0).putText("general.name", name)
       val vocabulary = withAdded(metadata, Control, "<|user|>")
       using(file(metadata)) { tokenizer =>
         tokenizer.encodeTemplate("<s><|user|>\n a", Place.BEGINNING).toSeq.map(vocabulary)
@@ -177,7 +191,9 @@ class TokenizerConformanceSuite extends AnyFunSuite {
       "byte pairs" -> (() => TestModels.bundled),
       "Llama 3's words" -> (() => TestModels.llama3Style),
       "Llama 2's pieces" -> (() => TestModels.llama2Style),
-      "GGUF's pieces" -> (() => file(pieces("▁" -> -1.0, "a" -> -2.0, "▁a" -> -0.5, "ab" -> -0.7, "b" -> -3.0))),
+      "GGUF's pieces" -> (() =>
+        file(pieces("▁" -> -1.0, "a" -> -2.0, "▁a" -> -0.5, "ab" -> -0.7, "b" -> -3.0))
+      ),
       "composed words" -> (() => file(bytePairs(Some("qwen2"), "Ġ" -> "a", "e" -> "e")))
     )
   )

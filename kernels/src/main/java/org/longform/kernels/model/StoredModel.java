@@ -81,8 +81,7 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
                 problems.add("tensor '%s' %s is missing".formatted(name, expected));
               } else if (!found.get().equals(expected)) {
                 problems.add(
-                    "tensor '%s' has shape %s, expected %s"
-                        .formatted(name, found.get(), expected));
+                    "tensor '%s' has shape %s, expected %s".formatted(name, found.get(), expected));
               }
             });
     if (problems.size() > most) {

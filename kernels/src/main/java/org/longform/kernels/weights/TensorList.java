@@ -16,8 +16,8 @@ import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 
 /**
- * The tensors of a model as the headers of its files tell them: the data is not touched, so it costs
- * little for a model of any size, and types that nobody can read are told, too.
+ * The tensors of a model as the headers of its files tell them: the data is not touched, so it
+ * costs little for a model of any size, and types that nobody can read are told, too.
  *
  * @param format what kind of files they are
  * @param tensors in the order of their names

@@ -74,18 +74,12 @@ record InspectedModel(
         Line.of(
             "tokenizer",
             "%s",
-            report
-                .tokenizer()
-                .map(InspectedModel::tokenizer)
-                .orElse("cannot be used, see below")));
+            report.tokenizer().map(InspectedModel::tokenizer).orElse("cannot be used, see below")));
     lines.add(
         Line.of(
             "chat template",
             "%s",
-            report
-                .template()
-                .map(InspectedModel::template)
-                .orElse("cannot be used, see below")));
+            report.template().map(InspectedModel::template).orElse("cannot be used, see below")));
     return lines;
   }
 
@@ -107,7 +101,9 @@ record InspectedModel(
     long bytes = fileBytes(report);
     String density =
         parameters
-            .map(count -> "%d bits each, ".formatted(Math.round((double) bytes * BITS_PER_BYTE / count)))
+            .map(
+                count ->
+                    "%d bits each, ".formatted(Math.round((double) bytes * BITS_PER_BYTE / count)))
             .orElse("");
     lines.add(Line.of("stored as", "%s%,d bytes in all", density, bytes));
     for (ModelReport.StoredAs type : report.storedAs()) {

@@ -87,7 +87,10 @@ class InspectCommandSuite extends JobFixture {
     assert(inspect("--memory", "64m").contains("documents of up to 512 tokens, the trained window"))
     // with parameters of the strategy that is chosen
     val kept = Seq("16", "64").map(local =>
-      json("--context", "lm-infinite", "--local-size", local).get("contexts").get("lm-infinite").get("kept_tokens")
+      json("--context", "lm-infinite", "--local-size", local)
+        .get("contexts")
+        .get("lm-infinite")
+        .get("kept_tokens")
     )
     assert(kept.head.asLong < kept(1).asLong)
   }
@@ -103,13 +106,18 @@ class InspectCommandSuite extends JobFixture {
   test("keys and values of another type take other room") {
     val f16 = json("--memory", "64m").get("contexts").get("reattention").get("tokens_in_memory").asLong
     val f32 =
-      json("--memory", "64m", "--kv-dtype", "f32").get("contexts").get("reattention").get("tokens_in_memory").asLong
+      json("--memory", "64m", "--kv-dtype", "f32")
+        .get("contexts")
+        .get("reattention")
+        .get("tokens_in_memory")
+        .asLong
     assert(f32 == f16 / 2 || f32 == (f16 - 1) / 2)
   }
 
   test("a GGUF file is told by its header") {
     val target = emptyFolder().resolve("tiny.gguf")
-    val (code, _, err) = command("convert", "--model", "longform-tiny", "--to", target.toString, "--dtype", "q8_0")
+    val (code, _, err) =
+      command("convert", "--model", "longform-tiny", "--to", target.toString, "--dtype", "q8_0")
     assert(code == 0, err)
     val node = json("--model", target.toString)
     assert(node.get("format").asText == "GGUF file" && unsupported(node).isEmpty, node)

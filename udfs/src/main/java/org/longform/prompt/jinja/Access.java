@@ -62,7 +62,8 @@ final class Access {
 
   private static Undefined absent(Object base, Object key) {
     return new Undefined(
-        "item %s of a %s".formatted(TemplateFailure.shortened(Values.text(key)), Values.type(base)));
+        "item %s of a %s"
+            .formatted(TemplateFailure.shortened(Values.text(key)), Values.type(base)));
   }
 
   static Object slice(

@@ -55,6 +55,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
 
   /** Those behind the first. */
   Arguments rest() {
-    return new Arguments(positional.subList(Math.min(1, positional.size()), positional.size()), named);
+    return new Arguments(
+        positional.subList(Math.min(1, positional.size()), positional.size()), named);
   }
 }

@@ -129,8 +129,7 @@ interface Expression {
   record Filtered(Expression value, String name, Given given) implements Expression {
     @Override
     public Object value(Rendering rendering) {
-      return Filters.named(name)
-          .apply(rendering.value(value), given.values(rendering), rendering);
+      return Filters.named(name).apply(rendering.value(value), given.values(rendering), rendering);
     }
   }
 
@@ -189,8 +188,7 @@ interface Expression {
   record Computed(String operator, Expression left, Expression right) implements Expression {
     @Override
     public Object value(Rendering rendering) {
-      return Operators.compute(
-          operator, rendering.value(left), rendering.value(right), rendering);
+      return Operators.compute(operator, rendering.value(left), rendering.value(right), rendering);
     }
   }
 

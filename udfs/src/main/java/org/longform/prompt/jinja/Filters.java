@@ -20,7 +20,8 @@ final class Filters {
   static final Map<String, Filter> ALL =
       Map.ofEntries(
           Map.entry("abs", (value, given, rendering) -> abs(value)),
-          Map.entry("attr", (value, given, rendering) -> Access.attribute(value, given.text(0, "name"))),
+          Map.entry(
+              "attr", (value, given, rendering) -> Access.attribute(value, given.text(0, "name"))),
           Map.entry("capitalize", text(TextMethods::capitalize)),
           Map.entry("center", Filters::center),
           Map.entry("count", (value, given, rendering) -> Values.length(value)),
@@ -58,8 +59,7 @@ final class Filters {
           Map.entry("title", text(Filters::title)),
           Map.entry("tojson", (value, given, rendering) -> Json.text(value, given)),
           Map.entry(
-              "trim",
-              (value, given, rendering) -> TextMethods.strip(Values.text(value), given)),
+              "trim", (value, given, rendering) -> TextMethods.strip(Values.text(value), given)),
           Map.entry("unique", (value, given, rendering) -> unique(value, given)),
           Map.entry("upper", text(text -> text.toUpperCase(Locale.ROOT))));
 
@@ -138,9 +138,7 @@ final class Filters {
       rendering.room(Values.integer(width));
     }
     String indention =
-        width instanceof String text
-            ? text
-            : " ".repeat((int) Math.max(0, Values.integer(width)));
+        width instanceof String text ? text : " ".repeat((int) Math.max(0, Values.integer(width)));
     boolean blank = given.truth(2, "blank", false);
     StringBuilder indented = new StringBuilder(given.truth(1, "first", false) ? indention : "");
     String[] lines = Values.text(value).split("\n", -1);
@@ -219,8 +217,7 @@ final class Filters {
     return mapped;
   }
 
-  private static Object chosen(
-      Object value, Arguments given, Rendering rendering, boolean wanted) {
+  private static Object chosen(Object value, Arguments given, Rendering rendering, boolean wanted) {
     return filtered(value, each -> each, given, rendering, wanted);
   }
 

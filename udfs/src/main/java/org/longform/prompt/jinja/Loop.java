@@ -16,29 +16,24 @@ final class Loop {
           Map.entry("first", loop -> loop.index == 0),
           Map.entry("last", loop -> loop.index == loop.items.size() - 1),
           Map.entry("length", loop -> (long) loop.items.size()),
-          Map.entry("depth", loop -> loop.depth + 1L),
-          Map.entry("depth0", loop -> (long) loop.depth),
+          // these count the calls of recursive loops, which are not supported
+          Map.entry("depth", loop -> 1L),
+          Map.entry("depth0", loop -> 0L),
           Map.entry("previtem", loop -> loop.neighbour(-1)),
           Map.entry("nextitem", loop -> loop.neighbour(1)),
           Map.entry("cycle", loop -> (TemplateFunction) loop::cycle),
           Map.entry("changed", loop -> (TemplateFunction) loop::changed));
 
   private final List<Object> items;
-  private final int depth;
   private int index;
   private Optional<List<Object>> last = Optional.empty();
 
-  Loop(List<Object> items, int depth) {
+  Loop(List<Object> items) {
     this.items = items;
-    this.depth = depth;
   }
 
   void moveTo(int place) {
     index = place;
-  }
-
-  int depth() {
-    return depth;
   }
 
   Object get(String name) {

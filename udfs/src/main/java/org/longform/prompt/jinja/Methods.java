@@ -12,8 +12,17 @@ final class Methods {
   /** Those that change their value, which Transformers refuses, too. */
   private static final Set<String> CHANGING =
       Set.of(
-          "append", "extend", "insert", "pop", "popitem", "remove", "clear", "update", "setdefault",
-          "sort", "reverse");
+          "append",
+          "extend",
+          "insert",
+          "pop",
+          "popitem",
+          "remove",
+          "clear",
+          "update",
+          "setdefault",
+          "sort",
+          "reverse");
 
   private Methods() {}
 

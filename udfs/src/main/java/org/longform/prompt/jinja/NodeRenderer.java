@@ -17,7 +17,6 @@ final class NodeRenderer {
   private static final String BODY = "the text of a block";
 
   private final Rendering rendering;
-  private int loops;
 
   NodeRenderer(Rendering rendering) {
     this.rendering = rendering;
@@ -79,7 +78,8 @@ final class NodeRenderer {
       case "generation" -> all(tag.getChildren());
       case "break" -> throw new LoopControl(LoopControl.Kind.BREAK);
       case "continue" -> throw new LoopControl(LoopControl.Kind.CONTINUE);
-      default -> throw TemplateFailure.of("it has the tag '%s' in a place of its own", tag.getName());
+      default ->
+          throw TemplateFailure.of("it has the tag '%s' in a place of its own", tag.getName());
     };
   }
 
@@ -145,28 +145,23 @@ final class NodeRenderer {
   }
 
   private String repeated(List<String> targets, List<Object> items, List<Node> body) {
-    Loop loop = new Loop(items, loops);
+    Loop loop = new Loop(items);
     StringBuilder text = new StringBuilder();
-    loops++;
-    try {
-      for (int i = 0; i < items.size(); i++) {
-        rendering.step();
-        loop.moveTo(i);
-        Scope scope = rendering.scope().inner();
-        scope.put("loop", loop);
-        assign(targets, items.get(i), scope::put);
-        try {
-          text.append(rendering.in(scope, () -> all(body)));
-        } catch (LoopControl e) {
-          text.append(e.text());
-          if (e.kind() == LoopControl.Kind.BREAK) {
-            break;
-          }
+    for (int i = 0; i < items.size(); i++) {
+      rendering.step();
+      loop.moveTo(i);
+      Scope scope = rendering.scope().inner();
+      scope.put("loop", loop);
+      assign(targets, items.get(i), scope::put);
+      try {
+        text.append(rendering.in(scope, () -> all(body)));
+      } catch (LoopControl e) {
+        text.append(e.text());
+        if (e.kind() == LoopControl.Kind.BREAK) {
+          break;
         }
-        rendering.room(text.length());
       }
-    } finally {
-      loops--;
+      rendering.room(text.length());
     }
     return text.toString();
   }
@@ -266,8 +261,7 @@ final class NodeRenderer {
 
   private String call(TagNode tag) {
     ExpressionParser parser = new ExpressionParser(tag.getHelpers());
-    Map<String, Optional<Expression>> parameters =
-        parser.opens() ? parser.parameters() : Map.of();
+    Map<String, Optional<Expression>> parameters = parser.opens() ? parser.parameters() : Map.of();
     Expression called = parser.expression();
     parser.end();
     if (!(called instanceof Expression.Call call)) {
@@ -276,8 +270,7 @@ final class NodeRenderer {
     Arguments given = call.given().values(rendering);
     Map<String, Object> named = new LinkedHashMap<>(given.named());
     named.put("caller", function("caller", parameters, tag.getChildren()));
-    return Values.text(
-        call.with(new Arguments(given.positional(), named), rendering));
+    return Values.text(call.with(new Arguments(given.positional(), named), rendering));
   }
 
   private String filter(TagNode tag) {

@@ -122,8 +122,7 @@ final class Rendering {
   void search(String text, String part) {
     step();
     if ((long) text.length() * part.length() > MOST_SEARCHED) {
-      throw TemplateFailure.of(
-          "it looks for %d characters in %d", part.length(), text.length());
+      throw TemplateFailure.of("it looks for %d characters in %d", part.length(), text.length());
     }
   }
 }

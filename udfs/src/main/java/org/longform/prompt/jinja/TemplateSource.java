@@ -2,9 +2,9 @@ package org.longform.prompt.jinja;
 
 /**
  * The text of a template with its white-space marks carried out as Jinja2's lexer does ({@code
- * trim_blocks}, {@code lstrip_blocks}, {@code -} and {@code +} on either side of a tag), and without
- * its comments: what the engine's own white-space rules would do otherwise. What would take the
- * engine too long is refused here.
+ * trim_blocks}, {@code lstrip_blocks}, {@code -} and {@code +} on either side of a tag), and
+ * without its comments: what the engine's own white-space rules would do otherwise. What would take
+ * the engine too long is refused here.
  */
 final class TemplateSource {
   private static final int LONGEST = 1 << 18;
@@ -164,11 +164,14 @@ final class TemplateSource {
   /** Everything up to the end of a raw block, as a text. */
   private void raw() {
     int from = at;
-    for (int open = template.indexOf("{%", from); open >= 0; open = template.indexOf("{%", open + 2)) {
+    for (int open = template.indexOf("{%", from);
+        open >= 0;
+        open = template.indexOf("{%", open + 2)) {
       char sign = charAt(open + 2);
       int inner = open + (sign == '-' || sign == '+' ? 3 : 2);
       int close = template.indexOf("%}", inner);
-      if (close >= 0 && template.substring(inner, close).replace("-", "").strip().equals("endraw")) {
+      if (close >= 0
+          && template.substring(inner, close).replace("-", "").strip().equals("endraw")) {
         String data = before(template.substring(from, open), '%', sign);
         text.append("{{ ").append(TextLiteral.quoted(data)).append(" }}");
         after(close, template.charAt(close - 1), '%');

@@ -27,8 +27,17 @@ final class TemplateTree {
   /** Tags that would load another template, or that Jinja2 does not have. */
   private static final Set<String> UNKNOWN =
       Set.of(
-          "autoescape", "block", "cycle", "do", "extends", "from", "ifchanged", "import", "include",
-          "print", "unless");
+          "autoescape",
+          "block",
+          "cycle",
+          "do",
+          "extends",
+          "from",
+          "ifchanged",
+          "import",
+          "include",
+          "print",
+          "unless");
 
   private TemplateTree() {}
 
@@ -45,9 +54,9 @@ final class TemplateTree {
     JinjavaInterpreter interpreter =
         new JinjavaInterpreter(
             library,
-            new Context(library.getGlobalContextCopy(), Map.of(), library.getGlobalConfig().getDisabled()),
+            new Context(
+                library.getGlobalContextCopy(), Map.of(), library.getGlobalConfig().getDisabled()),
             library.getGlobalConfig());
-    JinjavaInterpreter.pushCurrent(interpreter);
     try {
       Node root = new TreeParser(interpreter, source).buildTree();
       List<TemplateError> errors = interpreter.getErrorsCopy();
@@ -59,8 +68,6 @@ final class TemplateTree {
       throw e;
     } catch (RuntimeException e) {
       throw TemplateFailure.of("it is no template (%s)", String.valueOf(e.getMessage()));
-    } finally {
-      JinjavaInterpreter.popCurrent();
     }
   }
 
@@ -104,8 +111,7 @@ final class TemplateTree {
   }
 
   /** The one tag that is a block or not, as what stands in it tells. */
-  private static final class SetTag extends Block
-      implements FlexibleTag {
+  private static final class SetTag extends Block implements FlexibleTag {
     private static final long serialVersionUID = 1L;
 
     SetTag() {

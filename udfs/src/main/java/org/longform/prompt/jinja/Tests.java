@@ -41,7 +41,10 @@ final class Tests {
           Map.entry("gt", (value, given, rendering) -> order(value, given) > 0),
           Map.entry("greaterthan", (value, given, rendering) -> order(value, given) > 0),
           Map.entry("ge", (value, given, rendering) -> order(value, given) >= 0),
-          Map.entry("in", (value, given, rendering) -> Operators.contains(given.require(0, "seq"), value, rendering)),
+          Map.entry(
+              "in",
+              (value, given, rendering) ->
+                  Operators.contains(given.require(0, "seq"), value, rendering)),
           Map.entry("even", (value, given, rendering) -> Values.integer(value) % 2 == 0),
           Map.entry("odd", (value, given, rendering) -> Values.integer(value) % 2 != 0),
           Map.entry("divisibleby", (value, given, rendering) -> isDivisible(value, given)),

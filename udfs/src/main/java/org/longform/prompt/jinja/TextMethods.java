@@ -48,8 +48,10 @@ final class TextMethods {
           Map.entry("isalpha", (text, given, rendering) -> all(text, Character::isLetter)),
           Map.entry("isalnum", (text, given, rendering) -> all(text, Character::isLetterOrDigit)),
           Map.entry("isspace", (text, given, rendering) -> all(text, Character::isWhitespace)),
-          Map.entry("isupper", (text, given, rendering) -> isCase(text, text.toUpperCase(Locale.ROOT))),
-          Map.entry("islower", (text, given, rendering) -> isCase(text, text.toLowerCase(Locale.ROOT))));
+          Map.entry(
+              "isupper", (text, given, rendering) -> isCase(text, text.toUpperCase(Locale.ROOT))),
+          Map.entry(
+              "islower", (text, given, rendering) -> isCase(text, text.toLowerCase(Locale.ROOT))));
 
   private TextMethods() {}
 
@@ -120,7 +122,8 @@ final class TextMethods {
     while (!rest.isEmpty()) {
       rendering.roomForItems(parts.size());
       int end = most >= 0 && parts.size() >= most ? rest.length() : endOfWord(rest);
-      parts.add(end == rest.length() ? rstrip(rest, Character::isWhitespace) : rest.substring(0, end));
+      parts.add(
+          end == rest.length() ? rstrip(rest, Character::isWhitespace) : rest.substring(0, end));
       rest = lstrip(rest.substring(end), Character::isWhitespace);
     }
     return parts;

@@ -107,9 +107,7 @@ record Token(Kind kind, String text) {
 
   private static int digits(String expression, int from) {
     int end = from;
-    while (end < expression.length()
-        && (expression.charAt(end) >= '0' && expression.charAt(end) <= '9'
-            || expression.charAt(end) == '_')) {
+    while (end < expression.length() && "0123456789_".indexOf(expression.charAt(end)) >= 0) {
       end++;
     }
     return end;

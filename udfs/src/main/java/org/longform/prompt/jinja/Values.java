@@ -187,9 +187,8 @@ final class Values {
 
   static boolean equal(Object one, Object other) {
     if (isNumber(one) && isNumber(other)) {
-      return one instanceof Long && other instanceof Long
-          ? one.equals(other)
-          : number(one) == number(other);
+      boolean whole = one instanceof Long && other instanceof Long;
+      return whole ? one.equals(other) : number(one) == number(other);
     }
     if (one instanceof List<?> left && other instanceof List<?> right) {
       boolean same = left.size() == right.size();

@@ -169,7 +169,8 @@ class TemplateEngineSuite extends AnyFunSuite {
     assert(soon(nested).contains("steps"))
     assert(soon("{% for i in range(1000000000) %}{% endfor %}").contains("a list of more than"))
     assert(soon("{% for i in range(0, 1, 0) %}{% endfor %}").contains("step 0"))
-    val slow = "{% set t = 'a' * 1000000 %}{% for i in range(9999) %}{% set x = t.upper() == t.lower() %}{% endfor %}"
+    val slow =
+      "{% set t = 'a' * 1000000 %}{% for i in range(9999) %}{% set x = t.upper() == t.lower() %}{% endfor %}"
     assert(soon(slow).nonEmpty)
     assert(soon("{{ ('a' * 500000).find('a' * 250000 ~ 'b') }}").contains("it looks for"))
     assert(soon("{{ ('a' * 250000 ~ 'b') in 'a' * 500000 }}").contains("it looks for"))
