@@ -1,13 +1,12 @@
 package org.longform.spark.job;
 
 import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.longform.models.ConversionRequest;
-import org.longform.models.ConversionRequest.IfExists;
 import org.longform.models.ModelConversion;
 import org.longform.models.ModelLocation;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Writes a model as a GGUF file or a directory with safetensors, in another type of numbers. */
@@ -22,15 +21,7 @@ final class ConvertCommand implements Callable<Integer> {
       description = "The model: a Hugging Face directory, a .gguf file or a bundled model's name.")
   private String model;
 
-  @Option(
-      names = "--to",
-      required = true,
-      paramLabel = "<path>",
-      order = -19,
-      description =
-          "What to write: a path that ends in .gguf, or else a directory; appears when it is"
-              + " complete.")
-  private Path target;
+  @Mixin private TargetArguments written;
 
   @Option(
       names = "--dtype",
@@ -43,12 +34,6 @@ final class ConvertCommand implements Callable<Integer> {
               + " that are no whole blocks get the next wider type. Default: f32.")
   private String dtype;
 
-  @Option(
-      names = "--overwrite",
-      order = -17,
-      description = "Replace a model that is there already.")
-  private boolean overwrite;
-
   ConvertCommand(CommandContext context) {
     this.context = context;
   }
@@ -58,9 +43,9 @@ final class ConvertCommand implements Callable<Integer> {
     ModelConversion.run(
             new ConversionRequest(
                 ModelLocation.resolve(model),
-                target,
-                WrittenModel.type("--dtype", dtype),
-                overwrite ? IfExists.REPLACE : IfExists.REFUSE))
+                written.target(),
+                WeightTypes.named("--dtype", dtype),
+                written.ifExists()))
         .ifPresent(note -> context.err().println("Note: " + note + "."));
     context
         .out()
@@ -69,8 +54,8 @@ final class ConvertCommand implements Callable<Integer> {
             "Wrote %s as %s, %,d bytes: %s%n",
             model,
             dtype,
-            WrittenModel.bytes(target),
-            target);
+            written.bytes(),
+            written.target());
     return 0;
   }
 }

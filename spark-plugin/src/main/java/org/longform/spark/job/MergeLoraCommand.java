@@ -34,7 +34,7 @@ final class MergeLoraCommand implements Callable<Integer> {
               + " Hugging Face's PEFT saves a LoRA.")
   private Path adapter;
 
-  @Mixin private TargetArguments written;
+  @Mixin private ChangedModelArguments written;
 
   MergeLoraCommand(CommandContext context) {
     this.context = context;

@@ -162,7 +162,7 @@ final class PruneCommand implements Callable<Integer> {
       description = "Seed of the places and of random importances. Default: 42.")
   private long seed;
 
-  @Mixin private TargetArguments written;
+  @Mixin private ChangedModelArguments written;
 
   PruneCommand(CommandContext context) {
     this.context = context;

@@ -15,11 +15,11 @@ import org.longform.kernels.context.Parameter;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.quantise.QuantisationMethod;
 import org.longform.kernels.quantise.QuantisationMethods;
-import org.longform.models.ConversionRequest.IfExists;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelQuantisation;
 import org.longform.models.QuantisationRequest;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
@@ -48,15 +48,7 @@ final class QuantizeCommand implements Callable<Integer> {
       description = "How: rtn, gptq, awq, smoothquant or nf4; kernels/STRATEGIES.md tells each.")
   private String method;
 
-  @Option(
-      names = "--to",
-      required = true,
-      paramLabel = "<path>",
-      order = -18,
-      description =
-          "What to write: a path that ends in .gguf, or, where the weights are stored as F16, a"
-              + " directory; appears when it is complete.")
-  private Path target;
+  @Mixin private TargetArguments written;
 
   @Option(
       names = "--calibration",
@@ -84,12 +76,6 @@ final class QuantizeCommand implements Callable<Integer> {
       order = -15,
       description = "The device that reads the calibration text. Default: auto.")
   private String device;
-
-  @Option(
-      names = "--overwrite",
-      order = -14,
-      description = "Replace a model that is there already.")
-  private boolean overwrite;
 
   QuantizeCommand(CommandContext context) {
     this.context = context;
@@ -146,12 +132,12 @@ final class QuantizeCommand implements Callable<Integer> {
         ModelQuantisation.run(
             new QuantisationRequest(
                 ModelLocation.resolve(model),
-                target,
-                overwrite ? IfExists.REPLACE : IfExists.REFUSE,
+                written.target(),
+                written.ifExists(),
                 chosen,
                 given(),
                 Optional.ofNullable(calibration),
-                WrittenModel.type("--other-dtype", otherDtype),
+                WeightTypes.named("--other-dtype", otherDtype),
                 device),
             layer -> context.err().printf(Locale.ROOT, "Layer %d is quantised%n", layer + 1));
     outcome.notes().forEach(note -> context.err().println("Note: " + note + "."));
@@ -163,8 +149,8 @@ final class QuantizeCommand implements Callable<Integer> {
             "Wrote %s by %s, %,d bytes: %s%n",
             model,
             method,
-            WrittenModel.bytes(target),
-            target);
+            written.bytes(),
+            written.target());
     return 0;
   }
 
