@@ -249,6 +249,15 @@ public final class LongformRuntime {
     return MODELS.get(locate(all), device, threads(all, device), cancelled);
   }
 
+  /**
+   * Where the model of these options is; nothing of it is read.
+   *
+   * @throws LongformException INVALID_MODEL or INVALID_OPTION
+   */
+  public static ModelLocation location(Options options) {
+    return locate(processOptions.and(options));
+  }
+
   private static ModelLocation locate(Options all) {
     ModelLocation model = locate(all, all.get(ModelOptions.MODEL));
     return all.find(ModelOptions.ADAPTER)

@@ -1,8 +1,11 @@
 package org.longform.kernels.model;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
@@ -75,6 +78,33 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     try (StoredModel model = open(path)) {
       return model.spec();
     }
+  }
+
+  /**
+   * What of the weights is not as the model's config says, as parts of a sentence; their numbers
+   * are not read.
+   *
+   * @param most of them to tell
+   */
+  public List<String> problems(int most) {
+    List<String> problems = new ArrayList<>();
+    WeightShapes.of(spec)
+        .forEach(
+            (name, expected) -> {
+              Optional<Shape> found = weights.shape(name);
+              if (found.isEmpty()) {
+                problems.add("tensor '%s' %s is missing".formatted(name, expected));
+              } else if (!found.get().equals(expected)) {
+                problems.add(
+                    "tensor '%s' has shape %s, expected %s".formatted(name, found.get(), expected));
+              }
+            });
+    if (problems.size() > most) {
+      int others = problems.size() - most;
+      problems.subList(most, problems.size()).clear();
+      problems.add("%d other tensors are missing or have another shape".formatted(others));
+    }
+    return problems;
   }
 
   /** Type of the numbers that the matrices of the layers are stored in. */
