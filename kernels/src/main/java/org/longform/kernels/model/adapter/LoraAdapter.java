@@ -62,8 +62,8 @@ public final class LoraAdapter {
   }
 
   /**
-   * The model with the adapter in its weights, which are float32 where it changed them. It takes the
-   * place of the given one: closing it closes that, too.
+   * The model with the adapter in its weights, which are float32 where it changed them. It takes
+   * the place of the given one: closing it closes that, too.
    *
    * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying what does not fit
    */
