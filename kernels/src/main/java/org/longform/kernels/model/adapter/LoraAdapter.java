@@ -62,8 +62,8 @@ public final class LoraAdapter {
   }
 
   /**
-   * The model with the adapter in its weights, which are float32 where it changed them. It takes the
-   * place of the given one: closing it closes that, too.
+   * The model with the adapter in its weights, which are float32 where it changed them. It takes
+   * the place of the given one: closing it closes that, too.
    *
    * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying what does not fit
    */
@@ -138,9 +138,7 @@ public final class LoraAdapter {
 
   private boolean isMatrix(String module) {
     Shape shape = weights.get(module + WEIGHT);
-    return shape != null
-        && shape.rank() == 2
-        && !module.equals(model.spec().names().embedding());
+    return shape != null && shape.rank() == 2 && !module.equals(model.spec().names().embedding());
   }
 
   private void requireUntied(String weight) {

@@ -72,9 +72,7 @@ final class MergedWeights extends ComputedWeights {
 
   @Override
   protected boolean mayRound(Tensor whole) {
-    return precision == Precision.NARROW
-        && whole.dtype() != DType.F32
-        && whole.shape().rank() == 2;
+    return precision == Precision.NARROW && whole.dtype() != DType.F32 && whole.shape().rank() == 2;
   }
 
   @Override
