@@ -115,7 +115,7 @@ public class FormedDecodeBenchmark {
     }
     StringBuilder json =
         new StringBuilder(
-            "{\"added_tokens\":[{\"id\":0,\"content\":\"<|end|>\",\"special\":true},{\"id\":1,\"content\":\"<|begin|>\",\"special\":true}],"
+            "{\"added_tokens\":[{\"id\":0,\"content\":\"<|end|>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true},{\"id\":1,\"content\":\"<|begin|>\",\"single_word\":false,\"lstrip\":false,\"rstrip\":false,\"normalized\":false,\"special\":true}],"
                 + "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},"
                 + "\"decoder\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true,\"trim_offsets\":true,\"use_regex\":true},"
                 + "\"model\":{\"type\":\"BPE\",\"merges\":[],\"vocab\":{\"<|end|>\":0,\"<|begin|>\":1");
