@@ -224,7 +224,7 @@ class GgufModelSuite extends AnyFunSuite {
   ): Unit =
     changed(more: _*)(change) { file =>
       val error = refusal(file)
-      assert(error.errorClass === errorClass)
+      assert(error.errorClass === errorClass, error.getMessage)
       assert(error.getMessage.contains(part), s"'$part' is not in: ${error.getMessage}")
     }
 
@@ -259,8 +259,8 @@ class GgufModelSuite extends AnyFunSuite {
     refused(unsupported, "heads of 32 dimensions for keys and 64 for values")(
       _.putUint32("llama.attention.value_length", 64)
     )
-    refused(unsupported, "llama.rope.scaling.type = 'longrope', which is unknown")(
-      _.putText("llama.rope.scaling.type", "longrope")
+    refused(unsupported, "llama.rope.scaling.type = 'spiral', which is unknown")(
+      _.putText("llama.rope.scaling.type", "spiral")
     )
     refused(invalid, "lacks llama.rope.scaling.factor")(_.putText("llama.rope.scaling.type", "linear"))
     refused(unsupported, "a factor of 2.0 on the attention without yarn scaling")(
