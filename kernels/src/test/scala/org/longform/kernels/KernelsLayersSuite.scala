@@ -57,7 +57,7 @@ class KernelsLayersSuite extends AnyFunSuite {
   }
 
   test("a device is known to nobody but the list of devices") {
-    val devices = Seq("nd4j", "reference").map(ROOT + "device." + _)
+    val devices = Seq("nd4j", "reference", "cuda").map(ROOT + "device." + _)
     val wrong = for {
       from <- all
       to <- targets(from)

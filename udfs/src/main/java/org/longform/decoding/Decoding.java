@@ -1,5 +1,6 @@
 package org.longform.decoding;
 
+import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.model.Session;
 
 /**
@@ -32,6 +33,16 @@ public interface Decoding extends AutoCloseable {
    */
   default Decoding fork(Session session) {
     return this;
+  }
+
+  /**
+   * Bytes of keys and values that each token takes beside those of the session that writes, as long
+   * as an answer is written.
+   *
+   * @param dtype how they are stored
+   */
+  default long kvBytesPerToken(KvDType dtype) {
+    return 0;
   }
 
   /** Guesses for the answer that follows the question; to be called on a fork, once. */

@@ -1,6 +1,7 @@
 package org.longform.decoding;
 
 import java.util.List;
+import java.util.Optional;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.method.Method;
@@ -22,11 +23,12 @@ public interface DecodingStrategy extends Method {
   boolean guesses();
 
   /**
-   * Whether a second model must read all of the prompt, so that nobody can go on with a reading
-   * that another process began.
+   * Which of {@link #models} names a second model that reads all of the prompt, if any does: it has
+   * weights, keys and values of its own, and nobody can go on with a reading that another process
+   * began.
    */
-  default boolean readsAlong() {
-    return false;
+  default Optional<String> readsAlong() {
+    return Optional.empty();
   }
 
   /**

@@ -3,7 +3,9 @@ package org.longform.decoding;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.model.Decoder;
 import org.longform.kernels.model.Session;
@@ -72,8 +74,8 @@ final class DraftModel implements DecodingStrategy {
   }
 
   @Override
-  public boolean readsAlong() {
-    return true;
+  public Optional<String> readsAlong() {
+    return Optional.of(MODEL);
   }
 
   @Override
@@ -110,6 +112,11 @@ final class DraftModel implements DecodingStrategy {
     @Override
     public Decoding fork(Session session) {
       return new Reading(small, own.fork(), tokens, vocabulary, endTokens);
+    }
+
+    @Override
+    public long kvBytesPerToken(KvDType dtype) {
+      return small.kvBytesPerToken(dtype);
     }
 
     @Override
@@ -150,10 +157,12 @@ final class DraftModel implements DecodingStrategy {
       int most = Math.min(reading.tokens(), room - 1);
       Session session = base;
       int token = chosen;
-      while (guesses.size() < most && !reading.endTokens().contains(token)) {
+      Continuations place = chooser.continuations();
+      while (guesses.size() < most && !reading.endTokens().contains(token) && !place.complete()) {
         session = session.fork();
         ahead.add(session);
-        token = draw(read(session, token), chooser);
+        token = draw(read(session, token), chooser, place);
+        place = place.after(token);
         guesses.add(token);
       }
       return TokenTree.chain(chosen, guesses.stream().mapToInt(id -> id).toArray());
@@ -190,8 +199,8 @@ final class DraftModel implements DecodingStrategy {
       return known;
     }
 
-    private int draw(float[] logits, TokenChooser chooser) {
-      double[] probabilities = chooser.probabilities(logits);
+    private int draw(float[] logits, TokenChooser chooser, Continuations place) {
+      double[] probabilities = chooser.probabilities(logits, place);
       drawnFrom.add(probabilities);
       return drawn(probabilities, 1, chooser.random());
     }

@@ -86,8 +86,8 @@ final class LlmToSlm implements DecodingStrategy {
   }
 
   @Override
-  public boolean readsAlong() {
-    return true;
+  public Optional<String> readsAlong() {
+    return Optional.of(MODEL);
   }
 
   @Override
@@ -96,23 +96,15 @@ final class LlmToSlm implements DecodingStrategy {
     int chosen = (int) setup.values().integer(LAYER);
     int layer = chosen == ALL_LAYERS ? large.spec().layers() : chosen;
     boolean replaces = setup.values().choice(FUSION).equals(REPLACE);
-    Projector projector =
-        Projector.load(
-            setup.models().files(PROJECTOR),
-            large.kernels(),
-            large.spec().hidden(),
-            setup.writer().spec().hidden());
-    Session session = null;
+    Session session = large.open(setup.models().context(large), setup.sessions());
     try {
-      session = large.open(setup.models().context(large), setup.sessions());
+      Projector projector =
+          Projector.of(setup.models().files(PROJECTOR), large, setup.writer().spec().hidden());
       ProjectedTokens tokens = new ProjectedTokens(projector, replaces);
       session.exportHidden(layer, tokens);
-      return new Reading(session, tokens, layer, Optional.of(projector));
+      return new Reading(session, tokens, layer);
     } catch (Throwable e) {
-      if (session != null) {
-        session.close();
-      }
-      projector.close();
+      session.close();
       throw e;
     }
   }
@@ -122,14 +114,11 @@ final class LlmToSlm implements DecodingStrategy {
     private final Session large;
     private final ProjectedTokens tokens;
     private final int layer;
-    // that of the document; forks use it
-    private final Optional<Projector> owned;
 
-    Reading(Session large, ProjectedTokens tokens, int layer, Optional<Projector> owned) {
+    Reading(Session large, ProjectedTokens tokens, int layer) {
       this.large = large;
       this.tokens = tokens;
       this.layer = layer;
-      this.owned = owned;
     }
 
     @Override
@@ -166,7 +155,7 @@ final class LlmToSlm implements DecodingStrategy {
       ProjectedTokens own = tokens.fork();
       Session fork = large.fork();
       fork.exportHidden(layer, own);
-      return new Reading(fork, own, layer, Optional.empty());
+      return new Reading(fork, own, layer);
     }
 
     @Override
@@ -177,7 +166,6 @@ final class LlmToSlm implements DecodingStrategy {
     @Override
     public void close() {
       large.close();
-      owned.ifPresent(Projector::close);
     }
   }
 }

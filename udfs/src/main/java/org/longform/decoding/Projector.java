@@ -1,6 +1,10 @@
 package org.longform.decoding;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -9,6 +13,7 @@ import org.longform.kernels.device.Kernels;
 import org.longform.kernels.device.Weight;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.model.Decoder;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.SafetensorsWeights;
@@ -17,8 +22,12 @@ import org.longform.kernels.weights.SafetensorsWeights;
  * Two linear layers with a rectifier between them ("mlp2x_relu"): {@code W2 · relu(W1 · h + b1) +
  * b2}. Files name its parts as PyTorch names those of a sequence, perhaps with a word before them.
  */
-final class Projector implements AutoCloseable {
+final class Projector implements Decoder.Companion {
+  private static final String FILE = "model.safetensors";
   private static final long MOST_WIDTH = 1 << 17;
+
+  /** A projector in files as they are now: files that changed are another one. */
+  private record Key(Path directory, long bytes, FileTime changed, int outputs) {}
 
   /** A linear layer: matrix (outputs, inputs) and bias (outputs). */
   private record Linear(Weight matrix, Weight bias, int inputs, int outputs) {
@@ -42,6 +51,30 @@ final class Projector implements AutoCloseable {
 
   private Projector(Kernels kernels) {
     this.kernels = kernels;
+  }
+
+  /**
+   * The projector behind a large model: loaded once and freed with it.
+   *
+   * @param directory with model.safetensors, which may come from anywhere
+   * @param large has a session that is open as long as the projector is used
+   * @param outputs width of the small model
+   * @throws LongformException INVALID_MODEL if it is none, or of other widths
+   */
+  static Projector of(Path directory, Decoder large, int outputs) {
+    return large.companion(
+        key(directory, outputs),
+        () -> load(directory, large.kernels(), large.spec().hidden(), outputs));
+  }
+
+  private static Key key(Path directory, int outputs) {
+    try {
+      BasicFileAttributes file =
+          Files.readAttributes(directory.resolve(FILE), BasicFileAttributes.class);
+      return new Key(directory.toAbsolutePath(), file.size(), file.lastModifiedTime(), outputs);
+    } catch (IOException e) {
+      throw invalid(directory, "%s cannot be read (%s)".formatted(FILE, e));
+    }
   }
 
   /**

@@ -38,6 +38,14 @@ final class Homer implements ReadingStrategy {
   }
 
   @Override
+  public String tuning() {
+    return "It lives from prompts whose last token knows what is looked for, such as 'The pass key is', and from layers behind the "
+        + "middle that look for it. The bundled model has neither: its prompts end with 'Answer:', and of its four layers only the "
+        + "second looks things up. It answers 100 % where the document is one chunk, 55 % at 512 tokens with the default chunks of "
+        + "256 tokens, and 33 % at 768 in two chunks of up to 512. For a model of few layers raise max-chunk-length to its window.";
+  }
+
+  @Override
   public String source() {
     return "Song et al. 2024, Hierarchical Context Merging: Better Long Context Understanding for Pre-trained LLMs (arXiv 2404.10308)";
   }

@@ -13,6 +13,7 @@ import org.longform.kernels.model.Session;
 final class InfiniRetriFeed implements Feed {
   private final FeedRequest request;
   private final int window;
+  private final int layer;
   private final SentenceSelection selection;
   private final Weights weights;
   private final SentenceSplitter splitter = new SentenceSplitter(this::begins);
@@ -36,9 +37,15 @@ final class InfiniRetriFeed implements Feed {
     EQUAL
   }
 
-  InfiniRetriFeed(FeedRequest request, int window, SentenceSelection selection, Weights weights) {
+  /**
+   * @param window tokens of the document in one reading
+   * @param layer whose attention decides
+   */
+  InfiniRetriFeed(
+      FeedRequest request, int window, int layer, SentenceSelection selection, Weights weights) {
     this.request = request;
     this.window = window;
+    this.layer = layer;
     this.selection = selection;
     this.weights = weights;
   }
@@ -101,11 +108,7 @@ final class InfiniRetriFeed implements Feed {
     comingTokens = 0;
     int tokens = context.stream().mapToInt(Sentence::length).sum();
     QuestionAttention attention =
-        new QuestionAttention(
-            request.decoder().spec().layers() - 1,
-            request.prefix().length,
-            tokens,
-            request.suffix().length);
+        new QuestionAttention(layer, request.prefix().length, tokens, request.suffix().length);
     try (Session reading = request.open(tokens)) {
       try {
         feed(Session::feed, reading, context);

@@ -34,7 +34,8 @@ public final class MethodSections {
               QuantisationMethods.ALL),
           new MethodSection(
               "Pruning",
-              "How `ci/longform prune --model DIR|FILE.gguf --ratio … --to OUT` takes parts of a model away, once, before it is used; `ci/longform prune --help` lists the parameters.",
+              "How `ci/longform prune --model DIR|FILE.gguf --ratio … --to OUT` takes parts of a model away, once, before it is used. "
+                  + "Parameters are flags; importances that begin with taylor need `--calibration TEXT|FILE.jsonl`, text of the kind that will be read.",
               List.of(new LlmPruner())));
 
   private MethodSections() {}

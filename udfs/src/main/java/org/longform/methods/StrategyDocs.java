@@ -50,6 +50,9 @@ public final class StrategyDocs {
     text.append(escaped(method.description())).append("\n\n");
     text.append(item("When to use it", escaped(method.whenToUse())));
     text.append(item("Cost", escaped(method.cost())));
+    if (!method.tuning().isEmpty()) {
+      text.append(item("Tuning", escaped(method.tuning())));
+    }
     text.append(item("Source", escaped(method.source()) + "."));
     if (!method.guarantees().isEmpty()) {
       text.append(

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.longform.datasets.models.BundledModels;
+import org.longform.hub.HubModel;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
@@ -107,16 +108,35 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
 
   /**
    * The name as another process on any node may use it: a relative path made absolute, since an
-   * executor has a working directory of its own. What is no local model is left as it is.
+   * executor has a working directory of its own, and a name of the hub made an address, which is no
+   * path anywhere. Everything else is left as it is.
    */
   public static String portable(String name) {
     if (BundledModels.names().contains(name)) {
       return name;
     }
+    Optional<HubModel> ofHub = ofHub(name);
+    if (ofHub.isPresent()) {
+      return ofHub.get().uri();
+    }
     Path path = path(name);
     return Files.isDirectory(path) || (GgufWeights.isGguf(path) && Files.exists(path))
         ? path.toAbsolutePath().normalize().toString()
         : name;
+  }
+
+  /**
+   * What a name means on the hub; empty if it is a bundled model or a local file or directory,
+   * which go before, or no name of the hub.
+   *
+   * @throws LongformException INVALID_MODEL for an {@code hf://} address that means nothing
+   */
+  static Optional<HubModel> ofHub(String name) {
+    boolean local =
+        BundledModels.names().contains(name)
+            || !HubModel.isNamed(name)
+            || (!name.startsWith(HubModel.SCHEME) && Files.exists(path(name)));
+    return local ? Optional.empty() : HubModel.of(name);
   }
 
   /** The local path of a name; links count as what they point to. */
@@ -140,7 +160,7 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
   private static LongformException invalid(String name, String why, List<String> bundled) {
     return new LongformException(
         ErrorClass.INVALID_MODEL,
-        "Cannot find model '%s': %s. Give a Hugging Face directory or a .gguf file that every node can read, or a bundled model (%s)."
+        "Cannot find model '%s': %s. Give a Hugging Face directory or a .gguf file that every node can read, a name of the hub (org/name), or a bundled model (%s)."
             .formatted(name, why, String.join(", ", bundled)));
   }
 }

@@ -90,8 +90,8 @@ public final class ModelQuantisation {
     List<int[]> samples;
     try (Tokenizer tokenizer = Tokenizer.load(request.source().path())) {
       samples =
-          new CalibrationSamples(request.calibration().get(), tokenizer, spec.vocabulary())
-              .take(
+          new CalibrationText(request.calibration().get(), tokenizer, spec.vocabulary())
+              .fromBeginning(
                   values.integer(Calibration.SAMPLES),
                   Math.toIntExact(values.integer(Calibration.SAMPLE_TOKENS)));
     }

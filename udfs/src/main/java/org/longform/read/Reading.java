@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
@@ -18,14 +19,12 @@ import org.longform.feed.ReadingStrategy;
 import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
 import org.longform.generate.Generator;
-import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.SessionOptions;
 import org.longform.kernels.model.SessionStats;
-import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.options.CacheOptions;
 import org.longform.options.Options;
@@ -40,14 +39,13 @@ import org.longform.tokenizer.TokenStream;
 
 /** One document on its way into one session: read to its end, then asked. */
 final class Reading implements AutoCloseable {
+  private final ReadingSetup setup;
   private final LoadedModel model;
   private final Options options;
   private final Document source;
   private final RowCheck rowCheck;
   private final PartsReader parts;
   private final boolean scoring;
-  private final KvMemory kvMemory;
-  private final ReadCounters counters;
   private final ReadingStrategy strategy;
   private final Feed feed;
   private final Decoding decoding;
@@ -73,20 +71,13 @@ final class Reading implements AutoCloseable {
    *     and so does its first question where a document is read for a question
    * @throws org.longform.kernels.error.LongformException EMPTY_DOCUMENT, INVALID_OPTION
    */
-  Reading(
-      LoadedModel model,
-      FurtherModels furtherModels,
-      Document source,
-      List<Ask> asks,
-      KvMemory kvMemory,
-      ReadCounters counters) {
+  Reading(ReadingSetup setup, Document source, List<Ask> asks) {
     Ask first = asks.get(0);
-    this.model = model;
+    this.setup = setup;
+    this.model = setup.model();
     this.options = first.options();
     this.source = source;
     this.scoring = first.task() == Task.PERPLEXITY;
-    this.kvMemory = kvMemory;
-    this.counters = counters;
     this.rowTimeout = options.find(RuntimeOptions.ROW_TIMEOUT);
     this.strategy = ReadingOptions.strategy(options);
     requireSense(strategy, first.task());
@@ -94,7 +85,7 @@ final class Reading implements AutoCloseable {
     this.prefix = prompt(first, "").prefixTokens(model.tokenizer());
     this.document = new DocumentTokens();
     this.rowCheck = new RowCheck(model.tokenizer(), options);
-    ContextStrategy context = context(model, options);
+    ContextStrategy context = setup.context().example();
     boolean counts =
         strategy.needsLength()
             || context.dependsOnPromptLength()
@@ -111,17 +102,17 @@ final class Reading implements AutoCloseable {
     SessionOptions sessionOptions =
         new SessionOptions(this::cancelled)
             .withKvDType(CacheOptions.dtypeOf(options))
-            .withKvMemory(kvMemory);
-    Writing writing = new Writing(model, options, furtherModels, sessionOptions);
+            .withKvMemory(setup.kvMemory());
+    Writing writing = new Writing(setup, options, sessionOptions);
     boolean plain = scoring || strategy.asksItself();
     if (!plain) {
-      writing.requireFits(context);
+      writing.requireFits();
     }
     this.checkpoints = checkpoints(first, context, writing);
     Optional<Checkpoint.Resumed> resumed =
         checkpoints.resume(
             prefix.length,
-            in -> model.decoder().resume(context(model, options), sessionOptions, in));
+            in -> model.decoder().resume(setup.context().forDocument(), sessionOptions, in));
     Decoding opened = null;
     try {
       opened = writing.open(endTokens(), plain);
@@ -134,7 +125,7 @@ final class Reading implements AutoCloseable {
               values,
               new FeedRequest(
                   model.decoder(),
-                  () -> context(model, options),
+                  setup.context()::forDocument,
                   sessionOptions,
                   prefix,
                   suffix,
@@ -195,18 +186,9 @@ final class Reading implements AutoCloseable {
     return false;
   }
 
-  /** Whether the document is read otherwise for a longer question. */
-  static boolean dependsOnQuestion(LoadedModel model, Options options) {
-    return context(model, options).dependsOnPromptLength();
-  }
-
   /** Evidence is taken from the text when the answer is known: the text is then needed again. */
   static boolean wantsEvidence(Ask ask) {
     return ask.task() != Task.PERPLEXITY && ask.options().get(OutputOptions.EVIDENCE_COUNT) > 0;
-  }
-
-  private static ContextStrategy context(LoadedModel model, Options options) {
-    return Writing.context(model.decoder(), model.tokenizer(), options);
   }
 
   ReadListener listener() {
@@ -299,9 +281,9 @@ final class Reading implements AutoCloseable {
 
   void prefilled(int tokens, long nanos) {
     listener().prefilled(nanos);
-    counters.prefilled(nanos);
+    setup.counters().prefilled(nanos);
     listener().tokensRead(tokens);
-    counters.tokensRead(tokens);
+    setup.counters().tokensRead(tokens);
   }
 
   private void trackDocument() {
@@ -318,9 +300,9 @@ final class Reading implements AutoCloseable {
   private long track(long attended, long peakBytes, long peakDiskBytes, long attendedBefore) {
     long more = attended - attendedBefore;
     listener().tokensAttended(more);
-    counters.tokensAttended(more);
+    setup.counters().tokensAttended(more);
     listener().kvHeld(peakBytes);
-    counters.kvHeld(peakBytes, peakDiskBytes);
+    setup.counters().kvHeld(peakBytes, peakDiskBytes);
     return attended;
   }
 
@@ -329,7 +311,7 @@ final class Reading implements AutoCloseable {
     long now = System.nanoTime();
     long nanos = now - writingSince.getAndSet(now);
     listener().decoded(nanos);
-    counters.decoded(nanos);
+    setup.counters().decoded(nanos);
   }
 
   private static void note(BitSet tokens, int[] ids, int from, int count) {
@@ -348,6 +330,7 @@ final class Reading implements AutoCloseable {
         0,
         0,
         List.of(),
+        Map.of(),
         System.nanoTime() - startedNanos);
   }
 
@@ -356,7 +339,7 @@ final class Reading implements AutoCloseable {
    * have room for their keys and values.
    */
   int answeredAtOnce(List<Question> questions) {
-    long room = kvMemory.budgetBytes() - kvMemory.memoryBytes();
+    long room = setup.kvMemory().budgetBytes() - setup.kvMemory().memoryBytes();
     int most = Math.min(questions.size(), model.decoder().batcher().limit());
     int count = 0;
     while (count < most) {
@@ -370,7 +353,8 @@ final class Reading implements AutoCloseable {
   }
 
   private long kvBytesPerToken() {
-    return model.decoder().kvBytesPerToken(CacheOptions.dtypeOf(options));
+    return model.decoder().kvBytesPerToken(CacheOptions.dtypeOf(options))
+        + decoding.kvBytesPerToken(CacheOptions.dtypeOf(options));
   }
 
   /**
@@ -387,12 +371,13 @@ final class Reading implements AutoCloseable {
         answering.read(feed.session(), generator);
       }
       writingSince.set(System.nanoTime());
+      all.forEach(Answering::choose);
       generator.write(all.stream().flatMap(answering -> answering.draft().stream()).toList());
       decoded();
       long held = feed.session().stats().kvBytes();
       long more = all.stream().mapToLong(each -> Math.max(0, each.peakKvBytes() - held)).sum();
       listener().kvHeld(held + more);
-      counters.kvHeld(held + more, 0);
+      setup.counters().kvHeld(held + more, 0);
     } finally {
       all.forEach(Answering::close);
     }
@@ -422,11 +407,36 @@ final class Reading implements AutoCloseable {
         written.finishReason(),
         questionTokens,
         written.tokens(),
-        wantsEvidence(question.ask())
-            ? evidence.best(
-                readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
-            : List.of(),
+        best(question, evidence),
+        Map.of(),
         latencyNanos);
+  }
+
+  /** An answer was chosen from a few, by a fork that did so much. */
+  Answer answered(
+      Question question,
+      Choice choice,
+      int questionTokens,
+      EvidenceCollector evidence,
+      SessionStats stats,
+      long latencyNanos) {
+    attendedInAnswers += stats.attendedTokens();
+    return answered(
+        question.header(),
+        question.text(),
+        choice.value(),
+        FinishReason.STOP,
+        questionTokens,
+        choice.tokens(),
+        best(question, evidence),
+        choice.probabilities(),
+        latencyNanos);
+  }
+
+  private List<Evidence> best(Question question, EvidenceCollector evidence) {
+    return wantsEvidence(question.ask())
+        ? evidence.best(readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
+        : List.of();
   }
 
   private Answer answered(
@@ -437,6 +447,7 @@ final class Reading implements AutoCloseable {
       int questionTokens,
       int outputTokens,
       List<Evidence> evidence,
+      Map<String, Double> probabilities,
       long latencyNanos) {
     return new Answer(
         value,
@@ -452,7 +463,8 @@ final class Reading implements AutoCloseable {
         header.seed(question),
         latencyNanos / 1_000_000,
         evidence,
-        parts.tally());
+        parts.tally(),
+        probabilities);
   }
 
   /** The texts that were read, from the first. */
@@ -469,7 +481,7 @@ final class Reading implements AutoCloseable {
   }
 
   ReadCounters counters() {
-    return counters;
+    return setup.counters();
   }
 
   DocumentTokens document() {

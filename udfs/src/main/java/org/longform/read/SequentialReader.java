@@ -30,6 +30,8 @@ public final class SequentialReader implements DocumentReader {
   private final FurtherModels furtherModels;
   private final KvMemory kvMemory;
   private final ReadCounters counters;
+  // of the model that read last: nearly always the only one
+  private volatile ReadingSetup lastSetup;
 
   /**
    * @param options what was set by the call and the conf; the model's own defaults come under them
@@ -92,18 +94,18 @@ public final class SequentialReader implements DocumentReader {
         headers.set(complete.size(), AnswerHeader.of(loaded, options, key));
         complete.add(new Ask(ask.task(), ask.questions(), options));
       }
-      Options options = complete.get(0).options();
-      if (ReadingOptions.strategy(options).readsForQuestion()) {
-        if (!answerEach(loaded, document, complete, headers, all, started)) {
+      ReadingSetup setup = setup(loaded);
+      if (ReadingOptions.strategy(callOptions).readsForQuestion()) {
+        if (!answerEach(setup, document, complete, headers, all, started)) {
           return all;
         }
-      } else if (Reading.dependsOnQuestion(loaded, options)) {
+      } else if (setup.context().example().dependsOnPromptLength()) {
         if (complete.size() > 1) {
           document.source().keep();
         }
         for (int i = 0; i < complete.size(); i++) {
           answer(
-              loaded,
+              setup,
               document,
               complete.subList(i, i + 1),
               headers.subList(i, i + 1),
@@ -111,7 +113,7 @@ public final class SequentialReader implements DocumentReader {
               started);
         }
       } else {
-        answer(loaded, document, complete, headers, all, started);
+        answer(setup, document, complete, headers, all, started);
       }
       counters.documentRead();
       document.listener().documentRead();
@@ -122,15 +124,30 @@ public final class SequentialReader implements DocumentReader {
     return all;
   }
 
+  private ReadingSetup setup(LoadedModel loaded) {
+    ReadingSetup known = lastSetup;
+    if (known == null || !known.model().equals(loaded)) {
+      known =
+          new ReadingSetup(
+              loaded,
+              Writing.context(loaded.decoder(), loaded.tokenizer(), callOptions),
+              furtherModels,
+              kvMemory,
+              counters);
+      lastSetup = known;
+    }
+    return known;
+  }
+
   /** One reading of the document, and the answers to all that is asked of it. */
   private void answer(
-      LoadedModel loaded,
+      ReadingSetup setup,
       Document document,
       List<Ask> asks,
       List<AnswerHeader> headers,
       List<List<Answer>> answers,
       long started) {
-    try (Reading reading = new Reading(loaded, furtherModels, document, asks, kvMemory, counters)) {
+    try (Reading reading = new Reading(setup, document, asks)) {
       reading.readDocument();
       reading.rowKey().ifPresent(key -> headers.replaceAll(header -> header.withRowKey(key)));
       List<Question> questions = new ArrayList<>();
@@ -153,7 +170,7 @@ public final class SequentialReader implements DocumentReader {
    * the document was read to its end at all.
    */
   private boolean answerEach(
-      LoadedModel loaded,
+      ReadingSetup setup,
       Document document,
       List<Ask> asks,
       List<AnswerHeader> headers,
@@ -168,7 +185,7 @@ public final class SequentialReader implements DocumentReader {
         Ask one = new Ask(asks.get(i).task(), List.of(question), asks.get(i).options());
         try {
           answer(
-              loaded,
+              setup,
               document,
               List.of(one),
               headers.subList(i, i + 1),

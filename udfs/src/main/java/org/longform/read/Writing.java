@@ -7,12 +7,11 @@ import org.longform.decoding.Decoding;
 import org.longform.decoding.DecodingSetup;
 import org.longform.decoding.DecodingStrategies;
 import org.longform.decoding.DecodingStrategy;
-import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.ContextChoice;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.model.Decoder;
 import org.longform.kernels.model.SessionOptions;
-import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.models.SameTokens;
 import org.longform.options.ContextOptions;
@@ -22,26 +21,23 @@ import org.longform.tokenizer.Tokenizer;
 
 /** The decoding strategy that the options of a reading choose, and what it needs. */
 final class Writing implements DecodingSetup.Models {
-  private final LoadedModel model;
+  private final ReadingSetup setup;
   private final Options options;
-  private final FurtherModels furtherModels;
   private final SessionOptions sessions;
   private final DecodingStrategy strategy;
   private final Map<String, String> parameters;
 
-  Writing(
-      LoadedModel model, Options options, FurtherModels furtherModels, SessionOptions sessions) {
-    this.model = model;
+  Writing(ReadingSetup setup, Options options, SessionOptions sessions) {
+    this.setup = setup;
     this.options = options;
-    this.furtherModels = furtherModels;
     this.sessions = sessions;
     this.strategy = DecodingStrategies.byName(options.get(DecodingOptions.DECODING));
     this.parameters = DecodingOptions.parametersOf(options);
   }
 
-  /** The context strategy of a session of a model that reads these tokens. */
-  static ContextStrategy context(Decoder decoder, Tokenizer tokenizer, Options options) {
-    return ContextStrategies.create(
+  /** How sessions of a model that reads these tokens attend. */
+  static ContextChoice context(Decoder decoder, Tokenizer tokenizer, Options options) {
+    return ContextChoice.of(
         options.get(ContextOptions.CONTEXT),
         ContextOptions.parametersOf(options),
         decoder.limits(),
@@ -49,11 +45,11 @@ final class Writing implements DecodingSetup.Models {
   }
 
   boolean readsAlong() {
-    return strategy.readsAlong();
+    return strategy.readsAlong().isPresent();
   }
 
-  void requireFits(ContextStrategy context) {
-    DecodingStrategies.requireFits(strategy, options.get(ContextOptions.CONTEXT), context);
+  void requireFits() {
+    DecodingStrategies.requireFits(strategy, setup.context().name(), setup.context().example());
   }
 
   /**
@@ -61,21 +57,22 @@ final class Writing implements DecodingSetup.Models {
    */
   Decoding open(Set<Integer> endTokens, boolean scoring) {
     DecodingStrategy used = scoring ? DecodingStrategies.PLAIN : strategy;
+    Decoder writer = setup.model().decoder();
     ParameterValues values =
-        DecodingStrategies.values(used, scoring ? Map.of() : parameters, model.decoder().limits());
-    return used.open(new DecodingSetup(values, model.decoder(), endTokens, this, sessions));
+        DecodingStrategies.values(used, scoring ? Map.of() : parameters, writer.limits());
+    return used.open(new DecodingSetup(values, writer, endTokens, this, sessions));
   }
 
   @Override
   public Decoder decoder(String parameter) {
-    LoadedModel further = furtherModels.load(name(parameter), sessions.cancelled());
-    SameTokens.require(model, parameter.replace('-', '_'), further);
+    LoadedModel further = setup.furtherModels().load(name(parameter), sessions.cancelled());
+    SameTokens.require(setup.model(), parameter.replace('-', '_'), further);
     return further.decoder();
   }
 
   @Override
   public Path files(String parameter) {
-    return furtherModels.files(name(parameter));
+    return setup.furtherModels().files(name(parameter));
   }
 
   private String name(String parameter) {
@@ -84,6 +81,6 @@ final class Writing implements DecodingSetup.Models {
 
   @Override
   public ContextStrategy context(Decoder decoder) {
-    return context(decoder, model.tokenizer(), options);
+    return context(decoder, setup.model().tokenizer(), options).forDocument();
   }
 }

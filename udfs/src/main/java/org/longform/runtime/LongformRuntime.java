@@ -11,11 +11,15 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.longform.decoding.DecodingStrategies;
 import org.longform.decoding.DecodingStrategy;
+import org.longform.kernels.context.ContextChoice;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ModelLimits;
+import org.longform.kernels.context.TextTokens;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.error.ErrorClass;
@@ -26,6 +30,7 @@ import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelLocations;
+import org.longform.models.ModelPlaces;
 import org.longform.models.ModelRevision;
 import org.longform.options.AllOptions;
 import org.longform.options.CacheOptions;
@@ -103,13 +108,58 @@ public final class LongformRuntime {
             KV_MEMORIES.budgetBytes(all), all.isSet(CacheOptions.KV_MEMORY), modelBytesHere(all));
   }
 
+  /** Of all models that read. */
   private static long modelBytesHere(Options all) {
     try {
+      return modelBytesHere(all, all.get(ModelOptions.MODEL))
+          + secondModel(all).map(name -> modelBytesHere(all, name)).orElse(0L);
+    } catch (LongformException e) {
+      return 0; // the rows will say what is wrong
+    }
+  }
+
+  private static long modelBytesHere(Options all, String name) {
+    try {
       // what lies elsewhere is copied when the first row arrives
-      return ModelLocations.isRemote(all.get(ModelOptions.MODEL)) ? 0 : locate(all).bytes();
+      return ModelLocations.isElsewhere(name) ? 0 : locate(all, name).bytes();
     } catch (LongformException e) {
       return 0; // the rows will say what is wrong with the model
     }
+  }
+
+  /** The name of the model that reads beside the one that writes, if the decoding has one. */
+  private static Optional<String> secondModel(Options all) {
+    DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
+    Map<String, String> parameters = DecodingOptions.parametersOf(all);
+    return decoding
+        .readsAlong()
+        .map(model -> DecodingStrategies.requireModel(decoding, model, parameters));
+  }
+
+  /**
+   * The models that read with these options, that which writes first. None is loaded.
+   *
+   * @throws LongformException INVALID_OPTION or INVALID_MODEL
+   */
+  public static List<ReadingModel> readingModels(Options options) {
+    Options all = processOptions.and(options);
+    List<ReadingModel> models = new ArrayList<>();
+    models.add(readingModel(all, locate(all)));
+    secondModel(all).ifPresent(name -> models.add(readingModel(all, locate(all, name))));
+    return models;
+  }
+
+  private static ReadingModel readingModel(Options all, ModelLocation location) {
+    DecoderSpec spec = location.spec();
+    return new ReadingModel(
+        location,
+        spec,
+        ContextChoice.of(
+            all.get(ContextOptions.CONTEXT),
+            ContextOptions.parametersOf(all),
+            spec.limits(),
+            TextTokens.ESTIMATE),
+        CacheOptions.dtypeOf(all));
   }
 
   /** Bytes that the keys and values of all documents may take in the memory of a process. */
@@ -199,6 +249,15 @@ public final class LongformRuntime {
     return MODELS.get(locate(all), device, threads(all, device), cancelled);
   }
 
+  /**
+   * Where the model of these options is; nothing of it is read.
+   *
+   * @throws LongformException INVALID_MODEL or INVALID_OPTION
+   */
+  public static ModelLocation location(Options options) {
+    return locate(processOptions.and(options));
+  }
+
   private static ModelLocation locate(Options all) {
     ModelLocation model = locate(all, all.get(ModelOptions.MODEL));
     return all.find(ModelOptions.ADAPTER)
@@ -207,8 +266,7 @@ public final class LongformRuntime {
   }
 
   private static ModelLocation locate(Options all, String name) {
-    return LOCATIONS.locate(
-        name, all.find(ModelOptions.MODEL_CACHE), all.find(ModelOptions.ALLOWED_MODEL_PATHS));
+    return LOCATIONS.locate(name, ModelPlaces.of(all));
   }
 
   /** Models beside the one that writes: found, allowed and loaded as that one. */
@@ -269,8 +327,11 @@ public final class LongformRuntime {
   }
 
   /**
-   * The same options as they may be sent to executors: see {@link ModelLocation#portable}. Call it
+   * The same options as they may be sent to executors: see {@link ModelLocations#portable}. Call it
    * on the driver, where a relative path is what the user meant.
+   *
+   * @throws LongformException INVALID_MODEL if the hub has no such model, INVALID_OPTION if it is
+   *     not allowed
    */
   public static Options portable(Options options) {
     Options portable = portable(options, ModelOptions.MODEL);
@@ -283,8 +344,32 @@ public final class LongformRuntime {
 
   private static Options portable(Options options, Option<String> model) {
     return options.isSet(model)
-        ? options.with(model, ModelLocation.portable(options.get(model)), options.sourceOf(model))
+        ? options.with(model, portable(options, options.get(model)), options.sourceOf(model))
         : options;
+  }
+
+  /** A name as it may be sent to executors, with the places that these options allow. */
+  private static String portable(Options options, String name) {
+    return LOCATIONS.portable(name, ModelPlaces.of(processOptions.and(options)));
+  }
+
+  /** A model's name as every process of the application may use it. */
+  public static String portableName(String name) {
+    return portable(Options.defaults(), name);
+  }
+
+  /**
+   * Lets the driver say which commit a name of the hub means.
+   *
+   * @param names what {@link #portableName} says there; null to ask the hub from here
+   */
+  public static void pinModelsBy(UnaryOperator<String> names) {
+    LOCATIONS.pinBy(names);
+  }
+
+  /** Where the files of a model are, copied to this machine if need be. */
+  public static ModelLocation find(String model) {
+    return locate(processOptions, model);
   }
 
   /**
@@ -333,19 +418,17 @@ public final class LongformRuntime {
   public static String explain(Options options) {
     Options all = processOptions.and(options);
     try {
-      ModelLocation location = locate(all);
-      DecoderSpec spec = location.spec();
-      String context = all.get(ContextOptions.CONTEXT);
+      List<ReadingModel> models = readingModels(all);
+      ReadingModel writer = models.get(0);
+      String context = writer.context().name();
       Map<String, String> parameters = ContextOptions.parametersOf(all);
-      ContextStrategy strategy = ContextStrategies.create(context, parameters, spec.limits());
       DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
       Map<String, String> decodingParameters = DecodingOptions.parametersOf(all);
-      DecodingStrategies.requireFits(decoding, context, strategy);
+      DecodingStrategies.requireFits(decoding, context, writer.context().example());
       DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
-      long bytes = spec.kvShape(CacheOptions.dtypeOf(all)).bytesPerToken();
-      ReadingOptions.valuesOf(all, spec.limits());
+      ReadingOptions.valuesOf(all, writer.spec().limits());
       boolean oneReading = !ReadingOptions.strategy(all).readsForQuestion();
-      return "%s%s, model %s, device %s, KV %,d bytes a token, %s%s%s"
+      return "%s%s, model %s, device %s, %s%s%s%s"
           .formatted(
               oneReading
                   ? "context %s%s".formatted(context, parameters.isEmpty() ? "" : parameters)
@@ -355,10 +438,16 @@ public final class LongformRuntime {
                   : ", decoding %s%s"
                       .formatted(
                           decoding.name(), decodingParameters.isEmpty() ? "" : decodingParameters),
-              location.name(),
+              writer.location().name(),
               device.name(),
-              bytes,
-              oneReading ? kvNeed(strategy, bytes) : "of parts of a document",
+              memory(writer, oneReading),
+              models.stream()
+                  .skip(1)
+                  .map(
+                      second ->
+                          ", model %s beside it %s"
+                              .formatted(second.location().name(), memory(second, oneReading)))
+                  .collect(Collectors.joining()),
               limits(all),
               refusals(device));
     } catch (LongformException e) {
@@ -366,13 +455,21 @@ public final class LongformRuntime {
     }
   }
 
-  /** Keys and values of one document. */
-  private static String kvNeed(ContextStrategy strategy, long bytesPerToken) {
-    OptionalLong most = strategy.mostTokensHeld();
-    return most.isPresent()
-        ? "at most %,d tokens (%,d bytes) of a document"
-            .formatted(most.getAsLong(), most.getAsLong() * bytesPerToken)
-        : "grows with the document";
+  /** What a model takes for one document. */
+  private static String memory(ReadingModel model, boolean oneReading) {
+    long bytes = model.kvBytesPerToken();
+    long heapBytes = model.heapBytesPerToken();
+    OptionalLong most = model.mostTokensHeld();
+    return "KV %,d bytes a token, %s%s"
+        .formatted(
+            bytes,
+            !oneReading
+                ? "of parts of a document"
+                : most.isPresent()
+                    ? "at most %,d tokens (%,d bytes) of a document"
+                        .formatted(most.getAsLong(), most.getAsLong() * bytes)
+                    : "grows with the document",
+            heapBytes == 0 ? "" : ", and %,d bytes a token on the Java heap".formatted(heapBytes));
   }
 
   /** Settings that Spark's own pages hide because their names contain "token". */

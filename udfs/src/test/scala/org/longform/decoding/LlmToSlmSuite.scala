@@ -1,6 +1,7 @@
 package org.longform.decoding
 
-import java.nio.file.{Files, Path}
+import java.nio.file.attribute.FileTime
+import java.nio.file.{Files, Path, StandardCopyOption}
 
 import scala.util.Random
 
@@ -151,6 +152,26 @@ class LlmToSlmSuite extends AnyFunSuite {
     }
   }
 
+  test(
+    "a projector is loaded once for all documents, anew where its file changed, and freed with the model"
+  ) {
+    val before = Memory.allocatedBytes()
+    withModels { (small, large) =>
+      val files = random(5)
+      val first = written(small, large, files)
+      val loaded = Memory.allocatedBytes()
+      assert(written(small, large, files) == first && Memory.allocatedBytes() == loaded)
+      val other = random(6)
+      val second = written(small, large, other)
+      assert(second != first && Memory.allocatedBytes() > loaded)
+      val changed = files.resolve("model.safetensors")
+      Files.copy(other.resolve("model.safetensors"), changed, StandardCopyOption.REPLACE_EXISTING)
+      Files.setLastModifiedTime(changed, FileTime.fromMillis(1000))
+      assert(written(small, large, files) == second)
+    }
+    assert(Memory.allocatedBytes() == before)
+  }
+
   test("a projector of other widths, without a part, or that is no file at all is refused with a sentence") {
     withModels { (small, large) =>
       val before = Memory.allocatedBytes()
@@ -169,8 +190,8 @@ class LlmToSlmSuite extends AnyFunSuite {
       assert(refusal(directory).contains("0.weight must be a matrix"))
       Files.write(directory.resolve("model.safetensors"), Array.fill[Byte](40)(-1))
       refusal(directory)
-      assert(refusal(zero, Map("large-layer" -> "9")).startsWith("Cannot export hidden states after layer 9"))
       assert(Memory.allocatedBytes() == before)
+      assert(refusal(zero, Map("large-layer" -> "9")).startsWith("Cannot export hidden states after layer 9"))
     }
   }
 

@@ -180,7 +180,7 @@ class FeedsSuite extends AnyFunSuite {
         } finally feed.close()
       }
       val (sentences, peak) = read(5000)
-      assert(sentences.nonEmpty && sentences.map(_.length()).sum <= 128)
+      assert(sentences.nonEmpty && sentences.map(_.length()).sum <= 192)
       assert(sentences.map(_.first()) == sentences.map(_.first()).sorted)
       // the last one of a window may be cut, here none is
       assert(sentences.forall(each => each.first() % 10 == 0 && each.length() == 10))
@@ -191,6 +191,20 @@ class FeedsSuite extends AnyFunSuite {
         )
       )
       assert(read(20000)._2 <= peak * 5 / 4)
+    }
+  }
+
+  test("InfiniRetri asks the layer that it is told to ask") {
+    on("auto") { decoder =>
+      def chosen(layer: Option[Int]): Seq[Long] = {
+        val feed = open("infini-retri", decoder, 1000, layer.map("attention-layer" -> _.toString).toMap)
+        try {
+          fill(feed, document(1000))
+          feed.asInstanceOf[InfiniRetriFeed].retained().asScala.map(_.first())
+        } finally feed.close()
+      }
+      assert(chosen(None) == chosen(Some(3)))
+      assert((0 to 3).map(layer => chosen(Some(layer))).distinct.size == 4)
     }
   }
 
@@ -239,6 +253,17 @@ class FeedsSuite extends AnyFunSuite {
       refusal("max-chunk-length" -> "513") ==
         "Cannot use reading 'homer': max-chunk-length 513 exceeds the 512 tokens the model was trained on. Lower it."
     )
+    val layer = intercept[LongformException](
+      ReadingStrategies.values(
+        ReadingStrategies.byName("infini-retri"),
+        Map("attention-layer" -> "4").asJava,
+        limits
+      )
+    )
+    assert(
+      layer.getMessage ==
+        "Cannot use reading 'infini-retri': attention-layer 4 is none of the model's layers 0 to 3. Lower it or leave it out."
+    )
     on("auto") { decoder =>
       val tight = intercept[LongformException](open("homer", decoder, 10, Map("max-chunk-length" -> "9")))
       assert(
@@ -267,9 +292,10 @@ class FeedsSuite extends AnyFunSuite {
         ("homer", "max-initial-chunk-length", 0L, 0L),
         ("homer", "warmup-layers", 12L, 1L),
         ("infini-retri", "window-length", 1024L, 256L),
-        ("infini-retri", "focus-tokens", 300L, 37L),
+        ("infini-retri", "focus-tokens", 300L, 75L),
         ("infini-retri", "phrase-length", 8L, 8L),
-        ("infini-retri", "retained-tokens", 1024L, 128L),
+        ("infini-retri", "retained-tokens", 1024L, 192L),
+        ("infini-retri", "attention-layer", 31L, 3L),
         ("infini-retri", "question-weights", "self-attention", "self-attention")
       )
     ) {

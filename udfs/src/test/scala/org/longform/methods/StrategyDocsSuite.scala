@@ -47,7 +47,8 @@ class StrategyDocsSuite extends AnyFunSuite {
   ) {
     methods.foreach { method =>
       val texts = Seq(method.description(), method.whenToUse(), method.cost(), method.notCopied())
-      (texts ++ method.guarantees().asScala).foreach { text =>
+      val tuning = Some(method.tuning()).filter(_.nonEmpty)
+      (texts ++ tuning ++ method.guarantees().asScala).foreach { text =>
         assert(text.matches("(?s)\\S.*\\."), s"${method.name()}: '$text'")
         assert(!text.contains("  ") && !text.contains("\n"), s"${method.name()}: '$text'")
       }

@@ -104,7 +104,15 @@ class AdapterSuite extends AnyFunSuite {
       val adapter = write(folder.resolve("allowed").resolve("adapter"))
       val locations = new ModelLocations
       def locate(root: Path) =
-        locations.locate(adapter.toString, Optional.empty(), Optional.of(List(root.toString).asJava))
+        locations.locate(
+          adapter.toString,
+          new ModelPlaces(
+            Optional.empty(),
+            Optional.of(List(root.toString).asJava),
+            Optional.empty(),
+            Optional.empty()
+          )
+        )
       assert(locate(folder.resolve("allowed")).path() == adapter)
       refused(ErrorClass.INVALID_OPTION, "this application allows only its own model")(
         locate(folder.resolve("other"))

@@ -104,14 +104,20 @@ class ModelQuantisationSuite extends AnyFunSuite with BeforeAndAfterAll {
     for (file <- Seq(text, lines)) {
       val tokenizer = Tokenizer.load(TestModels.bundled)
       try {
-        val samples = new CalibrationSamples(file, tokenizer, 2048).take(3, 64).asScala
+        val samples = new CalibrationText(file, tokenizer, 2048).fromBeginning(3, 64).asScala
         assert(samples.map(_.length) == Seq(64, 64, 64))
         assert(samples.forall(_.head == tokenizer.bosId().getAsInt))
         assert(samples.flatMap(_.tail).take(10) == bundledIds.take(10))
-        val many = new CalibrationSamples(file, tokenizer, 2048).take(100000, 64).asScala
+        val many = new CalibrationText(file, tokenizer, 2048).fromBeginning(100000, 64).asScala
         assert(many.size > 10 && many.take(3).map(_.toSeq) == samples.map(_.toSeq))
+        val whole = new CalibrationText(file, tokenizer, 2048).fromBeginning(1, 500).asScala.head.toSeq.tail
+        val drawn = new CalibrationText(file, tokenizer, 2048).atRandom(5, 64, 42).asScala.map(_.toSeq)
+        assert(drawn.map(_.length) == Seq.fill(5)(64) && drawn.distinct.size > 1)
+        assert(drawn.exists(piece => whole.containsSlice(piece)))
+        assert(drawn == new CalibrationText(file, tokenizer, 2048).atRandom(5, 64, 42).asScala.map(_.toSeq))
+        assert(drawn != new CalibrationText(file, tokenizer, 2048).atRandom(5, 64, 43).asScala.map(_.toSeq))
         refused("the tokenizer gives token", ErrorClass.INVALID_MODEL)(
-          new CalibrationSamples(file, tokenizer, 5).take(3, 64)
+          new CalibrationText(file, tokenizer, 5).fromBeginning(3, 64)
         )
       } finally tokenizer.close()
     }

@@ -234,6 +234,19 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
     def explain(options: (String, String)*): String =
       LongformRuntime.explain(Options.ofCall(options.toMap.asJava))
     assert(explain().startsWith("context reattention, model"))
+    assert(explain().contains(", KV 1,024 bytes a token, grows with the document"))
+    // 6 query heads of 32 in 4 layers, 4 bytes a number, a key for 8 tokens
+    assert(
+      explain("context" -> "infllm").contains(
+        "grows with the document, and 384 bytes a token on the Java heap"
+      )
+    )
+    assert(
+      explain("decoding" -> "draft-model", "draft_model" -> "longform-tiny").contains(
+        "grows with the document, model longform-tiny beside it KV 1,024 bytes a token, grows with the document"
+      )
+    )
+    assert(explain("decoding" -> "draft-model").contains("option 'draft_model' is missing"))
     assert(
       explain("reading" -> "homer", "target_length" -> "99").startsWith(
         "reading homer{target-length=99} once for each question, model"

@@ -46,6 +46,12 @@ final class ClexFactory implements ContextFactory {
   }
 
   @Override
+  public String tuning() {
+    return "Frequencies 'ntk' let the bundled model (trained on 512 tokens) answer 100 % at 640 tokens, 90 % at 768 and 50 % at "
+        + "1,024, and nothing at 2,048: a formula alone goes about twice the window, which is why the method learns.";
+  }
+
+  @Override
   public String source() {
     return "Chen et al. 2024, CLEX: Continuous Length Extrapolation for Large Language Models (arXiv 2310.16450)";
   }

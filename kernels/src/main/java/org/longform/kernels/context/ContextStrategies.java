@@ -55,8 +55,6 @@ public final class ContextStrategies {
   /** A strategy for one document, its parameters as users write them. */
   public static ContextStrategy create(
       String name, Map<String, String> given, ModelLimits limits, TextTokens tokenizer) {
-    ContextFactory factory = byName(name);
-    return factory.create(
-        ParameterValues.resolve(name, factory.parameters(), given, limits, tokenizer), limits);
+    return ContextChoice.of(name, given, limits, tokenizer).example();
   }
 }

@@ -128,6 +128,16 @@ public interface ContextStrategy {
   }
 
   /**
+   * Bytes on the Java heap that it remembers of each token that is read, in a layer whose queries
+   * have so many numbers; 0 where they do not grow with the document.
+   *
+   * @param queryWidth H*D
+   */
+  default double heapBytesPerToken(int queryWidth) {
+    return 0;
+  }
+
+  /**
    * Whether guesses may be planned of which most are wrong: {@link #plan} remembers nothing, nobody
    * is told of masses or scores and nothing is probed, and a token sees the same whether or not
    * {@link #retain} was asked after each one before it. Each row of guesses is planned alone, with

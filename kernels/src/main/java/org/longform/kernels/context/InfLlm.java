@@ -121,6 +121,12 @@ final class InfLlm implements ContextStrategy {
     return held;
   }
 
+  /** Of each unit a key for every query head. */
+  @Override
+  public double heapBytesPerToken(int queryWidth) {
+    return (double) Float.BYTES * queryWidth / settings.units.size;
+  }
+
   @Override
   public ContextStrategy fork() {
     InfLlm fork = new InfLlm(settings);

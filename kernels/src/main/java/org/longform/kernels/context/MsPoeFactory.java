@@ -19,7 +19,7 @@ final class MsPoeFactory implements ContextFactory {
   public String description() {
     return "Every token sees every earlier one, and every head divides the positions by a number of its own, so that heads "
         + "look at the document on different scales. Facts in the middle of a prompt are found more evenly, without training. "
-        + "Positions stay within the trained window up to about one and a half times its length.";
+        + "Where positions are divided they stay within the trained window up to 1.2 times its length.";
   }
 
   @Override
@@ -42,6 +42,14 @@ final class MsPoeFactory implements ContextFactory {
         + "the heads once, with the last token of a prompt that it reads in one piece; here every block of several tokens is "
         + "measured with its last one, and the last block of the question decides for the answer. Its option that gives heads "
         + "divisors by their index is left out.";
+  }
+
+  @Override
+  public String tuning() {
+    return "The first layers keep their positions, and the least divisor is 1.2, so beyond the trained window it helps little: the "
+        + "bundled model (trained on 512 tokens) answered 100 % at 512, 90 % at 640 and 5 % at 768 tokens, as full attention does "
+        + "there. Layers whose heads look back a fixed number of tokens must not be scaled: with scale-from-layer 0 that model "
+        + "answered 15 % at 512; with 1 as with 2.";
   }
 
   @Override

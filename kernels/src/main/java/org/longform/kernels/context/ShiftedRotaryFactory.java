@@ -43,6 +43,14 @@ final class ShiftedRotaryFactory implements ContextFactory {
   }
 
   @Override
+  public String tuning() {
+    return "Distances stay within the trained window as long as the text is not longer than the window and shifted-offset "
+        + "together, less small-local-value: 648 tokens for the bundled model (trained on 512), 736 with shifted-offset at "
+        + "half the window. It answered all questions at 768 tokens, where full attention answered 5 %, and at 1,024, which is "
+        + "beyond what the method promises, 5 %, with half the window 40 %.";
+  }
+
+  @Override
   public String source() {
     return "An et al. 2025, Why Does the Effective Context Length of LLMs Fall Short? (arXiv 2410.18745)";
   }

@@ -28,6 +28,14 @@ public interface Method {
    */
   String notCopied();
 
+  /**
+   * Which parameters to set otherwise than the defaults, when, and what that did where it was
+   * measured; empty where nobody found anything.
+   */
+  default String tuning() {
+    return "";
+  }
+
   /** In the order in which people should read them. */
   List<? extends MethodParameter> parameters();
 

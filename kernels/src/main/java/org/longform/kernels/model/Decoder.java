@@ -3,9 +3,12 @@ package org.longform.kernels.model;
 import java.io.DataInput;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ModelLimits;
@@ -26,9 +29,16 @@ public final class Decoder implements AutoCloseable {
   private final WeightSource source;
   private final DecoderWeights weights;
   private final DecodeBatcher batcher;
+  private final Map<Object, Companion> companions = new HashMap<>();
   // the decoder itself and every open session
   private final AtomicInteger holders = new AtomicInteger(1);
   private final AtomicBoolean closed = new AtomicBoolean();
+
+  /** What is made once for a model and freed with its weights. */
+  public interface Companion extends AutoCloseable {
+    @Override
+    void close();
+  }
 
   private Decoder(DecoderSpec spec, Kernels kernels, WeightSource source, DecoderWeights weights) {
     this.spec = spec;
@@ -133,6 +143,26 @@ public final class Decoder implements AutoCloseable {
   }
 
   /**
+   * What goes with this model, such as a matrix that leads from its states to those of another one:
+   * made when it is first asked for, and freed with the weights. To be called and used while a
+   * session is open.
+   *
+   * @param key what it is, in all that makes it
+   * @param making its type must follow from the key's
+   */
+  @SuppressWarnings("unchecked")
+  public <T extends Companion> T companion(Object key, Supplier<T> making) {
+    synchronized (companions) {
+      Companion known = companions.get(key);
+      if (known == null) {
+        known = making.get();
+        companions.put(key, known);
+      }
+      return (T) known;
+    }
+  }
+
+  /**
    * A session that goes on where another one was saved.
    *
    * @param strategy as the other session's, made for this document alone
@@ -167,6 +197,10 @@ public final class Decoder implements AutoCloseable {
   void release() {
     if (holders.decrementAndGet() == 0) {
       try {
+        synchronized (companions) {
+          companions.values().forEach(Companion::close);
+          companions.clear();
+        }
         weights.close();
       } finally {
         source.close();

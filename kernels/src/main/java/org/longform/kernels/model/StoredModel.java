@@ -1,8 +1,11 @@
 package org.longform.kernels.model;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
@@ -35,7 +38,8 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     DecoderSpec spec = ModelFamilies.of(config).spec(config);
     SafetensorsWeights files = SafetensorsWeights.open(path);
     try {
-      WeightSource weights = CheckpointFormats.decoded(path, stored.values(), files);
+      WeightSource weights =
+          FusedWeights.over(CheckpointFormats.decoded(path, stored.values(), files), spec);
       return new StoredModel(config, FlowWeights.completed(config, spec, weights), weights);
     } catch (Throwable e) {
       files.close();
@@ -55,7 +59,7 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     GgufWeights weights = GgufWeights.open(path);
     try {
       GgufConfig config = GgufConfig.read(path, weights);
-      return new StoredModel(config.config(), config.spec(), weights);
+      return new StoredModel(config.config(), config.spec(), config.weights());
     } catch (Throwable e) {
       weights.close();
       throw e;
@@ -74,6 +78,33 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     try (StoredModel model = open(path)) {
       return model.spec();
     }
+  }
+
+  /**
+   * What of the weights is not as the model's config says, as parts of a sentence; their numbers
+   * are not read.
+   *
+   * @param most of them to tell
+   */
+  public List<String> problems(int most) {
+    List<String> problems = new ArrayList<>();
+    WeightShapes.of(spec)
+        .forEach(
+            (name, expected) -> {
+              Optional<Shape> found = weights.shape(name);
+              if (found.isEmpty()) {
+                problems.add("tensor '%s' %s is missing".formatted(name, expected));
+              } else if (!found.get().equals(expected)) {
+                problems.add(
+                    "tensor '%s' has shape %s, expected %s".formatted(name, found.get(), expected));
+              }
+            });
+    if (problems.size() > most) {
+      int others = problems.size() - most;
+      problems.subList(most, problems.size()).clear();
+      problems.add("%d other tensors are missing or have another shape".formatted(others));
+    }
+    return problems;
   }
 
   /** Type of the numbers that the matrices of the layers are stored in. */

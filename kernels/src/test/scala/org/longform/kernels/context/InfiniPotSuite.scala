@@ -1,6 +1,7 @@
 package org.longform.kernels.context
 
 import org.longform.kernels.attention.PositionEncoding
+import org.longform.kernels.cache.Rows
 import org.longform.kernels.device.Devices
 import org.longform.kernels.error.LongformException
 import org.scalatest.funsuite.AnyFunSuite
@@ -76,6 +77,15 @@ class InfiniPotSuite extends AnyFunSuite {
     }
   }
 
+  /** Attention to what is held, at packed positions. */
+  private def expected(s: Sequence, seen: Map[(Int, Int), Seq[Int]]) =
+    DenseOracle.attend(
+      s,
+      rope,
+      0 until s.tokens,
+      (head, i, j) => DenseOracle.packed(seen((i, s.kvHead(head))), i, j)
+    )
+
   private def read(strategy: ContextStrategy, s: Sequence, device: String): Array[Float] = {
     val reading = new Reading(strategy, s, rope, devices(device))
     try reading.whole((_, _) => ())
@@ -93,15 +103,9 @@ class InfiniPotSuite extends AnyFunSuite {
       val s = Sequence.random(seed, 80, 4, Seq(1, 2, 4)(seed.toInt % 3), 8)
       val seen = pot.read(s)
       assert(seen((79, 0)).size < 30)
-      val expected = DenseOracle.attend(
-        s,
-        rope,
-        0 until 80,
-        (head, i, j) => DenseOracle.packed(seen((i, s.kvHead(head))), i, j)
-      )
       for (device <- devices.keys)
         assert(
-          Reading.largestDifference(expected, read(pot.strategy, s, device)) <
+          Reading.largestDifference(expected(s, seen), read(pot.strategy, s, device)) <
             (if (device == "reference") 2e-5 else 1e-4),
           s"seed $seed on $device, $pot"
         )
@@ -124,6 +128,88 @@ class InfiniPotSuite extends AnyFunSuite {
     val expected = DenseOracle.attend(s, rope, 0 until 40, causal)
     assert(Reading.largestDifference(expected, read(strategy, s, "reference")) < 2e-5)
     assert(strategy.probe(40).isEmpty && strategy.probe(41).sameElements(prompt))
+  }
+
+  test("a choice of all that is held is all that is held, by whatever it is made") {
+    val held = Rows.builder().range(0, 3).range(7, 12).build()
+    val choice = new Choice(held)
+    choice.best(3, place => math.sin(place))
+    choice.best(5, place => math.cos(place))
+    val rows = Rows.builder()
+    choice.appendTo(rows)
+    assert(rows.build().toArray(0).sameElements(held.toArray(0)))
+    assert(choice.places().sameElements(0 until 8))
+  }
+
+  test("a pot that keeps all but one token forgets the one that neither surprised nor was attended to") {
+    val s = Sequence.random(7, 40, 4, 2, 8)
+    val pot = Pot(24, 20, 0.5, 3) // room for 21 tokens beside the catalyst prompt
+    val seen = pot.read(s)
+    // the first token counts like the most surprising one of its block
+    val told =
+      (0 to 20).map(token => if (token > 0) Reading.surprise(token) else (1 to 2).map(Reading.surprise).max)
+    for (head <- 0 until 2) {
+      // full with token 20, and one more fits after each distillation
+      for (i <- 21 until 40) assert(seen((i, head)).size == 21)
+      val lost = (0 to 20).filterNot(seen((21, head)).contains)
+      assert(lost.size == 1)
+      assert(told.count(_ < told(lost.head)) < 11)
+    }
+    assert(Reading.largestDifference(expected(s, seen), read(pot.strategy, s, "reference")) < 2e-5)
+  }
+
+  test("without surprises, and asking with the last token, a token goes by the rule of TOVA") {
+    // where positions do not act, what the last token's copy attends to is what the last token does
+    val still = new PositionEncoding.Alibi(new Array(4))
+    val kept = 9
+    val strategy = ContextStrategies.create(
+      "infinipot",
+      Map("pot-size" -> (kept + 2), "kept-size" -> kept, "novelty-share" -> 0, "chunk-size" -> 1).map {
+        case (name, value) => name -> value.toString
+      }.asJava,
+      limits,
+      _ => Array(1)
+    )
+    val s = Sequence.random(8, 60, 4, 2, 8)
+    var held = Seq.fill(2)(Seq.empty[Int])
+    var seen = Map.empty[(Int, Int), Seq[Int]]
+    for (i <- 0 until s.tokens) {
+      held = held.map(_ :+ i)
+      for (head <- held.indices) seen += (i, head) -> held(head)
+      if (held.head.size > kept) held = held.zipWithIndex.map { case (tokens, kvHead) =>
+        // the published rule, for each head that has keys of its own: the least attended one goes
+        val attention = for {
+          head <- 0 until s.heads if s.kvHead(head) == kvHead
+          own = DenseOracle.weights(
+            s,
+            still,
+            head,
+            i,
+            (_, _, j) => if (tokens.contains(j)) 0 else DenseOracle.Masked
+          )
+          // as part of what the copy sees: the token itself is there twice
+          (j, weight) <- own
+        } yield j -> weight / (1 + own.toMap.apply(i))
+        val sums = attention.groupBy(_._1).map { case (j, all) => j -> all.map(_._2).sum }
+        val least = tokens.minBy(j => (sums(j), j))
+        tokens.filterNot(_ == least)
+      }
+    }
+    val reading = new Reading(strategy, s, still, devices("reference")) {
+      override def rowsOf(ids: Array[Int]): Sequence =
+        s.slice(cache.length().toInt - 1, cache.length().toInt)
+    }
+    val actual =
+      try reading.whole((_, _) => ())
+      finally reading.close()
+    val dense = DenseOracle.attend(
+      s,
+      still,
+      0 until s.tokens,
+      (head, i, j) => if (seen((i, s.kvHead(head))).contains(j)) 0 else DenseOracle.Masked
+    )
+    assert(seen((59, 0)).size == kept + 1 && seen((59, 0)) != seen((59, 1)))
+    assert(Reading.largestDifference(dense, actual) < 2e-5)
   }
 
   test("a fork distils on its own") {

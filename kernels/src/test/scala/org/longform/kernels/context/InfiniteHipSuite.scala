@@ -189,6 +189,24 @@ class InfiniteHipSuite extends AnyFunSuite {
     assert(mass(0) < mass(1) && mass(1) < mass(2) && mass(2) > 0.5, mass)
   }
 
+  test("how long a search serves shrinks with the trained window, as the sizes do") {
+    def defaults(window: Long): Seq[Long] = {
+      val factory = ContextStrategies.byName("infinite-hip")
+      val values = ParameterValues.resolve(
+        "infinite-hip",
+        factory.parameters(),
+        java.util.Map.of[String, String](),
+        new ModelLimits(window, 4),
+        TextTokens.ESTIMATE
+      )
+      for (what <- Seq("refresh", "chunk"); stage <- Seq("first", "second", "third"))
+        yield values.integer(s"$stage-$what")
+    }
+    assert(defaults(512) == Seq(1, 1, 1, 16, 4, 2))
+    assert(defaults(4096) == Seq(8, 4, 2, 128, 16, 4))
+    for (window <- Seq(8192L, 131072L)) assert(defaults(window) == Seq(16, 8, 4, 256, 32, 8))
+  }
+
   test("sizes that do not go together are refused") {
     def refusal(values: (String, String)*) = intercept[LongformException](
       ContextStrategies.create("infinite-hip", values.toMap.asJava, new ModelLimits(512, 4))

@@ -6,7 +6,7 @@ import org.longform.kernels.device.{AttendRequest, AttendTaps, Kernels}
 import org.longform.kernels.tensor.Tensor
 
 /** One layer read block by block, as a session would do it. */
-final class Reading(
+class Reading(
     strategy: ContextStrategy,
     sequence: Sequence,
     encoding: PositionEncoding,
@@ -43,17 +43,21 @@ final class Reading(
     if (watching.isPresent) AttendTaps.NONE.withHeadMass(watching.get) else AttendTaps.NONE
   }
 
-  /** The probe's rows are drawn from its tokens; nothing of them stays. */
+  /** Rows of a probe: drawn from its tokens. */
+  protected def rowsOf(ids: Array[Int]): Sequence =
+    Sequence.random(
+      ids.toSeq.hashCode().toLong,
+      ids.length,
+      sequence.heads,
+      sequence.kvHeads,
+      sequence.headDim
+    )
+
+  /** Nothing of a probe stays. */
   private def probe(): Unit = {
     val ids = strategy.probe(cache.length())
     if (ids.nonEmpty) {
-      val rows = Sequence.random(
-        ids.toSeq.hashCode().toLong,
-        ids.length,
-        sequence.heads,
-        sequence.kvHeads,
-        sequence.headDim
-      )
+      val rows = rowsOf(ids)
       rows.append(cache, 0, ids.length)
       val queries = rows.queries(0, ids.length)
       try {

@@ -59,11 +59,14 @@ final case class Sequence(
     copy(k = spoil(k), v = spoil(v))
   }
 
-  def take(n: Int): Sequence =
+  def take(n: Int): Sequence = slice(0, n)
+
+  /** The tokens from one to before another. */
+  def slice(from: Int, to: Int): Sequence =
     copy(
-      q = q.take(n * heads * headDim),
-      k = k.take(n * kvHeads * headDim),
-      v = v.take(n * kvHeads * headDim)
+      q = q.slice(from * heads * headDim, to * heads * headDim),
+      k = k.slice(from * kvHeads * headDim, to * kvHeads * headDim),
+      v = v.slice(from * kvHeads * headDim, to * kvHeads * headDim)
     )
 }
 

@@ -2,11 +2,12 @@ package org.longform.kernels.model
 
 import java.util.Optional
 
+import scala.collection.JavaConverters._
 import scala.collection.mutable
 
 import org.longform.kernels.attention.{AttentionPlan, HeadMass, QueryGain, Segment}
-import org.longform.kernels.cache.Rows
-import org.longform.kernels.context.{ContextStrategy, PlanRequest}
+import org.longform.kernels.cache.{Gathering, Rows}
+import org.longform.kernels.context.{ContextStrategies, ContextStrategy, ModelLimits, PlanRequest}
 import org.longform.kernels.model.SessionFixtures._
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -64,6 +65,54 @@ class StrategyTapsSuite extends AnyFunSuite {
         val expected = session.score(ids, 1, 39)
         assert(asking.scored.map(_._1) == (1L until 40L))
         asking.scored.map(_._2).zip(expected).foreach { case (a, b) => assert(math.abs(a - b) < 1e-4) }
+      }
+    }
+  }
+
+  test("before SirLLM forgets anything it was told what an offline reading of the conversation finds") {
+    withDecoder(model) { decoder =>
+      val sizes = Map("global-size" -> 2, "surprising-size" -> 50, "recent-size" -> 8, "chunk-size" -> 4)
+      val told = mutable.Buffer[(Long, Double)]()
+      var turns = 0
+      var forgot = 0
+      val sir = ContextStrategies.create(
+        "sirllm",
+        sizes.map { case (name, value) => name -> value.toString }.asJava,
+        new ModelLimits(1 << 20, model.layers)
+      )
+      val listening = new ContextStrategy {
+        override def nextChunk(read: Long, promptTokens: Long): Int = sir.nextChunk(read, promptTokens)
+        override def questionChunk(): Int = sir.questionChunk()
+        override def plan(request: PlanRequest): AttentionPlan = sir.plan(request)
+        override def wantsScores(): Boolean = sir.wantsScores()
+        override def scored(first: Long, surprises: Array[Double]): Unit = {
+          surprises.indices.foreach(i => told += ((first + i, surprises(i))))
+          sir.scored(first, surprises)
+        }
+        override def turn(): Unit = {
+          turns += 1
+          sir.turn()
+        }
+        override def gather(held: Rows, length: Long): Optional[Gathering] = {
+          val wanted = sir.gather(held, length)
+          if (wanted.isPresent) forgot += 1
+          wanted
+        }
+        override def gathered(): Unit = sir.gathered()
+      }
+      // a document, a question, and an answer
+      withSession(decoder, listening) { session =>
+        session.feed(ids, 0, 21)
+        session.ask(ids.slice(21, 30))
+        ids.drop(30).foreach(session.step)
+      }
+      assert(turns == 1 && forgot == 0)
+      withSession(decoder, full(decoder, 8)) { session =>
+        session.feed(ids, 0, 1)
+        session.flush()
+        val expected = session.score(ids, 1, 39)
+        assert(told.map(_._1) == (1L until 40L))
+        told.map(_._2).zip(expected).foreach { case (a, b) => assert(math.abs(a - b) < 1e-4) }
       }
     }
   }

@@ -16,10 +16,6 @@ import org.apache.spark.broadcast.Broadcast;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
-import org.longform.kernels.cache.KvShape;
-import org.longform.kernels.cache.Rows;
-import org.longform.kernels.context.ContextStrategies;
-import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.device.reference.ReferenceDevice;
@@ -35,6 +31,7 @@ import org.longform.options.PromptOptions;
 import org.longform.options.ReadingOptions;
 import org.longform.prompt.Task;
 import org.longform.runtime.LongformRuntime;
+import org.longform.runtime.ReadingModel;
 import org.longform.spark.job.input.Corpora;
 import org.longform.spark.job.input.Corpus;
 import org.longform.spark.sink.AnswerTable;
@@ -78,7 +75,8 @@ final class DryRun {
     }
     LoadedModel model = LongformRuntime.model(options);
     Options complete = model.generationConfig().defaults().and(options);
-    List<Forecast.Document> documents = documents(corpus, batches, request, complete, model);
+    List<ReadingModel> models = LongformRuntime.readingModels(complete);
+    List<Forecast.Document> documents = documents(corpus, batches, request, complete, models);
     return new Forecast(
         documents,
         rowsBefore,
@@ -87,9 +85,15 @@ final class DryRun {
         new Forecast.Memory(
             model.location().name(),
             model.decoder().mappedBytes() + model.decoder().ownedBytes(),
+            models.stream()
+                .skip(1)
+                .map(
+                    each ->
+                        new Forecast.SecondModel(each.location().name(), each.location().bytes()))
+                .toList(),
             complete.get(ContextOptions.CONTEXT),
             complete.get(CacheOptions.KV_DTYPE),
-            model.decoder().kvBytesPerToken(CacheOptions.dtypeOf(complete)),
+            models.stream().mapToLong(ReadingModel::kvBytesPerToken).sum(),
             LongformRuntime.kvBudgetBytes(options)),
         writing(request, complete, ofTask),
         new Forecast.Cluster(executors(), Math.max(1, slots() / executors())),
@@ -115,25 +119,33 @@ final class DryRun {
       List<List<PendingDocument>> batches,
       JobRequest request,
       Options options,
-      LoadedModel model) {
+      List<ReadingModel> models) {
     Map<String, Long> tokens = tokens(corpus, batches, request.options());
-    long most = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
+    long limit = options.find(PromptOptions.MAX_INPUT_TOKENS).orElse(Long.MAX_VALUE);
     long written = mostTokens(request, options);
     List<Forecast.Document> documents = new ArrayList<>();
     for (List<PendingDocument> batch : batches) {
       for (PendingDocument pending : batch) {
         // a document without a text has no tokens: it gets a row that says so
-        long length = Math.min(most, tokens.getOrDefault(pending.contentHash(), 0L));
+        long length = Math.min(limit, tokens.getOrDefault(pending.contentHash(), 0L));
+        long most = length + written;
         documents.add(
             new Forecast.Document(
-                length, pending.questions().size(), keptBytes(length + written, options, model)));
+                length,
+                pending.questions().size(),
+                models.stream()
+                    .mapToLong(model -> model.tokensHeld(most) * model.kvBytesPerToken())
+                    .sum(),
+                models.stream().mapToLong(model -> most * model.heapBytesPerToken()).sum()));
       }
     }
     return documents;
   }
 
   private static long mostTokens(JobRequest request, Options options) {
-    return request.task() == Task.PERPLEXITY ? 0 : options.get(GenerationOptions.MAX_NEW_TOKENS);
+    return request.task() == Task.PERPLEXITY || request.task().chooses()
+        ? 0
+        : options.get(GenerationOptions.MAX_NEW_TOKENS);
   }
 
   /** How long answers may be, and how long those were that the same task wrote before. */
@@ -143,19 +155,6 @@ final class DryRun {
     return new Forecast.Writing(
         mostTokens(request, options),
         mean.isNullAt(0) ? OptionalDouble.empty() : OptionalDouble.of(mean.getDouble(0)));
-  }
-
-  /** Most bytes of keys and values that a document has at once. */
-  private static long keptBytes(long length, Options options, LoadedModel model) {
-    KvShape shape = model.decoder().spec().kvShape(CacheOptions.dtypeOf(options));
-    ContextStrategy strategy =
-        ContextStrategies.create(
-            options.get(ContextOptions.CONTEXT),
-            ContextOptions.parametersOf(options),
-            model.decoder().limits());
-    long kept = length == 0 ? 0 : strategy.retain(Rows.range(0, length), length).maxCount();
-    long block = strategy.nextChunk(length, length);
-    return Math.min(length, kept + block) * shape.bytesPerToken();
   }
 
   /** Tokens of the texts that are still to be read, by their hash. */

@@ -2,9 +2,11 @@ package org.longform.spark.job;
 
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.OptionalDouble;
+import java.util.function.ToLongFunction;
 
 /**
  * What a job would take.
@@ -31,8 +33,9 @@ record Forecast(
    * @param tokens to read
    * @param answers to write
    * @param kvBytes of keys and values at once, at most
+   * @param heapBytes on the Java heap that the context remembers of it
    */
-  record Document(long tokens, long answers, long kvBytes) {}
+  record Document(long tokens, long answers, long kvBytes, long heapBytes) {}
 
   /**
    * @param mostTokens of an answer; 0 where nothing is written
@@ -44,14 +47,19 @@ record Forecast(
     }
   }
 
+  /** A model that reads beside the one that writes, and the bytes of its weights. */
+  record SecondModel(String name, long bytes) {}
+
   /**
    * @param modelBytes of the weights, mapped or copied
-   * @param kvBytesPerToken of keys and values as kvDType stores them
+   * @param secondModels at most one
+   * @param kvBytesPerToken of keys and values as kvDType stores them, of all models together
    * @param budgetBytes for keys and values of one executor
    */
   record Memory(
       String model,
       long modelBytes,
+      List<SecondModel> secondModels,
       String method,
       String kvDType,
       long kvBytesPerToken,
@@ -143,15 +151,11 @@ record Forecast(
 
   private void memory(StringBuilder text) {
     line(text, "model", "%s, weights %s", memory.model(), mebibytes(memory.modelBytes()));
+    for (SecondModel second : memory.secondModels()) {
+      line(text, "", "and beside it %s, weights %s", second.name(), mebibytes(second.bytes()));
+    }
     long largest = documents.stream().mapToLong(Document::kvBytes).max().orElse(0);
-    long together =
-        documents.stream()
-            .mapToLong(Document::kvBytes)
-            .boxed()
-            .sorted(java.util.Comparator.reverseOrder())
-            .limit(cluster.slots())
-            .mapToLong(Long::longValue)
-            .sum();
+    long together = mostAtOnce(Document::kvBytes);
     line(
         text,
         "KV memory",
@@ -171,6 +175,27 @@ record Forecast(
         !unlimited && together > memory.budgetBytes()
             ? "; %s go to its local disk".formatted(mebibytes(together - memory.budgetBytes()))
             : "");
+    long heap = mostAtOnce(Document::heapBytes);
+    if (heap > 0) {
+      line(
+          text,
+          "Java heap",
+          "%s for what %s remembers of the %d largest documents at once",
+          mebibytes(heap),
+          memory.method(),
+          Math.min(cluster.slots(), documents.size()));
+    }
+  }
+
+  /** Of as many documents as an executor reads at once. */
+  private long mostAtOnce(ToLongFunction<Document> bytes) {
+    return documents.stream()
+        .mapToLong(bytes)
+        .boxed()
+        .sorted(Comparator.reverseOrder())
+        .limit(cluster.slots())
+        .mapToLong(Long::longValue)
+        .sum();
   }
 
   private void answers(StringBuilder text) {

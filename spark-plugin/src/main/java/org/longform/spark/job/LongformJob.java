@@ -74,17 +74,20 @@ public final class LongformJob {
         "convert",
         "Write a model as GGUF or safetensors, also quantised.",
         new ConvertCommand(context));
-    QuantizeCommand.addFlags(
-        addPlain(
-            root,
-            "quantize",
-            "Write a model with weights of few bits, by a method chosen for it.",
-            new QuantizeCommand(context)));
-    addPlain(
-        root,
-        "prune",
-        "Write a model without its least important heads and channels.",
-        new PruneCommand(context));
+    QuantizeCommand.flags()
+        .addTo(
+            addPlain(
+                root,
+                "quantize",
+                "Write a model with weights of few bits, by a method chosen for it.",
+                new QuantizeCommand(context)));
+    PruneCommand.flags()
+        .addTo(
+            addPlain(
+                root,
+                "prune",
+                "Write a model without its least important heads and channels.",
+                new PruneCommand(context)));
     addPlain(
         root,
         "merge-lora",
@@ -118,6 +121,21 @@ public final class LongformJob {
         "Write a summary of each document.",
         new ReadCommand(context, Task.SUMMARIZE, purpose));
     add(parent, "ask", "Answer questions about each document.", new AskCommand(context, purpose));
+    add(
+        parent,
+        "classify",
+        "Choose one of some labels for each document.",
+        new ClassifyCommand(context, purpose));
+    add(
+        parent,
+        "extract",
+        "Take facts out of each document as JSON.",
+        new ExtractCommand(context, purpose));
+    add(
+        parent,
+        "filter",
+        "Say of each document whether a condition is true.",
+        new FilterCommand(context, purpose));
     add(
         parent,
         "generate",

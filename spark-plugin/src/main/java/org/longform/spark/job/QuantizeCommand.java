@@ -2,26 +2,22 @@ package org.longform.spark.job;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.quantise.QuantisationMethod;
 import org.longform.kernels.quantise.QuantisationMethods;
-import org.longform.models.ModelLocation;
 import org.longform.models.ModelQuantisation;
 import org.longform.models.QuantisationRequest;
+import org.longform.runtime.LongformRuntime;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
@@ -37,7 +33,9 @@ final class QuantizeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "<path>",
       order = -20,
-      description = "The model: a Hugging Face directory, a .gguf file or a bundled model's name.")
+      description =
+          "The model: a Hugging Face directory, a .gguf file, or the name of one of the hub"
+              + " (org/name) or of a bundled one.")
   private String model;
 
   @Option(
@@ -81,48 +79,11 @@ final class QuantizeCommand implements Callable<Integer> {
     this.context = context;
   }
 
-  /** Adds a flag for each parameter; methods that mean the same share it. */
-  static void addFlags(CommandSpec command) {
-    Map<String, List<QuantisationMethod>> methods = new LinkedHashMap<>();
-    for (QuantisationMethod each : QuantisationMethods.ALL) {
-      for (Parameter parameter : each.parameters()) {
-        methods.computeIfAbsent(parameter.name(), name -> new ArrayList<>()).add(each);
-      }
-    }
-    methods.forEach((name, sharing) -> command.addOption(flag(name, sharing)));
-  }
-
-  private static OptionSpec flag(String name, List<QuantisationMethod> sharing) {
-    Map<String, List<String>> methodsOfText = new LinkedHashMap<>();
-    for (QuantisationMethod each : sharing) {
-      Parameter parameter = parameter(each, name);
-      String values =
-          parameter.choices().isEmpty()
-              ? ""
-              : " One of %s;".formatted(String.join(", ", parameter.choices()));
-      String text = "%s%s default: %s.".formatted(parameter.doc(), values, parameter.defaultText());
-      methodsOfText.computeIfAbsent(text, key -> new ArrayList<>()).add(each.name());
-    }
-    return OptionSpec.builder("--" + name)
-        .type(String.class)
-        .paramLabel("<value>")
-        .order(0)
-        // a percent sign would begin a format of picocli
-        .description(
-            methodsOfText.entrySet().stream()
-                .map(
-                    entry ->
-                        "(%s) %s".formatted(String.join(", ", entry.getValue()), entry.getKey()))
-                .collect(Collectors.joining(" "))
-                .replace("%", "%%"))
-        .build();
-  }
-
-  private static Parameter parameter(QuantisationMethod method, String name) {
-    return method.parameters().stream()
-        .filter(each -> each.name().equals(name))
-        .findFirst()
-        .orElseThrow();
+  /** A flag for each parameter of each method. */
+  static MethodFlags flags() {
+    Map<String, List<Parameter>> parameters = new LinkedHashMap<>();
+    QuantisationMethods.ALL.forEach(each -> parameters.put(each.name(), each.parameters()));
+    return new MethodFlags(parameters);
   }
 
   @Override
@@ -131,11 +92,11 @@ final class QuantizeCommand implements Callable<Integer> {
     ModelQuantisation.Outcome outcome =
         ModelQuantisation.run(
             new QuantisationRequest(
-                ModelLocation.resolve(model),
+                LongformRuntime.find(model),
                 written.target(),
                 written.ifExists(),
                 chosen,
-                given(),
+                flags().given(command.commandLine().getParseResult()),
                 Optional.ofNullable(calibration),
                 WeightTypes.named("--other-dtype", otherDtype),
                 device),
@@ -152,19 +113,5 @@ final class QuantizeCommand implements Callable<Integer> {
             written.bytes(),
             written.target());
     return 0;
-  }
-
-  private Map<String, String> given() {
-    Map<String, String> given = new TreeMap<>();
-    for (QuantisationMethod each : QuantisationMethods.ALL) {
-      for (Parameter parameter : each.parameters()) {
-        OptionSpec matched =
-            command.commandLine().getParseResult().matchedOption("--" + parameter.name());
-        if (matched != null) {
-          given.put(parameter.name(), matched.getValue());
-        }
-      }
-    }
-    return given;
   }
 }

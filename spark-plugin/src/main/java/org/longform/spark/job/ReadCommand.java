@@ -103,8 +103,8 @@ class ReadCommand implements Callable<Integer> {
       texts.computeIfPresent(
           model.sqlKey(),
           (key, name) ->
-              BundledModels.names().contains(name) || ModelLocations.isRemote(name)
-                  ? name
+              BundledModels.names().contains(name) || ModelLocations.isElsewhere(name)
+                  ? ModelLocation.portable(name)
                   : ModelLocation.resolve(name).path().toAbsolutePath().normalize().toString());
     }
     return texts;

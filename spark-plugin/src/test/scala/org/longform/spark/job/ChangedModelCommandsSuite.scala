@@ -171,16 +171,25 @@ class ChangedModelCommandsSuite extends SparkSuite {
       assert(out.isEmpty && err.linesIterator.size == 1 && err.contains(part), err)
       assert(!Files.exists(Path.of(target)))
     }
-    refused(2, "Cannot use option '--importance': 'l3' is unknown (known: l1, l2, random, taylor-first, ")(
+    refused(
+      2,
+      "Cannot use 'importance' of method 'llm-pruner': expected one of l1, l2, random, taylor-first, "
+    )(
       "--importance",
       "l3"
     )
-    refused(2, "Cannot use option '--mode': 'head' is unknown (known: block, channel, layer)")(
+    refused(
+      2,
+      "Cannot use 'mode' of method 'llm-pruner': expected one of block, channel, layer (value 'head')"
+    )(
       "--mode",
       "head"
     )
     refused(2, "12 layers cannot be kept of a model that has 4")("--mode", "layer")
-    refused(2, "Cannot use option '--aggregate': 'mean' is unknown (known: sum, prod, max, first, last)")(
+    refused(
+      2,
+      "Cannot use 'aggregate' of method 'llm-pruner': expected one of sum, prod, max, first, last (value 'mean')"
+    )(
       "--importance",
       "l2",
       "--aggregate",
@@ -190,7 +199,10 @@ class ChangedModelCommandsSuite extends SparkSuite {
       2,
       "Cannot prune by taylor-first: its gradients need a text. Give --calibration, or --importance l2."
     )()
-    refused(2, "expected the first and the last layer, such as 4-29, or none (3-1)")("--layers", "3-1")
+    refused(2, "expected the first and the last layer, such as 4-29, or none (value '3-1')")(
+      "--layers",
+      "3-1"
+    )
     refused(2, "attention layers 2-9 are not all in the model, which has layers 0 to 3")(
       "--importance",
       "l2",
@@ -200,10 +212,13 @@ class ChangedModelCommandsSuite extends SparkSuite {
     refused(2, "the ratio must be from 0 on and below 1 (1.5)")("--importance", "l2", "--ratio", "1.5")
     refused(1, "there is no such file")("--calibration", "/no/such/text")
     val short = Files.writeString(emptyFolder().resolve("short.txt"), "few words")
-    refused(1, " tokens, and a sample takes 64")("--calibration", short.toString)
+    refused(1, " tokens, and one piece takes 64")("--calibration", short.toString)
     val wrong = Files.write(emptyFolder().resolve("wrong.txt"), Array[Byte](65, -1, -2, 66))
     refused(1, "it is not UTF-8")("--calibration", wrong.toString)
-    refused(2, "Cannot use option '--sample-tokens': it must be at least 2 (1)")("--sample-tokens", "1")
+    refused(2, "Cannot use 'sample-tokens' of method 'llm-pruner': must be at least 2 (value '1')")(
+      "--sample-tokens",
+      "1"
+    )
   }
 
   test("an adapter is merged, and the merged model reads otherwise than its base") {

@@ -2,6 +2,8 @@ package org.longform.spark.job
 
 import org.longform.feed.ReadingStrategies
 import org.longform.kernels.context.ContextStrategies
+import org.longform.kernels.model.prune.LlmPruner
+import org.longform.kernels.quantise.QuantisationMethods
 
 import java.io.{ByteArrayOutputStream, PrintStream}
 import java.nio.charset.StandardCharsets.UTF_8
@@ -69,6 +71,19 @@ class CommandLineSuite extends JobFixture {
     )
   }
 
+  test("the parameters of methods that change a model are flags of their commands") {
+    val pruning = command("prune", "--help").out
+    new LlmPruner().parameters().forEach { parameter =>
+      assert(pruning.contains(s"--${parameter.name()}=<value>"), parameter.name())
+    }
+    assert(!pruning.contains("(llm-pruner)"))
+    val quantising = command("quantize", "--help").out
+    QuantisationMethods.ALL.forEach(_.parameters().forEach { parameter =>
+      assert(quantising.contains(s"--${parameter.name()}=<value>"), parameter.name())
+    })
+    assert(quantising.contains("(gptq"))
+  }
+
   test("without a command the commands are listed") {
     val ended = command()
     assert(ended.code == LongformJob.WRONG_ARGUMENTS)
@@ -128,6 +143,33 @@ class CommandLineSuite extends JobFixture {
     val query = ended.out.linesIterator.find(_.startsWith("Query it: ")).get.stripPrefix("Query it: ")
     assert(spark.sql(query).count() == 4)
     assert(command(asked: _*).out.contains("0 rows with a value, 0 with an error, 4 were there before; "))
+  }
+
+  test("labels, schemas and conditions are what classify, extract and filter ask") {
+    val in = emptyFolder()
+    write(in, "a.txt", "alpha text")
+    val schema = """{"type":"object","properties":{"a":{"type":"string"}}}"""
+    val file = write(emptyFolder(), "schema.json", schema + "\n")
+    def run(name: String, flags: String*): Ended = {
+      val folders = Seq("--input", in.toString, "--output", emptyFolder().resolve("o").toString)
+      command((name +: folders) ++ ("--show" +: "3" +: flags): _*)
+    }
+    val classified = run("classify", "--label", "x", "--label", "y \"z\"")
+    assert(classified.code == 0, classified)
+    assert(classified.out.contains("""A: classify|["x","y \"z\""]|10|alpha te"""))
+    assert(run("extract", "--label", "x").out.contains("""A: extract|["x"]|10|alpha te"""))
+    assert(run("extract", "--schema", schema).out.contains(s"A: extract|$schema|10|alpha te"))
+    assert(run("extract", "--schema-file", file.toString).out.contains(s"A: extract|$schema|10|alpha te"))
+    val filtered = run("filter", "--condition", "it is long", "--condition", "it is old")
+    assert(
+      filtered.out.contains("A: filter|it is long|10|") && filtered.out.contains("A: filter|it is old|10|")
+    )
+    assert(run("extract").err.contains("Cannot extract: 0 of --label, --schema and --schema-file are given."))
+    assert(run("extract", "--label", "x", "--schema", schema).code == 2)
+    assert(run("extract", "--schema", "{}").err.contains("the schema has no type"))
+    assert(run("classify", "--label", " ").err.contains("one of its labels is blank"))
+    assert(run("classify").err.contains("Missing required option: '--label=<label>'"))
+    assert(run("filter", "--condition", "").err.contains("'--condition': it must not be empty"))
   }
 
   test("a failed job is one sentence and exit code 1, with its origin on request") {
@@ -196,6 +238,13 @@ class CommandLineSuite extends JobFixture {
     val bounded = command(("plan" +: asked) ++ Seq("--context", "streaming"): _*)
     assert(bounded.out.contains("streaming as f16, 1,024 bytes a token: 0.6 MiB for the largest"), bounded)
     assert(bounded.out.contains("documents     3 to read, 0 rows"))
+    val two =
+      command(("plan" +: asked) ++ Seq("--decoding", "draft-model", "--draft-model", "longform-tiny"): _*)
+    assert(two.out.contains("and beside it longform-tiny, weights 1.9 MiB"), two)
+    assert(two.out.contains("reattention as f16, 2,048 bytes a token: "), two)
+    // 6 query heads of 32 in 4 layers, 4 bytes a number, a key for 8 tokens
+    val remembering = command(("plan" +: asked) ++ Seq("--context", "infllm", "--max-new-tokens", "5"): _*)
+    assert(remembering.out.contains("Java heap     4.4 MiB for what infllm remembers of the 2 "), remembering)
   }
 
   test("plan refuses readings for a question: their time is not measured") {

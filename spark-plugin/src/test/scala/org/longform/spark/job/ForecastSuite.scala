@@ -1,6 +1,6 @@
 package org.longform.spark.job
 
-import org.longform.spark.job.Forecast.{Cluster, Document, Memory, Writing}
+import org.longform.spark.job.Forecast.{Cluster, Document, Memory, SecondModel, Writing}
 import org.scalatest.funsuite.AnyFunSuite
 
 import java.util.OptionalDouble
@@ -20,20 +20,29 @@ class ForecastSuite extends AnyFunSuite {
       slots: Int,
       writing: Writing,
       probes: SpeedProbe*
+  ): Seq[String] = forecast(documents, budget, slots, writing, Nil, probes: _*)
+
+  private def forecast(
+      documents: Seq[Document],
+      budget: Long,
+      slots: Int,
+      writing: Writing,
+      second: Seq[SecondModel],
+      probes: SpeedProbe*
   ): Seq[String] =
     new Forecast(
       documents.asJava,
       3,
       7,
       2,
-      new Memory("m", 5 * mib, "reattention", "f16", 1024, budget),
+      new Memory("m", 5 * mib, second.asJava, "reattention", "f16", 1024, budget),
       writing,
       new Cluster(1, slots),
       probes.asJava
     ).text.linesIterator.toSeq
 
   private def documents: Seq[Document] =
-    Seq(900, 1100, 1200, 5000, 70000).map(n => new Document(n.toLong, 1, n * 1024L))
+    Seq(900, 1100, 1200, 5000, 70000).map(n => new Document(n.toLong, 1, n * 1024L, 0))
 
   test("the histogram has every document and token once") {
     val text = forecast(documents, Long.MaxValue, 2)
@@ -62,6 +71,19 @@ class ForecastSuite extends AnyFunSuite {
     assert(forecast(documents, 100 * mib, 2).exists(_.endsWith("keeps up to 100.0 MiB in memory")))
   }
 
+  test("a second model and what a context remembers on the Java heap are told where there are such") {
+    val plain = forecast(documents, Long.MaxValue, 2)
+    assert(!plain.exists(_.contains("beside")) && !plain.exists(_.startsWith("Java heap")))
+    val heavy = documents.map(d => new Document(d.tokens(), 1, d.kvBytes(), d.tokens() * 512))
+    val text = forecast(heavy, Long.MaxValue, 2, unknown, Seq(new SecondModel("s", 3 * mib)))
+    assert(text(text.indexWhere(_.startsWith("model ")) + 1).trim == "and beside it s, weights 3.0 MiB")
+    assert(
+      text.contains(
+        "Java heap     36.6 MiB for what reattention remembers of the 2 largest documents at once"
+      )
+    )
+  }
+
   test("time is no less than the longest document takes, and grows with depth") {
     val cores = Runtime.getRuntime.availableProcessors
     val flat = new SpeedProbe("cpu", cores, 2048, new Speed(0.001, 0), new Speed(0.01, 0))
@@ -76,7 +98,7 @@ class ForecastSuite extends AnyFunSuite {
     )
     assert(text.contains("answers       at most 100 tokens each; the table has none to learn from"))
     val single = new SpeedProbe("nd4j", 1, 2048, new Speed(0.001, 0), new Speed(0.01, 0))
-    val long = Seq(new Document(70000, 0, 0), new Document(10, 0, 0))
+    val long = Seq(new Document(70000, 0, 0, 0), new Document(10, 0, 0, 0))
     assert(forecast(long, Long.MaxValue, 1024, single).exists(_.contains("about 1 min 10 s: ")))
   }
 
