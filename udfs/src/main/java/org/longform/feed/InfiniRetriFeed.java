@@ -108,11 +108,7 @@ final class InfiniRetriFeed implements Feed {
     comingTokens = 0;
     int tokens = context.stream().mapToInt(Sentence::length).sum();
     QuestionAttention attention =
-        new QuestionAttention(
-            layer,
-            request.prefix().length,
-            tokens,
-            request.suffix().length);
+        new QuestionAttention(layer, request.prefix().length, tokens, request.suffix().length);
     try (Session reading = request.open(tokens)) {
       try {
         feed(Session::feed, reading, context);

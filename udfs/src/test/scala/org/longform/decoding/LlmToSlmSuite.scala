@@ -152,7 +152,9 @@ class LlmToSlmSuite extends AnyFunSuite {
     }
   }
 
-  test("a projector is loaded once for all documents, anew where its file changed, and freed with the model") {
+  test(
+    "a projector is loaded once for all documents, anew where its file changed, and freed with the model"
+  ) {
     val before = Memory.allocatedBytes()
     withModels { (small, large) =>
       val files = random(5)

@@ -237,7 +237,9 @@ class ReadingStrategiesSuite extends AnyFunSuite with BeforeAndAfterAll {
     assert(explain().contains(", KV 1,024 bytes a token, grows with the document"))
     // 6 query heads of 32 in 4 layers, 4 bytes a number, a key for 8 tokens
     assert(
-      explain("context" -> "infllm").contains("grows with the document, and 384 bytes a token on the Java heap")
+      explain("context" -> "infllm").contains(
+        "grows with the document, and 384 bytes a token on the Java heap"
+      )
     )
     assert(
       explain("decoding" -> "draft-model", "draft_model" -> "longform-tiny").contains(

@@ -146,7 +146,8 @@ class InfiniPotSuite extends AnyFunSuite {
     val pot = Pot(24, 20, 0.5, 3) // room for 21 tokens beside the catalyst prompt
     val seen = pot.read(s)
     // the first token counts like the most surprising one of its block
-    val told = (0 to 20).map(token => if (token > 0) Reading.surprise(token) else (1 to 2).map(Reading.surprise).max)
+    val told =
+      (0 to 20).map(token => if (token > 0) Reading.surprise(token) else (1 to 2).map(Reading.surprise).max)
     for (head <- 0 until 2) {
       // full with token 20, and one more fits after each distillation
       for (i <- 21 until 40) assert(seen((i, head)).size == 21)

@@ -99,16 +99,25 @@ class ChangedModelCommandsSuite extends SparkSuite {
       assert(out.isEmpty && err.linesIterator.size == 1 && err.contains(part), err)
       assert(!Files.exists(Path.of(target)))
     }
-    refused(2, "Cannot use 'importance' of method 'llm-pruner': expected one of l1, l2, random, taylor-first, ")(
+    refused(
+      2,
+      "Cannot use 'importance' of method 'llm-pruner': expected one of l1, l2, random, taylor-first, "
+    )(
       "--importance",
       "l3"
     )
-    refused(2, "Cannot use 'mode' of method 'llm-pruner': expected one of block, channel, layer (value 'head')")(
+    refused(
+      2,
+      "Cannot use 'mode' of method 'llm-pruner': expected one of block, channel, layer (value 'head')"
+    )(
       "--mode",
       "head"
     )
     refused(2, "12 layers cannot be kept of a model that has 4")("--mode", "layer")
-    refused(2, "Cannot use 'aggregate' of method 'llm-pruner': expected one of sum, prod, max, first, last (value 'mean')")(
+    refused(
+      2,
+      "Cannot use 'aggregate' of method 'llm-pruner': expected one of sum, prod, max, first, last (value 'mean')"
+    )(
       "--importance",
       "l2",
       "--aggregate",
@@ -118,7 +127,10 @@ class ChangedModelCommandsSuite extends SparkSuite {
       2,
       "Cannot prune by taylor-first: its gradients need a text. Give --calibration, or --importance l2."
     )()
-    refused(2, "expected the first and the last layer, such as 4-29, or none (value '3-1')")("--layers", "3-1")
+    refused(2, "expected the first and the last layer, such as 4-29, or none (value '3-1')")(
+      "--layers",
+      "3-1"
+    )
     refused(2, "attention layers 2-9 are not all in the model, which has layers 0 to 3")(
       "--importance",
       "l2",

@@ -78,7 +78,9 @@ class ForecastSuite extends AnyFunSuite {
     val text = forecast(heavy, Long.MaxValue, 2, unknown, Seq(new SecondModel("s", 3 * mib)))
     assert(text(text.indexWhere(_.startsWith("model ")) + 1).trim == "and beside it s, weights 3.0 MiB")
     assert(
-      text.contains("Java heap     36.6 MiB for what reattention remembers of the 2 largest documents at once")
+      text.contains(
+        "Java heap     36.6 MiB for what reattention remembers of the 2 largest documents at once"
+      )
     )
   }
 

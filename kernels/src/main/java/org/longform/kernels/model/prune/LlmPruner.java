@@ -153,8 +153,7 @@ public final class LlmPruner implements Method {
    * @throws LongformException INVALID_OPTION
    */
   public ParameterValues values(Map<String, String> given, ModelLimits limits) {
-    ParameterValues values =
-        ParameterValues.resolve("method", name(), parameters(), given, limits);
+    ParameterValues values = ParameterValues.resolve("method", name(), parameters(), given, limits);
     // refused before a text is asked for, or read
     List.of(LAYERS, ATTENTION_LAYERS, MLP_LAYERS)
         .forEach(layers -> range(values, layers, LayerRange.NONE));
