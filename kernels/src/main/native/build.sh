@@ -18,6 +18,9 @@ if [ ! -f "$java_home/include/jni.h" ]; then
   exit 0
 fi
 
+if ! command -v "${NVCC:-nvcc}" >/dev/null && [ ! -x /usr/local/cuda/bin/nvcc ]; then
+  echo "CUDA kernels are left out: 'nvcc' is not here. Install a CUDA toolkit to have device 'cuda'."
+fi
 platform=$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)
 mkdir -p "$out/native/$platform"
 make --no-print-directory -s -j"$(nproc)" OUT="$out/native/$platform" OBJ="$out/../native-objects" JAVA_HOME="$java_home"

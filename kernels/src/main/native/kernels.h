@@ -19,9 +19,9 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 5
+#define KERNELS_ABI 7
 
-enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3 };
+enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
 /* Ordinals of org.longform.kernels.tensor.DType. */
 enum kernels_dtype {
@@ -85,6 +85,22 @@ int32_t kernels_rms_norm(kernels_device *device, const float *x, const float *ga
 /* gate = silu(gate) * up. */
 int32_t kernels_swi_glu(kernels_device *device, float *gate, const float *up, int64_t elements);
 
+/* x *= y. */
+int32_t kernels_multiply(kernels_device *device, float *x, const float *y, int64_t elements);
+
+/* Functions of one number; all but the first three have a parameter p. */
+enum kernels_function {
+  KERNELS_SILU = 0,      /* x / (1 + exp(-x)) */
+  KERNELS_GELU = 1,      /* x * (1 + erf(x / sqrt 2)) / 2 */
+  KERNELS_GELU_TANH = 2, /* x * (1 + tanh(sqrt(2/pi) * (x + 0.044715 x^3))) / 2 */
+  KERNELS_SCALE = 3,     /* p * x */
+  KERNELS_SOFT_CAP = 4,  /* p * tanh(x / p) */
+  KERNELS_CLAMP = 5      /* x within -p..p */
+};
+
+/* x = f(x). */
+int32_t kernels_map(kernels_device *device, int32_t function, double parameter, float *x, int64_t elements);
+
 /* One product that shares its left side with others of the same call. */
 typedef struct {
   const void *weight; /* (O, I) of dtype, rows dense */
@@ -131,7 +147,8 @@ enum kernels_band_kind {
   KERNELS_BAND_CAUSAL = 0, /* key <= query */
   KERNELS_BAND_NEAR = 1,   /* 0 <= query - key < width */
   KERNELS_BAND_FAR = 2,    /* query - key >= width */
-  KERNELS_BAND_TREE = 3    /* key < width (the first new row), or mask[query - width][key - width] */
+  KERNELS_BAND_TREE = 3,   /* key < width (the first new row), or mask[query - width][key - width] */
+  KERNELS_BAND_BETWEEN = 4 /* width <= query - key < width_end */
 };
 
 /* A set of cached rows that queries attend to; mirrors org.longform.kernels.attention.Segment. */
@@ -157,6 +174,7 @@ typedef struct {
   const double *key_positions; /* listed only: of every row of the runs */
   int64_t query_anchor;
   const double *query_positions; /* listed only: of every row of the block that takes part */
+  int64_t width_end;             /* between only */
 } kernels_segment;
 
 enum kernels_encoding { KERNELS_ROPE_HALF_SPLIT = 0, KERNELS_ROPE_INTERLEAVED = 1, KERNELS_ALIBI = 2 };
@@ -181,6 +199,7 @@ typedef struct {
   const kernels_kv_layout *layout;
   const kernels_segment *segments;
   int64_t segment_count;
+  double soft_cap; /* logits become soft_cap * tanh(logit / soft_cap); 0 leaves them */
 } kernels_attention;
 
 int32_t kernels_attend(kernels_device *device, const kernels_attention *attention);
@@ -227,6 +246,26 @@ typedef struct {
 } kernels_top_keys_request;
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request);
+
+/*
+ * Cards: devices with memory of their own. A device that is opened on a card does its operations there, and what
+ * the card's kernels do not do on the processor. Weights, activations and rows of a cache may lie on the host or in
+ * card memory, in any mix; what is on the host is copied for each operation, and row-wise operations of host memory
+ * are done where it lies. KERNELS_LOST means that the card answers nothing any more in this process.
+ */
+int32_t kernels_card_count(void);
+const char *kernels_card_name(int32_t card);
+/* NULL if the card can be used, else why not; without any card, why there is none. */
+const char *kernels_card_missing(int32_t card);
+/* Opens a card whose answers to a few small questions are those of the processor. */
+int32_t kernels_open_card(int32_t card, int32_t threads, kernels_device **device);
+
+/* Memory of the card, aligned to 256 bytes. All of it is released with the device. */
+int32_t kernels_card_allocate(kernels_device *device, int64_t bytes, void **memory);
+int32_t kernels_card_release(kernels_device *device, void *memory);
+/* From the host to the card or back. */
+int32_t kernels_card_copy(kernels_device *device, void *to, const void *from, int64_t bytes);
+int32_t kernels_card_room(kernels_device *device, int64_t *free_bytes, int64_t *bytes);
 
 #ifdef __cplusplus
 }

@@ -174,6 +174,7 @@ struct TestSegment {
     switch (plain.band) {
       case KERNELS_BAND_NEAR: return key <= query && query - key < plain.width;
       case KERNELS_BAND_FAR: return query - key >= plain.width;
+      case KERNELS_BAND_BETWEEN: return query - key >= plain.width && query - key < plain.width_end;
       case KERNELS_BAND_TREE:
         return key < plain.width ||
                mask[static_cast<size_t>((query - plain.width) * plain.mask_width + key - plain.width)] != 0;
@@ -186,7 +187,7 @@ struct Case {
   std::string name;
   int64_t tokens, past, heads, kv_heads, head_dim, dtype = KERNELS_KV_F32;
   int64_t encoding = KERNELS_ROPE_HALF_SPLIT, pairs = -1;
-  double factor = 1, scale = -1, tolerance = 2e-5;
+  double factor = 1, scale = -1, soft_cap = 0, tolerance = 2e-5;
   std::vector<int64_t> spoiled;
   std::function<std::vector<TestSegment>(const Case &)> plan;
 
@@ -279,6 +280,7 @@ Answer slow(const Case &test, const Cache &cache, const std::vector<TestSegment>
           logit *= scale;
           if (alibi) logit -= frequencies[h] * (at - key_at);
           logit *= segment.plain.logit_scale;
+          if (test.soft_cap > 0) logit = test.soft_cap * std::tanh(logit / test.soft_cap);
           if (!(logit <= largest)) largest = logit;
           seen.push_back({logit, static_cast<size_t>(list[i]), column + i, head_column + i});
         }
@@ -365,6 +367,7 @@ void run(const Case &test, uint32_t seed) {
       call.layout = &layout;
       call.segments = segments.data();
       call.segment_count = static_cast<int64_t>(segments.size());
+      call.soft_cap = test.soft_cap;
       const std::string name = std::string(kernels_isa_name(isa)) + ", " + test.name + ": ";
       if (kernels_attend(device, &call) != KERNELS_OK) fail(name + kernels_last_error());
       compare(name + "out", out, expected.out, test.tolerance);
@@ -443,6 +446,23 @@ void corners() {
     run("large logits", tokens, 60, 4, 2, 8, [](Case &c) {
       c.scale = 1000;
       c.tolerance = 5e-3;
+    });
+    run("large logits under a soft cap", tokens, 60, 4, 2, 8, [](Case &c) {
+      c.scale = 30;
+      c.soft_cap = 5;
+    });
+    run("a soft cap, heads of 64", tokens, 160, 4, 2, 64, [](Case &c) {
+      c.scale = 4;
+      c.soft_cap = 50;
+      c.dtype = KERNELS_KV_F16;
+      c.tolerance = 5e-5;
+    });
+    run("distances between two bounds", tokens, 200, 4, 2, 16, [](Case &c) {
+      c.plan = [](const Case &t) -> std::vector<TestSegment> {
+        TestSegment ring = segment_of(range(0, t.all()), KERNELS_BAND_BETWEEN, 5);
+        ring.plain.width_end = 70;
+        return {ring, segment_of(range(0, t.all()), KERNELS_BAND_NEAR, 3)};
+      };
     });
     run("no row", tokens, 60, 4, 2, 8, [](Case &c) { c.plan = [](const Case &) -> std::vector<TestSegment> {
       return {segment_of({})};
@@ -535,7 +555,8 @@ void draw(uint32_t seed) {
           std::vector<int64_t>{KERNELS_POSITION_TRUE, KERNELS_POSITION_CONSTANT,
                                KERNELS_POSITION_SHIFTED}[static_cast<size_t>(pick(random, 0, 2))];
       plain.query_position = 0.5 * static_cast<double>(pick(random, -100, 1000));
-      plain.band = pick(random, 0, 3);
+      plain.band = pick(random, 0, 4);
+      plain.width_end = pick(random, 0, 120);
       plain.width = pick(random, 0, 9) == 0 && plain.band == KERNELS_BAND_NEAR ? INT64_MAX : pick(random, 0, 80);
       if (t.encoding == KERNELS_ALIBI && plain.key_first > 50) plain.key_first = 7;
       if (plain.band == KERNELS_BAND_TREE) {

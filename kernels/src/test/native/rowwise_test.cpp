@@ -1,4 +1,4 @@
-// gather, add_bias, add, rms_norm and swi_glu of every instruction set against loops in float64.
+// gather, add_bias, add, multiply, rms_norm, swi_glu and functions of one number of every instruction set against loops in float64.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -190,6 +190,50 @@ void swi_glu(kernels_device *device) {
   expect(gate[2] > 1e37f, "swi_glu of infinity", 3, 2, gate[2], std::numeric_limits<double>::infinity());
 }
 
+void multiply(kernels_device *device) {
+  for (int64_t size : kSizes) {
+    const std::vector<float> x = draw(size, 3.f), y = draw(size, 2.f);
+    Exact product(x), other(y);
+    kernels_multiply(device, product.values, other.values, size);
+    for (size_t i = 0; i < x.size(); i++) {
+      close_to("multiply", size, static_cast<int64_t>(i), product.values[i], x[i] * y[i], 0);
+    }
+  }
+}
+
+double function_of(int32_t function, double p, double x) {
+  switch (function) {
+    case KERNELS_SILU: return x / (1 + std::exp(-x));
+    case KERNELS_GELU: return x * std::erfc(-x / std::sqrt(2.)) / 2;
+    case KERNELS_GELU_TANH: return x / (1 + std::exp(-2 * std::sqrt(2 / std::acos(-1.)) * (x + 0.044715 * x * x * x)));
+    case KERNELS_SCALE: return p * x;
+    case KERNELS_SOFT_CAP: return p * std::tanh(x / p);
+    default: return std::max(-p, std::min(p, x));
+  }
+}
+
+void functions(kernels_device *device) {
+  const float corners[] = {0.f, -0.f, 80.f, -80.f, 1e-30f, -1e-30f, 200.f, -20.f};
+  for (int32_t function = KERNELS_SILU; function <= KERNELS_CLAMP; function++) {
+    for (int64_t size : kSizes) {
+      std::vector<float> values = draw(size, 5.f);
+      for (size_t i = 0; i < values.size() && i < 8; i++) values[values.size() - 1 - i] = corners[i];
+      const float p = 6.5f;
+      Exact x(values);
+      kernels_map(device, function, p, x.values, size);
+      for (size_t i = 0; i < values.size(); i++) {
+        const double expected = function_of(function, p, values[i]);
+        expect(std::abs(x.values[i] - expected) <= 2e-6 + 2e-6 * std::abs(expected), "a function", function * 100000 + size,
+               static_cast<int64_t>(i), x.values[i], expected);
+      }
+    }
+    float odd[] = {std::nanf(""), std::numeric_limits<float>::infinity()};
+    kernels_map(device, function, 2, odd, 2);
+    expect(std::isnan(odd[0]), "a function of NaN", function, 0, odd[0], std::nan(""));
+    expect(odd[1] >= 2, "a function of infinity", function, 1, odd[1], 2);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -207,6 +251,8 @@ int main() {
       additions(device);
       rms_norm(device);
       swi_glu(device);
+      multiply(device);
+      functions(device);
       kernels_close(device);
     }
   }

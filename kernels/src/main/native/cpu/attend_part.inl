@@ -32,6 +32,7 @@ inline Sight sight(const kernels_segment &segment, int64_t query_row) {
     case KERNELS_BAND_NEAR: return {query_row - segment.width + 1, query_row + 1};
     case KERNELS_BAND_FAR: return {INT64_MIN, query_row - segment.width + 1};
     case KERNELS_BAND_TREE: return {INT64_MIN, INT64_MAX};
+    case KERNELS_BAND_BETWEEN: return {query_row - segment.width_end + 1, query_row - segment.width + 1};
     default: return {INT64_MIN, query_row + 1};
   }
 }

@@ -197,6 +197,9 @@ struct ScoreRows {
     if (part.call->encoding == KERNELS_ALIBI) {
       for (int i = 0; i < count; i++) bias(i, scores + i * kTileKeys);
     }
+    if (part.call->soft_cap > 0) {
+      for (int i = 0; i < count; i++) cap(scores + i * kTileKeys);
+    }
     return scores;
   }
 
@@ -233,6 +236,11 @@ struct ScoreRows {
   }
 
  private:
+  void cap(float *scores) const {
+    const simd::f32 most = simd::set(static_cast<float>(part.call->soft_cap));
+    for (int j = begin(); j < end(); j += simd::W) simd::store(scores + j, soft_cap(simd::load(scores + j), most));
+  }
+
   // less slope * (query position - key position)
   void bias(int i, float *scores) const {
     const kernels_segment &segment = *part.segment;

@@ -3,10 +3,13 @@
 #include "../kernels.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <new>
 #include <string>
 
+#include "../cuda/card_check.h"
+#include "../cuda/card_device.h"
 #include "formats.h"
 #include "isa.h"
 #include "pool.h"
@@ -17,6 +20,8 @@ struct kernels_device {
 
   const longform::Isa &isa;
   longform::Pool pool;
+  // or none: the processor alone
+  std::unique_ptr<longform::card::CardDevice> card;
 };
 
 namespace {
@@ -45,10 +50,34 @@ int32_t guarded(Operation operation) {
   } catch (const std::bad_alloc &) {
     last_error = "the operating system refused memory for scratch";
     return KERNELS_NO_MEMORY;
+  } catch (const longform::card::CardFull &e) {
+    last_error = e.what();
+    return KERNELS_NO_MEMORY;
+  } catch (const longform::card::CardLost &e) {
+    last_error = e.what();
+    return KERNELS_LOST;
   } catch (const std::exception &e) {
     last_error = e.what();
     return KERNELS_INVALID;
   }
+}
+
+// Does an operation on the card. False if there is no card, or it does not do this: then the processor does.
+template <typename Operation>
+bool on_card(kernels_device *device, Operation operation) {
+  if (device->card == nullptr) return false;
+  try {
+    operation(*device->card);
+    return true;
+  } catch (const longform::card::NotHere &) {
+    return false;
+  }
+}
+
+// The same for what is too little work to copy for: only where it lies on the card.
+template <typename Operation>
+bool on_card_if_there(kernels_device *device, const float *x, Operation operation) {
+  return device->card != nullptr && device->card->holds(x) && on_card(device, operation);
 }
 
 // elements of one piece of an elementwise operation: about ten microseconds
@@ -67,8 +96,22 @@ void elementwise_piece(const void *data, int64_t piece, Arena &) {
   job.operation(job.x + from, job.y + from, std::min(kPiece, job.elements - from));
 }
 
-int32_t elementwise(kernels_device *device, const Elementwise &job) {
-  return guarded([&] { device->pool.run((job.elements + kPiece - 1) / kPiece, elementwise_piece, &job); });
+void elementwise(kernels_device *device, const Elementwise &job) {
+  device->pool.run((job.elements + kPiece - 1) / kPiece, elementwise_piece, &job);
+}
+
+struct Map {
+  const Isa *isa;
+  int32_t function;
+  float parameter;
+  float *x;
+  int64_t elements;
+};
+
+void map_piece(const void *data, int64_t piece, Arena &) {
+  const Map &job = *static_cast<const Map *>(data);
+  const int64_t from = piece * kPiece;
+  job.isa->map(job.function, job.parameter, job.x + from, std::min(kPiece, job.elements - from));
 }
 
 // rows of one piece of a row-wise operation
@@ -125,6 +168,7 @@ int32_t kernels_gather(kernels_device *device, const void *table, int32_t dtype,
   const char *rows = static_cast<const char *>(table);
   const int64_t row_bytes = longform::stored_bytes(dtype, inner);
   return guarded([&] {
+    if (on_card(device, [&](auto &card) { card.gather(table, dtype, inner, ids, tokens, out); })) return;
     for (int64_t t = 0; t < tokens; t++) {
       device->isa.widen(rows + ids[t] * row_bytes, dtype, inner, out + t * inner);
     }
@@ -133,36 +177,64 @@ int32_t kernels_gather(kernels_device *device, const void *table, int32_t dtype,
 
 int32_t kernels_add_bias(kernels_device *device, float *x, const float *bias, int64_t tokens, int64_t outer) {
   return guarded([&] {
+    if (on_card_if_there(device, x, [&](auto &card) { card.add(x, bias, tokens * outer, outer); })) return;
     for (int64_t t = 0; t < tokens; t++) device->isa.add(x + t * outer, bias, outer);
   });
 }
 
 int32_t kernels_add(kernels_device *device, float *x, const float *y, int64_t elements) {
-  return elementwise(device, {device->isa.add, x, y, elements});
+  return guarded([&] {
+    if (on_card_if_there(device, x, [&](auto &card) { card.add(x, y, elements, elements); })) return;
+    elementwise(device, {device->isa.add, x, y, elements});
+  });
 }
 
 int32_t kernels_rms_norm(kernels_device *device, const float *x, const float *gain, double epsilon, int64_t tokens,
                          int64_t inner, float *out) {
   const RmsNorm job = {&device->isa, x, gain, epsilon, tokens, inner, out};
   const int64_t rows = rows_of_piece(inner);
-  return guarded([&] { device->pool.run((tokens + rows - 1) / rows, rms_norm_piece, &job); });
+  return guarded([&] {
+    if (on_card_if_there(device, x, [&](auto &card) { card.rms_norm(x, gain, epsilon, tokens, inner, out); })) return;
+    device->pool.run((tokens + rows - 1) / rows, rms_norm_piece, &job);
+  });
 }
 
 int32_t kernels_swi_glu(kernels_device *device, float *gate, const float *up, int64_t elements) {
-  return elementwise(device, {device->isa.swi_glu, gate, up, elements});
+  return guarded([&] {
+    if (on_card_if_there(device, gate, [&](auto &card) { card.swi_glu(gate, up, elements); })) return;
+    elementwise(device, {device->isa.swi_glu, gate, up, elements});
+  });
+}
+
+int32_t kernels_multiply(kernels_device *device, float *x, const float *y, int64_t elements) {
+  return guarded([&] { elementwise(device, {device->isa.multiply, x, y, elements}); });
+}
+
+int32_t kernels_map(kernels_device *device, int32_t function, double parameter, float *x, int64_t elements) {
+  const Map job = {&device->isa, function, static_cast<float>(parameter), x, elements};
+  return guarded([&] { device->pool.run((elements + kPiece - 1) / kPiece, map_piece, &job); });
 }
 
 int32_t kernels_matmul(kernels_device *device, const float *x, int64_t tokens, int64_t inner,
                        const kernels_product *products, int64_t count) {
-  return guarded([&] { device->isa.matmul(device->pool, x, tokens, inner, products, count); });
+  return guarded([&] {
+    if (on_card(device, [&](auto &card) { card.matmul(x, tokens, inner, products, count); })) return;
+    device->isa.matmul(device->pool, x, tokens, inner, products, count);
+  });
 }
 
 int32_t kernels_attend(kernels_device *device, const kernels_attention *attention) {
-  return guarded([&] { device->isa.attend(device->pool, *attention); });
+  return guarded([&] {
+    if (on_card(device, [&](auto &card) { card.attend(*attention); })) return;
+    device->isa.attend(device->pool, *attention);
+  });
 }
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request) {
-  return guarded([&] { device->isa.top_keys(device->pool, *request); });
+  return guarded([&] {
+    if (on_card(device, [&](auto &card) { card.top_keys(*request); })) return;
+    device->isa.top_keys(device->pool, *request);
+  });
 }
 
 int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(head_dim).bytes; }
@@ -170,4 +242,60 @@ int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(h
 int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,
                        int64_t count) {
   return guarded([&] { device->isa.sketch(device->pool, *layout, pages, count); });
+}
+
+int32_t kernels_card_count(void) { return longform::card::card_count(); }
+
+const char *kernels_card_name(int32_t card) {
+  thread_local std::string name;
+  name = longform::card::card_name(card);
+  return name.c_str();
+}
+
+const char *kernels_card_missing(int32_t card) {
+  thread_local std::string missing;
+  try {
+    missing = longform::card::card_missing(card);
+  } catch (const std::exception &e) {
+    missing = e.what();
+  }
+  return missing.empty() ? nullptr : missing.c_str();
+}
+
+int32_t kernels_open_card(int32_t card, int32_t threads, kernels_device **device) {
+  if (kernels_card_missing(card) != nullptr || threads < 1) {
+    last_error = kernels_card_missing(card) != nullptr ? kernels_card_missing(card) : "no thread";
+    return KERNELS_INVALID;
+  }
+  return guarded([&] {
+    int32_t isa = 0;
+    while (kIsas[isa]->missing() != nullptr) isa++;
+    auto opened = std::make_unique<kernels_device>(*kIsas[isa], threads);
+    opened->card = std::make_unique<longform::card::CardDevice>(longform::card::open_card(card));
+    // cards that answered rightly in this process
+    static std::atomic<uint64_t> sound{0};
+    const uint64_t bit = uint64_t{1} << (card & 63);
+    if ((sound.load() & bit) == 0) {
+      kernels_device processor(*kIsas[isa], 1);
+      longform::card::check_card(opened.get(), &processor);
+      sound |= bit;
+    }
+    *device = opened.release();
+  });
+}
+
+int32_t kernels_card_allocate(kernels_device *device, int64_t bytes, void **memory) {
+  return guarded([&] { *memory = device->card->allocate(bytes); });
+}
+
+int32_t kernels_card_release(kernels_device *device, void *memory) {
+  return guarded([&] { device->card->release(memory); });
+}
+
+int32_t kernels_card_copy(kernels_device *device, void *to, const void *from, int64_t bytes) {
+  return guarded([&] { device->card->copy(to, from, bytes); });
+}
+
+int32_t kernels_card_room(kernels_device *device, int64_t *free_bytes, int64_t *bytes) {
+  return guarded([&] { device->card->free_bytes(free_bytes, bytes); });
 }

@@ -19,6 +19,8 @@ struct Isa {
   void (*add)(float *x, const float *y, int64_t count);
   void (*rms_norm)(const float *x, const float *gain, double epsilon, int64_t inner, float *out);
   void (*swi_glu)(float *gate, const float *up, int64_t count);
+  void (*multiply)(float *x, const float *y, int64_t count);
+  void (*map)(int32_t function, float parameter, float *x, int64_t count);
 
   // whole operations, on the pool
   void (*matmul)(Pool &pool, const float *x, int64_t tokens, int64_t inner, const kernels_product *products,

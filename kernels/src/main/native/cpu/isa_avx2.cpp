@@ -38,7 +38,7 @@ const char *missing() {
 
 const Isa kAvx2 = {
     "avx2",        avx2::missing, avx2::widen,  avx2::add,      avx2::rms_norm,
-    avx2::swi_glu, avx2::matmul,  avx2::attend, avx2::top_keys,
+    avx2::swi_glu, avx2::multiply, avx2::map, avx2::matmul,  avx2::attend, avx2::top_keys,
     avx2::sketch,
 };
 

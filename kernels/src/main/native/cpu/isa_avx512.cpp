@@ -39,7 +39,7 @@ const char *missing() {
 
 const Isa kAvx512 = {
     "avx512",        avx512::missing, avx512::widen,  avx512::add,      avx512::rms_norm,
-    avx512::swi_glu, avx512::matmul,  avx512::attend, avx512::top_keys,
+    avx512::swi_glu, avx512::multiply, avx512::map, avx512::matmul,  avx512::attend, avx512::top_keys,
     avx512::sketch,
 };
 

@@ -33,7 +33,7 @@ const char *missing() { return nullptr; }
 
 const Isa kNeon = {
     "neon",        neon::missing, neon::widen,  neon::add,      neon::rms_norm,
-    neon::swi_glu, neon::matmul,  neon::attend, neon::top_keys,
+    neon::swi_glu, neon::multiply, neon::map, neon::matmul,  neon::attend, neon::top_keys,
     neon::sketch,
 };
 

@@ -33,7 +33,7 @@ const char *missing() { return nullptr; }
 
 const Isa kScalar = {
     "scalar",        scalar::missing, scalar::widen,  scalar::add,      scalar::rms_norm,
-    scalar::swi_glu, scalar::matmul,  scalar::attend, scalar::top_keys,
+    scalar::swi_glu, scalar::multiply, scalar::map, scalar::matmul,  scalar::attend, scalar::top_keys,
     scalar::sketch,
 };
 

@@ -1,4 +1,4 @@
-// Operations on single rows: widening, addition, RMSNorm, SwiGLU.
+// Operations on single rows: addition, products, RMSNorm, SwiGLU, functions of one number.
 
 namespace longform {
 namespace LONGFORM_ISA {
@@ -37,12 +37,40 @@ inline void rms_norm(const float *x, const float *gain, double epsilon, int64_t 
 
 // gate = gate / (1 + exp(-gate)) * up
 inline void swi_glu(float *gate, const float *up, int64_t count) {
-  const simd::f32 one = simd::set(1.f);
   for (int64_t i = 0; i < count; i += simd::W) {
     const int n = static_cast<int>(count - i);
-    const simd::f32 z = simd::load_part(gate + i, n);
-    const simd::f32 silu = simd::div(z, simd::add(one, exp(simd::sub(simd::zero(), z))));
-    simd::store_part(gate + i, simd::mul(silu, simd::load_part(up + i, n)), n);
+    const simd::f32 z = silu(simd::load_part(gate + i, n));
+    simd::store_part(gate + i, simd::mul(z, simd::load_part(up + i, n)), n);
+  }
+}
+
+inline void multiply(float *x, const float *y, int64_t count) {
+  for (int64_t i = 0; i < count; i += simd::W) {
+    const int n = static_cast<int>(count - i);
+    simd::store_part(x + i, simd::mul(simd::load_part(x + i, n), simd::load_part(y + i, n)), n);
+  }
+}
+
+// x = f(x)
+template <typename Function>
+inline void map_each(float *x, int64_t count, Function f) {
+  for (int64_t i = 0; i < count; i += simd::W) {
+    const int n = static_cast<int>(count - i);
+    simd::store_part(x + i, f(simd::load_part(x + i, n)), n);
+  }
+}
+
+inline void map(int32_t function, float parameter, float *x, int64_t count) {
+  const simd::f32 p = simd::set(parameter);
+  switch (function) {
+    case KERNELS_SILU: map_each(x, count, [](simd::f32 v) { return silu(v); }); break;
+    case KERNELS_GELU: map_each(x, count, [](simd::f32 v) { return gelu(v); }); break;
+    case KERNELS_GELU_TANH: map_each(x, count, [](simd::f32 v) { return gelu_tanh(v); }); break;
+    case KERNELS_SCALE: map_each(x, count, [p](simd::f32 v) { return simd::mul(p, v); }); break;
+    case KERNELS_SOFT_CAP: map_each(x, count, [p](simd::f32 v) { return soft_cap(v, p); }); break;
+    default:
+      map_each(x, count, [p](simd::f32 v) { return simd::min(p, simd::max(simd::sub(simd::zero(), p), v)); });
+      break;
   }
 }
 

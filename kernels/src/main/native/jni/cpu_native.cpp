@@ -68,6 +68,14 @@ NATIVE(jint, swiGlu)(JNIEnv *, jclass, jlong device, jlong gate, jlong up, jlong
   return kernels_swi_glu(device_of(device), pointer<float>(gate), pointer<float>(up), elements);
 }
 
+NATIVE(jint, multiply)(JNIEnv *, jclass, jlong device, jlong x, jlong y, jlong elements) {
+  return kernels_multiply(device_of(device), pointer<float>(x), pointer<float>(y), elements);
+}
+
+NATIVE(jint, map)(JNIEnv *, jclass, jlong device, jint function, jdouble parameter, jlong x, jlong elements) {
+  return kernels_map(device_of(device), function, parameter, pointer<float>(x), elements);
+}
+
 NATIVE(jint, matmul)
 (JNIEnv *, jclass, jlong device, jlong x, jlong tokens, jlong inner, jlong products, jlong count) {
   return kernels_matmul(device_of(device), pointer<float>(x), tokens, inner, pointer<kernels_product>(products), count);
@@ -85,4 +93,32 @@ NATIVE(jlong, sketchBytes)(JNIEnv *, jclass, jlong head_dim) { return kernels_sk
 
 NATIVE(jint, sketch)(JNIEnv *, jclass, jlong device, jlong layout, jlong pages, jlong count) {
   return kernels_sketch(device_of(device), pointer<kernels_kv_layout>(layout), pointer<kernels_sketch_page>(pages), count);
+}
+
+NATIVE(jint, cardCount)(JNIEnv *, jclass) { return kernels_card_count(); }
+
+NATIVE(jstring, cardName)(JNIEnv *env, jclass, jint card) { return text(env, kernels_card_name(card)); }
+
+NATIVE(jstring, cardMissing)(JNIEnv *env, jclass, jint card) { return text(env, kernels_card_missing(card)); }
+
+NATIVE(jlong, openCard)(JNIEnv *, jclass, jint card, jint threads) {
+  kernels_device *device = nullptr;
+  return kernels_open_card(card, threads, &device) == KERNELS_OK ? static_cast<jlong>(reinterpret_cast<intptr_t>(device))
+                                                                 : 0;
+}
+
+NATIVE(jint, cardAllocate)(JNIEnv *, jclass, jlong device, jlong bytes, jlong memory) {
+  return kernels_card_allocate(device_of(device), bytes, pointer<void *>(memory));
+}
+
+NATIVE(jint, cardRelease)(JNIEnv *, jclass, jlong device, jlong memory) {
+  return kernels_card_release(device_of(device), pointer<void>(memory));
+}
+
+NATIVE(jint, cardCopy)(JNIEnv *, jclass, jlong device, jlong to, jlong from, jlong bytes) {
+  return kernels_card_copy(device_of(device), pointer<void>(to), pointer<void>(from), bytes);
+}
+
+NATIVE(jint, cardRoom)(JNIEnv *, jclass, jlong device, jlong free_bytes, jlong bytes) {
+  return kernels_card_room(device_of(device), pointer<int64_t>(free_bytes), pointer<int64_t>(bytes));
 }

@@ -17,8 +17,10 @@ class UdfsLayersSuite extends AnyFunSuite {
     "feed",
     "options",
     "tokenizer",
+    "grammar",
     "prompt",
     "generate",
+    "hub",
     "models",
     "read",
     "methods",
@@ -46,7 +48,7 @@ class UdfsLayersSuite extends AnyFunSuite {
   }
 
   test(
-    "imports go sql, runtime, methods, read, models, generate, prompt, tokenizer, options, feed, decoding"
+    "imports go sql, runtime, methods, read, models, hub, generate, prompt, grammar, tokenizer, options, feed, decoding"
   ) {
     val wrong = for {
       from <- all

@@ -5,7 +5,10 @@ import com.tngtech.archunit.core.importer.{ClassFileImporter, ImportOption}
 import org.longform.kernels.context.{ContextFactory, ContextStrategies}
 import org.longform.kernels.device.{DeviceProvider, Devices}
 import org.longform.kernels.quantise.{QuantisationMethod, QuantisationMethods}
+import org.longform.kernels.weights.checkpoint.{CheckpointFormat, CheckpointFormats}
 import org.scalatest.funsuite.AnyFunSuite
+
+import scala.collection.JavaConverters._
 
 /** Imports go one way, nothing foreign shows in the API, and the lists are complete. */
 class KernelsLayersSuite extends AnyFunSuite {
@@ -54,7 +57,7 @@ class KernelsLayersSuite extends AnyFunSuite {
   }
 
   test("a device is known to nobody but the list of devices") {
-    val devices = Seq("nd4j", "reference").map(ROOT + "device." + _)
+    val devices = Seq("nd4j", "reference", "cuda").map(ROOT + "device." + _)
     val wrong = for {
       from <- all
       to <- targets(from)
@@ -118,6 +121,12 @@ class KernelsLayersSuite extends AnyFunSuite {
 
   test("every quantisation method is in the list of methods") {
     assert(implementations(classOf[QuantisationMethod]) == listed(QuantisationMethods.ALL))
+  }
+
+  test("every checkpoint format is in the list of formats, and no two read the same method") {
+    assert(implementations(classOf[CheckpointFormat]) == listed(CheckpointFormats.ALL))
+    val methods = CheckpointFormats.ALL.asScala.flatMap(_.methods().asScala)
+    assert(methods.distinct == methods)
   }
 
   test("names in the lists are unique and fit a command line") {

@@ -7,11 +7,12 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
-import org.longform.models.ModelLocation;
 import org.longform.options.ModelOptions;
+import org.longform.options.Option;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
 import org.longform.runtime.LongformRuntime;
+import org.longform.spark.conf.HubAccess;
 import org.longform.spark.conf.ModelAccess;
 import org.longform.spark.conf.SparkSettings;
 import org.longform.spark.metrics.ApplicationTotals;
@@ -30,7 +31,8 @@ final class LongformDriver implements DriverPlugin {
     JavaVersion.check(Runtime.version().feature());
     SparkConf conf = context.conf();
     SparkSettings.of(conf); // refuses keys and values before they are used
-    makeModelAbsolute(conf);
+    HubAccess.settle(conf, System.getenv());
+    makeModelPortable(conf);
     ModelAccess.settle(conf);
     Map<String, String> settings = SparkSettings.of(conf);
     LongformRuntime.validate(Options.ofSparkConf(settings));
@@ -48,17 +50,30 @@ final class LongformDriver implements DriverPlugin {
   /** An executor tells what it did. */
   @Override
   public Object receive(Object message) {
+    if (message instanceof PinnedModel.Question question) {
+      return PinnedModel.reply(question);
+    }
     if (message instanceof TotalsReport report) {
       totals.add(report);
     }
     return true;
   }
 
-  // An executor has a working directory of its own, in which a relative path means something else.
-  private static void makeModelAbsolute(SparkConf conf) {
-    String key = ModelOptions.MODEL.confKey();
-    if (conf.contains(key)) {
-      conf.set(key, ModelLocation.portable(conf.get(key)));
+  // An executor has a working directory of its own, in which a relative path means something else,
+  // and a branch of the hub may have moved when it asks.
+  private static void makeModelPortable(SparkConf conf) {
+    List<Option<String>> models = List.of(ModelOptions.MODEL, ModelOptions.ADAPTER);
+    if (models.stream().noneMatch(model -> conf.contains(model.confKey()))) {
+      return;
+    }
+    Map<String, String> settings = SparkSettings.of(conf);
+    // those are for queries: whoever starts the application may name any model for it
+    settings.remove(ModelOptions.ALLOWED_MODEL_PATHS.confKey());
+    Options portable = LongformRuntime.portable(Options.ofSparkConf(settings));
+    for (Option<String> model : models) {
+      if (conf.contains(model.confKey())) {
+        conf.set(model.confKey(), portable.get(model));
+      }
     }
   }
 

@@ -15,12 +15,19 @@ import org.slf4j.LoggerFactory;
 final class LongformExecutor implements ExecutorPlugin {
   private static final Logger LOG = LoggerFactory.getLogger(LongformExecutor.class);
 
+  // what Spark calls the executor that a local application has in its driver
+  private static final String DRIVER = "driver";
+
   private Optional<TotalsReporter> totals = Optional.empty();
 
   @Override
   public void init(PluginContext context, Map<String, String> settings) {
     JavaVersion.check(Runtime.version().feature());
+    AssignedCard.use(context.resources().get("gpu"));
     LongformRuntime.configure(settings);
+    if (!context.executorID().equals(DRIVER)) {
+      LongformRuntime.pinModelsBy(name -> PinnedModel.ask(name, context));
+    }
     LongformRuntime.checkMemory(settings).ifPresent(LOG::warn);
     RuntimeMetrics.register(context.metricRegistry(), LongformRuntime::stats);
     totals = Optional.of(new TotalsReporter(context, LongformRuntime::stats));
@@ -43,6 +50,7 @@ final class LongformExecutor implements ExecutorPlugin {
         new ShutdownSteps.Step(
             "tell the totals", () -> LOG.info("Longform did: {}", LongformRuntime.stats())),
         new ShutdownSteps.Step("stop telling them", () -> totals.ifPresent(TotalsReporter::close)),
+        new ShutdownSteps.Step("ask for models here", () -> LongformRuntime.pinModelsBy(null)),
         new ShutdownSteps.Step("release the model", LongformRuntime::shutdown));
   }
 }

@@ -5,6 +5,7 @@ import org.apache.spark.SparkEnv;
 import org.apache.spark.sql.SparkSessionExtensions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
+import org.longform.spark.conf.HubAccess;
 import org.longform.spark.conf.ModelAccess;
 import org.longform.spark.conf.SparkSettings;
 import org.longform.spark.metrics.MetricsTable;
@@ -23,6 +24,7 @@ public final class LongformExtensions extends AbstractFunction1<SparkSessionExte
   @Override
   public BoxedUnit apply(SparkSessionExtensions extensions) {
     if (SparkEnv.get() != null) {
+      HubAccess.settle(SparkEnv.get().conf(), System.getenv());
       ModelAccess.settle(SparkEnv.get().conf());
     }
     Map<String, String> settings = SparkSettings.ofThisProcess();

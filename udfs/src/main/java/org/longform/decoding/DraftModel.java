@@ -157,10 +157,12 @@ final class DraftModel implements DecodingStrategy {
       int most = Math.min(reading.tokens(), room - 1);
       Session session = base;
       int token = chosen;
-      while (guesses.size() < most && !reading.endTokens().contains(token)) {
+      Continuations place = chooser.continuations();
+      while (guesses.size() < most && !reading.endTokens().contains(token) && !place.complete()) {
         session = session.fork();
         ahead.add(session);
-        token = draw(read(session, token), chooser);
+        token = draw(read(session, token), chooser, place);
+        place = place.after(token);
         guesses.add(token);
       }
       return TokenTree.chain(chosen, guesses.stream().mapToInt(id -> id).toArray());
@@ -197,8 +199,8 @@ final class DraftModel implements DecodingStrategy {
       return known;
     }
 
-    private int draw(float[] logits, TokenChooser chooser) {
-      double[] probabilities = chooser.probabilities(logits);
+    private int draw(float[] logits, TokenChooser chooser, Continuations place) {
+      double[] probabilities = chooser.probabilities(logits, place);
       drawnFrom.add(probabilities);
       return drawn(probabilities, 1, chooser.random());
     }

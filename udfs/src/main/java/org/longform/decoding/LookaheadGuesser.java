@@ -1,6 +1,7 @@
 package org.longform.decoding;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -54,9 +55,10 @@ final class LookaheadGuesser implements Guesser {
     addWindow(tree);
     if (isFull()) {
       for (int[] continuation : pool.after(chosen)) {
+        int[] guesses = Arrays.copyOf(continuation, Math.min(continuation.length, room - 1));
         int row = 0;
-        for (int i = 0; i < Math.min(continuation.length, room - 1); i++) {
-          row = tree.follow(row, continuation[i]);
+        for (int guess : chooser.continuations().prefix(guesses)) {
+          row = tree.follow(row, guess);
         }
       }
     }
@@ -147,7 +149,7 @@ final class LookaheadGuesser implements Guesser {
   }
 
   private static int[] withoutFirst(int[] tokens) {
-    return tokens.length == 0 ? tokens : java.util.Arrays.copyOfRange(tokens, 1, tokens.length);
+    return tokens.length == 0 ? tokens : Arrays.copyOfRange(tokens, 1, tokens.length);
   }
 
   private static int argmax(float[] logits) {

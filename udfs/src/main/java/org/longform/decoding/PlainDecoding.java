@@ -2,9 +2,13 @@ package org.longform.decoding;
 
 import java.util.List;
 import org.longform.kernels.context.Parameter;
+import org.longform.kernels.model.Session;
 
 /** One token at a time. */
 final class PlainDecoding implements DecodingStrategy {
+  // with the token before them the rows that one pass of device cpu has room for
+  private static final int MOST_CERTAIN = 7;
+
   @Override
   public String name() {
     return "plain";
@@ -12,8 +16,8 @@ final class PlainDecoding implements DecodingStrategy {
 
   @Override
   public String description() {
-    return "The model reads each token it has written and gives the scores of the next one. Nothing is guessed. Answers "
-        + "that are written at the same time share each pass through the weights (continuous batching).";
+    return "The model reads each token it has written and gives the scores of the next one. Nothing is guessed; what "
+        + "must follow in JSON of a given schema is read in one step. Answers that are written at the same time share each pass through the weights (continuous batching).";
   }
 
   @Override
@@ -50,6 +54,14 @@ final class PlainDecoding implements DecodingStrategy {
 
   @Override
   public Decoding open(DecodingSetup setup) {
-    return () -> Guesser.NONE;
+    return new PlainAnswer(Guesser.NONE);
+  }
+
+  /** What a grammar makes certain is read in one step, where the context could take it back. */
+  private record PlainAnswer(Guesser guesser) implements Decoding {
+    @Override
+    public Decoding fork(Session session) {
+      return session.mayBranch() ? new PlainAnswer(new CertainTokens(MOST_CERTAIN)) : this;
+    }
   }
 }

@@ -77,13 +77,17 @@ final class PromptLookup implements DecodingStrategy {
     @Override
     public TokenTree guess(int chosen, int room, TokenChooser chooser) {
       history.add(chosen);
+      int[] certain = chooser.continuations().forced(Math.min(tokens, room - 1));
+      if (certain.length > 0) {
+        return TokenTree.chain(chosen, certain);
+      }
       int from = continuation();
       int count = Math.min(Math.min(tokens, room - 1), history.size() - from);
       int[] guesses = new int[Math.max(0, count)];
       for (int i = 0; i < guesses.length; i++) {
         guesses[i] = history.get(from + i);
       }
-      return TokenTree.chain(chosen, guesses);
+      return TokenTree.chain(chosen, chooser.continuations().prefix(guesses));
     }
 
     /** Where the first of the longest matches goes on; the end if there is none. */

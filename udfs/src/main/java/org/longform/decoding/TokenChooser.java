@@ -11,6 +11,16 @@ public interface TokenChooser {
   /** The probability with which {@link #next} would choose each token; they sum up to 1. */
   double[] probabilities(float[] logits);
 
+  /**
+   * As {@link #probabilities(float[])}, for a token that may be chosen later.
+   *
+   * @param place what may follow the tokens before it
+   */
+  double[] probabilities(float[] logits, Continuations place);
+
+  /** What may follow the tokens written so far. */
+  Continuations continuations();
+
   /** A random number from 0 (included) to 1 (excluded). */
   double random();
 

@@ -83,8 +83,8 @@ final class InfiniRetri implements ReadingStrategy {
         Parameter.integer(
             LAYER,
             "Layer whose attention decides, counted from 0.",
-            "the last",
-            limits -> limits.layers() - 1L,
+            "the last without a window of its own",
+            limits -> (long) limits.lastFarLayer(),
             0),
         Parameter.choice(
             "question-weights",

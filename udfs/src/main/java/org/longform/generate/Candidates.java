@@ -3,8 +3,6 @@ package org.longform.generate;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
-import org.longform.kernels.error.ErrorClass;
-import org.longform.kernels.error.LongformException;
 
 /** The tokens that may still be drawn, by ascending id, with weights relative to the best one. */
 final class Candidates {
@@ -30,10 +28,7 @@ final class Candidates {
       }
     }
     if (best < 0) {
-      throw new LongformException(
-          ErrorClass.INTERNAL,
-          "Cannot choose a token: none of %d tokens has a finite score. The model's weights or the forward pass are at fault."
-              .formatted(scores.length));
+      throw Sampler.noneFinite(scores.length);
     }
     return best;
   }

@@ -1,6 +1,5 @@
 package org.longform.generate;
 
-import java.util.BitSet;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -8,7 +7,6 @@ import org.longform.decoding.Guesser;
 import org.longform.kernels.model.DecodeStep;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.TokenTree;
-import org.longform.tokenizer.Detokenizer;
 
 /** An answer while it is written, token by token, from a session that has read the prompt. */
 public final class Draft {
@@ -22,11 +20,9 @@ public final class Draft {
   private final Session session;
   private final SamplingParameters parameters;
   private final Sampler sampler;
-  private final StopStrings stops;
-  private final Detokenizer detokenizer;
+  private final AnswerText text;
   private final Set<Integer> endTokens;
   private final Runnable onToken;
-  private final StringBuilder text = new StringBuilder();
   private final Guesser guesser;
   private int tokens;
   private int newest;
@@ -36,19 +32,16 @@ public final class Draft {
   Draft(
       Session session,
       SamplingParameters parameters,
-      BitSet prompt,
-      long rowSeed,
-      Detokenizer detokenizer,
+      Sampler sampler,
+      AnswerText text,
       Set<Integer> endTokens,
       Guesser guesser,
       Runnable onToken) {
     this.session = session;
     this.guesser = guesser;
     this.parameters = parameters;
-    this.sampler = new Sampler(parameters, rowSeed);
-    prompt.stream().forEach(sampler::observe);
-    this.stops = new StopStrings(parameters.stop());
-    this.detokenizer = detokenizer;
+    this.sampler = sampler;
+    this.text = text;
     this.endTokens = endTokens;
     this.onToken = onToken;
   }
@@ -129,17 +122,17 @@ public final class Draft {
     if (endTokens.contains(token)) {
       return complete(FinishReason.STOP);
     }
-    text.append(stops.append(detokenizer.append(token)));
-    if (stops.stopped()) {
-      written = new Written(text.toString(), tokens, FinishReason.STOP);
-      return false;
+    text.append(token);
+    if (text.stopped() || sampler.continuations().complete()) {
+      return complete(FinishReason.STOP);
     }
     return tokens < parameters.maxNewTokens() || complete(FinishReason.LENGTH);
   }
 
   private boolean complete(FinishReason reason) {
-    text.append(stops.append(detokenizer.finish())).append(stops.finish());
-    written = new Written(text.toString(), tokens, stops.stopped() ? FinishReason.STOP : reason);
+    String whole = text.finish();
+    FinishReason told = sampler.cutShort() ? FinishReason.LENGTH : reason;
+    written = new Written(whole, tokens, text.stopped() ? FinishReason.STOP : told);
     return false;
   }
 }

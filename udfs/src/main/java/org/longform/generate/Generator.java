@@ -6,7 +6,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import org.longform.decoding.Continuations;
 import org.longform.decoding.Guesser;
+import org.longform.grammar.JsonType;
+import org.longform.grammar.TokenAutomata;
+import org.longform.grammar.TokenAutomaton;
 import org.longform.kernels.model.DecodeBatcher;
 import org.longform.kernels.model.DecodeStep;
 import org.longform.kernels.model.Session;
@@ -45,8 +49,36 @@ public final class Generator {
       long rowSeed,
       Guesser guesser,
       Runnable onToken) {
+    Sampler sampler = sampler(new Sampler(parameters, rowSeed), prompt);
+    AnswerText text = AnswerText.free(tokenizer.detokenizer(), parameters.stop());
+    return new Draft(session, parameters, sampler, text, endTokens, guesser, onToken);
+  }
+
+  /**
+   * An answer that is to be JSON of a type, whatever its size and the model: as {@link #draft}, but
+   * stop texts do not count. It is closed before {@code maxNewTokens} are written.
+   *
+   * @throws org.longform.kernels.error.LongformException INVALID_OPTION if no JSON of the type is
+   *     that short, UNSUPPORTED_MODEL if the vocabulary has no tokens for it
+   */
+  public Draft json(
+      JsonType type,
+      Session session,
+      SamplingParameters parameters,
+      BitSet prompt,
+      long rowSeed,
+      Guesser guesser,
+      Runnable onToken) {
+    TokenAutomaton grammar = TokenAutomata.of(tokenizer).json(type, endTokens);
+    Continuations begin = grammar.begin(parameters.maxNewTokens());
+    Sampler sampler = sampler(new Sampler(parameters, rowSeed, begin), prompt);
     return new Draft(
-        session, parameters, prompt, rowSeed, tokenizer.detokenizer(), endTokens, guesser, onToken);
+        session, parameters, sampler, AnswerText.of(grammar), endTokens, guesser, onToken);
+  }
+
+  private static Sampler sampler(Sampler sampler, BitSet prompt) {
+    prompt.stream().forEach(sampler::observe);
+    return sampler;
   }
 
   /**

@@ -1,6 +1,8 @@
 package org.longform.generate;
 
 import java.util.BitSet;
+import java.util.OptionalInt;
+import org.longform.decoding.Continuations;
 import org.longform.decoding.TokenChooser;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -16,19 +18,32 @@ import org.longform.kernels.error.LongformException;
  *       keeps it first. Top-k keeps all tokens that tie with the k-th, as Hugging Face does.
  * </ul>
  *
+ * <p>Where only some tokens may follow, the others count as impossible, and a token that must
+ * follow is taken without looking at scores.
+ *
  * <p>Belongs to one answer and one thread.
  */
 public final class Sampler implements TokenChooser {
   private final SamplingParameters parameters;
   private final SplitMix64 random;
   private final BitSet seen = new BitSet();
+  private Continuations continuations;
+  private boolean cutShort;
 
   /**
    * @param rowSeed from {@link RowSeed}
    */
   public Sampler(SamplingParameters parameters, long rowSeed) {
+    this(parameters, rowSeed, Continuations.ANY);
+  }
+
+  /**
+   * @param continuations what the answer may begin with
+   */
+  public Sampler(SamplingParameters parameters, long rowSeed, Continuations continuations) {
     this.parameters = parameters;
     this.random = new SplitMix64(rowSeed);
+    this.continuations = continuations;
   }
 
   /**
@@ -52,7 +67,15 @@ public final class Sampler implements TokenChooser {
    */
   @Override
   public int next(float[] logits) {
-    double[] scores = penalized(logits);
+    OptionalInt forced = continuations.forced();
+    if (forced.isPresent()) {
+      return take(forced.getAsInt());
+    }
+    noteWish(logits);
+    if (!continuations.any() && greedy() && !penalizesRepetition()) {
+      return take(best(logits, continuations.allowed()));
+    }
+    double[] scores = scores(logits, continuations);
     int best = Candidates.argmax(scores);
     return take(parameters.greedy() ? best : candidates(scores, best).draw(random.nextDouble()));
   }
@@ -63,8 +86,30 @@ public final class Sampler implements TokenChooser {
   }
 
   @Override
+  public Continuations continuations() {
+    return continuations;
+  }
+
+  /** Whether a token was more probable than all others that left room to end the answer. */
+  boolean cutShort() {
+    return cutShort;
+  }
+
+  @Override
   public double[] probabilities(float[] logits) {
-    double[] scores = penalized(logits);
+    noteWish(logits);
+    return probabilities(logits, continuations);
+  }
+
+  @Override
+  public double[] probabilities(float[] logits, Continuations place) {
+    OptionalInt forced = place.forced();
+    if (forced.isPresent()) {
+      double[] certain = new double[logits.length];
+      certain[forced.getAsInt()] = 1;
+      return certain;
+    }
+    double[] scores = scores(logits, place);
     int best = Candidates.argmax(scores);
     if (parameters.greedy()) {
       double[] certain = new double[scores.length];
@@ -82,19 +127,77 @@ public final class Sampler implements TokenChooser {
   @Override
   public int take(int token) {
     seen.set(token);
+    continuations = continuations.after(token);
     return token;
+  }
+
+  /** The best of some tokens, without a look at the others. */
+  private static int best(float[] logits, BitSet allowed) {
+    int best = -1;
+    float highest = Float.NEGATIVE_INFINITY;
+    for (int id = allowed.nextSetBit(0);
+        id >= 0 && id < logits.length;
+        id = allowed.nextSetBit(id)) {
+      // most tokens of a text are neighbours: a run at a time
+      int end = Math.min(allowed.nextClearBit(id), logits.length);
+      for (; id < end; id++) {
+        if (!(logits[id] <= highest)) {
+          requireNumber(logits, id);
+          highest = logits[id];
+          best = id;
+        }
+      }
+    }
+    if (best < 0) {
+      throw noneFinite(allowed.cardinality());
+    }
+    return best;
+  }
+
+  private void noteWish(float[] logits) {
+    if (cutShort || continuations.any() || continuations.forced().isPresent()) {
+      return;
+    }
+    BitSet allowed = continuations.allowed();
+    BitSet wished = continuations.wished();
+    cutShort =
+        !allowed.equals(wished) && logits[best(logits, wished)] > logits[best(logits, allowed)];
+  }
+
+  private double[] scores(float[] logits, Continuations place) {
+    double[] scores = penalized(logits);
+    if (!place.any()) {
+      BitSet allowed = place.allowed();
+      for (int id = allowed.nextClearBit(0);
+          id < scores.length;
+          id = allowed.nextClearBit(id + 1)) {
+        scores[id] = Double.NEGATIVE_INFINITY;
+      }
+    }
+    return scores;
+  }
+
+  static void requireNumber(float[] logits, int id) {
+    if (Float.isNaN(logits[id]) || logits[id] == Float.POSITIVE_INFINITY) {
+      throw new LongformException(
+          ErrorClass.INTERNAL,
+          "Cannot choose a token: the score of token %d is not a finite number (%s). The model's weights or the forward pass are at fault."
+              .formatted(id, logits[id]));
+    }
+  }
+
+  static LongformException noneFinite(int tokens) {
+    return new LongformException(
+        ErrorClass.INTERNAL,
+        "Cannot choose a token: none of %d tokens has a finite score. The model's weights or the forward pass are at fault."
+            .formatted(tokens));
   }
 
   // a positive score is divided and a negative one multiplied: both become smaller
   private double[] penalized(float[] logits) {
     double[] scores = new double[logits.length];
     for (int id = 0; id < logits.length; id++) {
-      if (Float.isNaN(logits[id]) || logits[id] == Float.POSITIVE_INFINITY) {
-        throw new LongformException(
-            ErrorClass.INTERNAL,
-            "Cannot choose a token: the score of token %d is not a finite number (%s). The model's weights or the forward pass are at fault."
-                .formatted(id, logits[id]));
-      }
+      requireNumber(logits, id);
       scores[id] = logits[id];
     }
     if (penalizesRepetition()) {

@@ -28,10 +28,10 @@ public record LoadedModel(
     ModelFiles files = ModelFiles.of(location.path());
     Tokenizer tokenizer = Tokenizer.load(files);
     GenerationConfig generation = GenerationConfig.load(files);
-    Decoder decoder = Decoder.load(location.path(), kernels);
+    Decoder decoder = Decoder.load(location.open(), kernels);
     return new LoadedModel(
         location,
-        ModelRevision.of(location.path()),
+        ModelRevision.of(location),
         device,
         decoder,
         tokenizer,

@@ -51,7 +51,7 @@ public final class LoadedModels implements AutoCloseable {
       ModelLocation location, DeviceProvider device, int threads, BooleanSupplier cancelled) {
     String path = location.path().toAbsolutePath().toString();
     // files that changed are another model; who reads with the old one goes on with it
-    String revision = ModelRevision.current(location.path());
+    String revision = ModelRevision.current(location);
     Key key = new Key(path, revision, new OpenDevice(device.name(), threads));
     CompletableFuture<LoadedModel> future;
     boolean first = false;
@@ -129,6 +129,9 @@ public final class LoadedModels implements AutoCloseable {
           device.detail().map(detail -> detail + "; ").orElse(""),
           key.device.threads,
           nanos / 1_000_000);
+      for (String sentence : model.decoder().storageNotes()) {
+        LOG.info("Model '{}': {}.", location.name(), sentence);
+      }
       future.complete(model);
     } catch (Throwable e) {
       // a failed load is not remembered: the next task may find the files complete

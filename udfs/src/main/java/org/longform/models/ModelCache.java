@@ -159,7 +159,8 @@ final class ModelCache {
                         file.name().matches(MODEL_FILES) || file.name().equals(LocalCopy.CHECKSUMS))
                 .sorted(Comparator.comparing(StoredFile::name))
                 .toList();
-    if (wanted.stream().noneMatch(file -> file.name().matches(".*\\.gguf|config\\.json"))) {
+    if (wanted.stream()
+        .noneMatch(file -> file.name().matches(".*\\.gguf|(adapter_)?config\\.json"))) {
       throw new LongformException(
           ErrorClass.INVALID_MODEL,
           "Cannot find model '%s': what is there has no config.json and is no .gguf file. Give a Hugging Face directory or a .gguf file."

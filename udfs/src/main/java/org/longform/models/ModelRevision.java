@@ -12,6 +12,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
@@ -61,15 +62,22 @@ public final class ModelRevision {
     }
   }
 
+  /** As {@link #current(Path)}; with an adapter, that of both. */
+  public static String current(ModelLocation location) {
+    return current(location.path())
+        + location.adapter().map(adapter -> "+" + current(adapter)).orElse("");
+  }
+
+  /** As {@link #of(Path)}; with an adapter, that of both. */
+  public static String of(ModelLocation location) {
+    return of(location.path()) + location.adapter().map(adapter -> "+" + of(adapter)).orElse("");
+  }
+
   /** 16 hexadecimal digits, or the 40 of a commit. */
   public static String of(Path model) {
-    Path parent = model.toAbsolutePath().normalize().getParent();
-    String name = model.toAbsolutePath().normalize().getFileName().toString();
-    if (parent != null
-        && parent.getFileName() != null
-        && parent.getFileName().toString().equals("snapshots")
-        && name.matches("[0-9a-f]{40}")) {
-      return name;
+    Optional<String> commit = commit(model);
+    if (commit.isPresent()) {
+      return commit.get();
     }
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
@@ -87,6 +95,18 @@ public final class ModelRevision {
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java has SHA-256", e);
     }
+  }
+
+  /** Of a directory or a file in a snapshot of the hub's cache. */
+  private static Optional<String> commit(Path model) {
+    Path path = model.toAbsolutePath().normalize();
+    for (int i = 1; i < path.getNameCount(); i++) {
+      String name = path.getName(i).toString();
+      if (path.getName(i - 1).toString().equals("snapshots") && name.matches("[0-9a-f]{40}")) {
+        return Optional.of(name);
+      }
+    }
+    return Optional.empty();
   }
 
   private static List<Path> modelFiles(Path model) throws IOException {

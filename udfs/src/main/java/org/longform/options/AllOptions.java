@@ -35,6 +35,8 @@ public final class AllOptions {
                   ModelOptions.DEVICE,
                   ModelOptions.THREADS,
                   ModelOptions.MODEL_CACHE,
+                  ModelOptions.HUB_ENDPOINT,
+                  ModelOptions.HUB_OFFLINE,
                   ModelOptions.ALLOWED_MODEL_PATHS,
                   CacheOptions.KV_MEMORY,
                   CacheOptions.KV_DIRECTORY,

@@ -19,7 +19,9 @@ public final class PromptOptions {
 
   public static final Option<String> SYSTEM_PROMPT =
       Option.text("system-prompt")
-          .doc("Text of the system message that precedes the document in a chat template.")
+          .doc(
+              "Text of the system message that precedes the document in a chat template; where a"
+                  + " template has no place for one, it begins the user's message.")
           .alias("system")
           .optional();
 

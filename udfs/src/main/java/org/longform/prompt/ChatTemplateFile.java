@@ -7,6 +7,8 @@ import org.longform.tokenizer.ModelFiles;
 
 /** Where models keep their chat template. */
 public final class ChatTemplateFile {
+  private static final String FILE = "chat_template.jinja";
+  private static final String CONFIG = "tokenizer_config.json";
   private static final String FIELD = "chat_template";
 
   private ChatTemplateFile() {}
@@ -14,9 +16,21 @@ public final class ChatTemplateFile {
   /** {@code chat_template.jinja}, else the field of {@code tokenizer_config.json}. */
   public static Optional<String> find(ModelFiles files) {
     return files
-        .find("chat_template.jinja")
+        .find(FILE)
         .map(ModelFile::text)
-        .or(() -> files.find("tokenizer_config.json").flatMap(ChatTemplateFile::field));
+        .or(() -> files.find(CONFIG).flatMap(ChatTemplateFile::field));
+  }
+
+  /** The file that {@link #find} takes it from. */
+  static Optional<String> source(ModelFiles files) {
+    if (files.find(FILE).isPresent()) {
+      return Optional.of(FILE);
+    }
+    return files
+        .find(CONFIG)
+        .filter(file -> field(file).isPresent())
+        // a GGUF file is one for all
+        .map(file -> file.path().getFileName().toString());
   }
 
   // one text, or a list of {name, template} of which "default" is the one for plain chats

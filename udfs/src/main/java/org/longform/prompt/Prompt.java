@@ -46,8 +46,8 @@ public final class Prompt {
   /**
    * The prompt of a task.
    *
-   * @param question the question of {@link Task#ASK}; for {@link Task#GENERATE} what is to be done
-   *     with the document, or empty to continue it; else not used
+   * @param question what {@link Task} says; for {@link Task#GENERATE} what is to be done with the
+   *     document, or empty to continue it
    * @throws org.longform.kernels.error.LongformException TEMPLATE_ERROR or INVALID_OPTION
    */
   public static Prompt of(PromptFormat format, Task task, String question, Options options) {
@@ -66,7 +66,16 @@ public final class Prompt {
           format.usesChatTemplate(options)
               ? around(format, "", "\n\n" + summaryInstruction(options), options)
               : plain("\n\nSummary:");
+      case CLASSIFY -> instructed(format, FormPrompts.classify(question), options);
+      case FILTER -> instructed(format, FormPrompts.filter(question), options);
+      case EXTRACT -> instructed(format, FormPrompts.extract(question), options);
     };
+  }
+
+  private static Prompt instructed(PromptFormat format, String instruction, Options options) {
+    return format.usesChatTemplate(options)
+        ? around(format, "", "\n\n" + instruction, options)
+        : plain("\n\nQuestion: " + instruction + "\nAnswer:");
   }
 
   /**

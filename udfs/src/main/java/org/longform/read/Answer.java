@@ -1,6 +1,9 @@
 package org.longform.read;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.longform.prompt.Task;
 
@@ -8,7 +11,8 @@ import org.longform.prompt.Task;
  * One answer and all that is to be known of how it came about. {@code value} is null exactly when
  * {@code error} is not.
  *
- * @param value the text; for {@link Task#PERPLEXITY} the number as text
+ * @param value the text; for {@link Task#PERPLEXITY} the number as text, for {@link Task#EXTRACT}
+ *     JSON, for {@link Task#FILTER} true or false
  * @param error why there is no value
  * @param finishReason stop, length, cancelled or error
  * @param inputTokens tokens of the prompt, the document included
@@ -23,6 +27,8 @@ import org.longform.prompt.Task;
  * @param latencyMs milliseconds from the request to the answer
  * @param evidence source spans, best first
  * @param rows what became of the rows of a group; {@link RowTally#NONE} for any other document
+ * @param probabilities of all values that could have been chosen, in their order; empty where none
+ *     was
  */
 public record Answer(
     String value,
@@ -38,9 +44,51 @@ public record Answer(
     long seed,
     long latencyMs,
     List<Evidence> evidence,
-    RowTally rows) {
+    RowTally rows,
+    Map<String, Double> probabilities) {
   public Answer {
     evidence = List.copyOf(evidence);
+    probabilities = new LinkedHashMap<>(probabilities);
+  }
+
+  /** An answer that was not chosen from a few. */
+  public Answer(
+      String value,
+      AnswerError error,
+      String finishReason,
+      long inputTokens,
+      long outputTokens,
+      long attendedTokens,
+      boolean truncated,
+      String method,
+      String model,
+      String modelRevision,
+      long seed,
+      long latencyMs,
+      List<Evidence> evidence,
+      RowTally rows) {
+    this(
+        value,
+        error,
+        finishReason,
+        inputTokens,
+        outputTokens,
+        attendedTokens,
+        truncated,
+        method,
+        model,
+        modelRevision,
+        seed,
+        latencyMs,
+        evidence,
+        rows,
+        Map.of());
+  }
+
+  /** Not to be changed. */
+  @Override
+  public Map<String, Double> probabilities() {
+    return Collections.unmodifiableMap(probabilities);
   }
 
   public Optional<AnswerError> failure() {

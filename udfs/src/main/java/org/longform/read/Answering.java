@@ -1,16 +1,22 @@
 package org.longform.read;
 
+import java.util.BitSet;
 import java.util.Optional;
 import org.longform.decoding.Decoding;
 import org.longform.decoding.Guesser;
 import org.longform.generate.Draft;
 import org.longform.generate.Generator;
+import org.longform.generate.LabelScores;
+import org.longform.generate.LabelTree;
 import org.longform.generate.SamplingParameters;
+import org.longform.grammar.JsonSchema;
 import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.model.DecodeBatcher;
 import org.longform.kernels.model.Session;
 import org.longform.kernels.model.SessionStats;
 import org.longform.options.GenerationOptions;
 import org.longform.prompt.Prompt;
+import org.longform.prompt.Task;
 
 /** A question while it is answered from a fork of a reading. */
 final class Answering implements AutoCloseable {
@@ -24,6 +30,8 @@ final class Answering implements AutoCloseable {
   private Decoding decoding;
   private Guesser guesser;
   private Draft draft;
+  private Choices choices;
+  private Choice choice;
   private SessionStats stats;
   private int questionTokens;
   // that were told
@@ -61,17 +69,54 @@ final class Answering implements AutoCloseable {
       if (Reading.wantsEvidence(question.ask())) {
         fork.watch(evidence);
       }
+      if (question.ask().task().chooses()) {
+        choices = Choices.of(question.ask().task(), question.text());
+        return;
+      }
       guesser = decoding.guesser();
-      draft =
-          generator.draft(
-              fork,
-              SamplingParameters.of(prompt.withStops(question.ask().options())),
-              reading.promptWith(suffix),
-              question.header().seed(question.text()),
-              guesser,
-              this::chosen);
+      draft = draft(generator, prompt, reading.promptWith(suffix));
     } catch (RuntimeException | Error e) {
       failure = e;
+    }
+  }
+
+  private Draft draft(Generator generator, Prompt prompt, BitSet promptTokens) {
+    SamplingParameters parameters =
+        SamplingParameters.of(prompt.withStops(question.ask().options()));
+    long seed = question.header().seed(question.text());
+    return question.ask().task() == Task.EXTRACT
+        ? generator.json(
+            JsonSchema.extracted(question.text()),
+            fork,
+            parameters,
+            promptTokens,
+            seed,
+            guesser,
+            this::chosen)
+        : generator.draft(fork, parameters, promptTokens, seed, guesser, this::chosen);
+  }
+
+  /** Chooses the answer, if it is one of a few. A failure is kept for {@link #answer}. */
+  void choose() {
+    if (choices == null || failure != null) {
+      return;
+    }
+    try {
+      DecodeBatcher batcher = reading.model().decoder().batcher();
+      LabelTree tree = choices.tree(reading.model().tokenizer());
+      LabelScores scores = LabelScores.of(fork, tree, batcher);
+      choice = choices.choice(scores);
+      for (int token : scores.bestTokens()) {
+        if (Reading.wantsEvidence(question.ask())) {
+          // what the model looks at while it reads its answer
+          batcher.read(fork, token);
+        }
+        chosen();
+      }
+    } catch (RuntimeException | Error e) {
+      failure = e;
+    } finally {
+      reading.model().decoder().batcher().leave(fork);
     }
   }
 
@@ -94,7 +139,8 @@ final class Answering implements AutoCloseable {
 
   /** Whether there was no memory for it. */
   boolean lacksMemory() {
-    return (failure != null ? Optional.of(failure) : draft.failure())
+    Optional<Throwable> known = Optional.ofNullable(failure);
+    return (draft == null ? known : known.or(draft::failure))
         .filter(why -> AnswerError.of(why).errorClass() == ErrorClass.OUT_OF_MEMORY)
         .isPresent();
   }
@@ -107,9 +153,11 @@ final class Answering implements AutoCloseable {
     if (failure instanceof RuntimeException exception) {
       throw exception;
     }
-    Draft.Written written = draft.written();
-    return reading.answered(
-        question, written, questionTokens, evidence, stats, endedNanos - startedNanos);
+    long latencyNanos = endedNanos - startedNanos;
+    return choice != null
+        ? reading.answered(question, choice, questionTokens, evidence, stats, latencyNanos)
+        : reading.answered(
+            question, draft.written(), questionTokens, evidence, stats, latencyNanos);
   }
 
   /** Gives the keys and values of the fork back. */

@@ -70,7 +70,9 @@ final class Checkpoints {
     ReadingKey key = ReadingKey.of(first);
     Map<String, String> options = new TreeMap<>(key.options());
     options.keySet().removeAll(AllOptions.OF_THE_RUN);
-    options.remove(ModelOptions.MODEL.sqlKey()); // its revision tells it from others
+    // their revision tells them from others
+    options.remove(ModelOptions.MODEL.sqlKey());
+    options.remove(ModelOptions.ADAPTER.sqlKey());
     String all = options + " " + key.scoring() + " " + Arrays.toString(prefix);
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");

@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
@@ -329,6 +330,7 @@ final class Reading implements AutoCloseable {
         0,
         0,
         List.of(),
+        Map.of(),
         System.nanoTime() - startedNanos);
   }
 
@@ -369,6 +371,7 @@ final class Reading implements AutoCloseable {
         answering.read(feed.session(), generator);
       }
       writingSince.set(System.nanoTime());
+      all.forEach(Answering::choose);
       generator.write(all.stream().flatMap(answering -> answering.draft().stream()).toList());
       decoded();
       long held = feed.session().stats().kvBytes();
@@ -404,11 +407,36 @@ final class Reading implements AutoCloseable {
         written.finishReason(),
         questionTokens,
         written.tokens(),
-        wantsEvidence(question.ask())
-            ? evidence.best(
-                readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
-            : List.of(),
+        best(question, evidence),
+        Map.of(),
         latencyNanos);
+  }
+
+  /** An answer was chosen from a few, by a fork that did so much. */
+  Answer answered(
+      Question question,
+      Choice choice,
+      int questionTokens,
+      EvidenceCollector evidence,
+      SessionStats stats,
+      long latencyNanos) {
+    attendedInAnswers += stats.attendedTokens();
+    return answered(
+        question.header(),
+        question.text(),
+        choice.value(),
+        FinishReason.STOP,
+        questionTokens,
+        choice.tokens(),
+        best(question, evidence),
+        choice.probabilities(),
+        latencyNanos);
+  }
+
+  private List<Evidence> best(Question question, EvidenceCollector evidence) {
+    return wantsEvidence(question.ask())
+        ? evidence.best(readableParts(), question.ask().options().get(OutputOptions.EVIDENCE_COUNT))
+        : List.of();
   }
 
   private Answer answered(
@@ -419,6 +447,7 @@ final class Reading implements AutoCloseable {
       int questionTokens,
       int outputTokens,
       List<Evidence> evidence,
+      Map<String, Double> probabilities,
       long latencyNanos) {
     return new Answer(
         value,
@@ -434,7 +463,8 @@ final class Reading implements AutoCloseable {
         header.seed(question),
         latencyNanos / 1_000_000,
         evidence,
-        parts.tally());
+        parts.tally(),
+        probabilities);
   }
 
   /** The texts that were read, from the first. */

@@ -11,6 +11,7 @@ import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.longform.decoding.DecodingStrategies;
 import org.longform.decoding.DecodingStrategy;
@@ -24,12 +25,12 @@ import org.longform.kernels.device.Devices;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
-import org.longform.kernels.model.StoredModel;
 import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelLocations;
+import org.longform.models.ModelPlaces;
 import org.longform.models.ModelRevision;
 import org.longform.options.AllOptions;
 import org.longform.options.CacheOptions;
@@ -120,7 +121,7 @@ public final class LongformRuntime {
   private static long modelBytesHere(Options all, String name) {
     try {
       // what lies elsewhere is copied when the first row arrives
-      return ModelLocations.isRemote(name) ? 0 : locate(all, name).bytes();
+      return ModelLocations.isElsewhere(name) ? 0 : locate(all, name).bytes();
     } catch (LongformException e) {
       return 0; // the rows will say what is wrong with the model
     }
@@ -143,14 +144,13 @@ public final class LongformRuntime {
   public static List<ReadingModel> readingModels(Options options) {
     Options all = processOptions.and(options);
     List<ReadingModel> models = new ArrayList<>();
-    models.add(readingModel(all, all.get(ModelOptions.MODEL)));
-    secondModel(all).ifPresent(name -> models.add(readingModel(all, name)));
+    models.add(readingModel(all, locate(all)));
+    secondModel(all).ifPresent(name -> models.add(readingModel(all, locate(all, name))));
     return models;
   }
 
-  private static ReadingModel readingModel(Options all, String name) {
-    ModelLocation location = locate(all, name);
-    DecoderSpec spec = StoredModel.spec(location.path());
+  private static ReadingModel readingModel(Options all, ModelLocation location) {
+    DecoderSpec spec = location.spec();
     return new ReadingModel(
         location,
         spec,
@@ -249,13 +249,24 @@ public final class LongformRuntime {
     return MODELS.get(locate(all), device, threads(all, device), cancelled);
   }
 
+  /**
+   * Where the model of these options is; nothing of it is read.
+   *
+   * @throws LongformException INVALID_MODEL or INVALID_OPTION
+   */
+  public static ModelLocation location(Options options) {
+    return locate(processOptions.and(options));
+  }
+
   private static ModelLocation locate(Options all) {
-    return locate(all, all.get(ModelOptions.MODEL));
+    ModelLocation model = locate(all, all.get(ModelOptions.MODEL));
+    return all.find(ModelOptions.ADAPTER)
+        .map(name -> model.with(locate(all, name).path()))
+        .orElse(model);
   }
 
   private static ModelLocation locate(Options all, String name) {
-    return LOCATIONS.locate(
-        name, all.find(ModelOptions.MODEL_CACHE), all.find(ModelOptions.ALLOWED_MODEL_PATHS));
+    return LOCATIONS.locate(name, ModelPlaces.of(all));
   }
 
   /** Models beside the one that writes: found, allowed and loaded as that one. */
@@ -288,7 +299,7 @@ public final class LongformRuntime {
   public static void validate(Options options) {
     Options all = processOptions.and(options);
     ModelLocation location = locate(all);
-    DecoderSpec spec = StoredModel.spec(location.path());
+    DecoderSpec spec = location.spec();
     Devices.choose(all.get(ModelOptions.DEVICE));
     ModelLimits limits = spec.limits();
     ReadingOptions.valuesOf(all, limits);
@@ -312,15 +323,19 @@ public final class LongformRuntime {
    */
   public static long trainedWindow(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
-    return StoredModel.spec(locate(all).path()).trainedWindow();
+    return locate(all).spec().trainedWindow();
   }
 
   /**
-   * The same options as they may be sent to executors: see {@link ModelLocation#portable}. Call it
+   * The same options as they may be sent to executors: see {@link ModelLocations#portable}. Call it
    * on the driver, where a relative path is what the user meant.
+   *
+   * @throws LongformException INVALID_MODEL if the hub has no such model, INVALID_OPTION if it is
+   *     not allowed
    */
   public static Options portable(Options options) {
     Options portable = portable(options, ModelOptions.MODEL);
+    portable = portable(portable, ModelOptions.ADAPTER);
     for (Option<String> model : DecodingOptions.models()) {
       portable = portable(portable, model);
     }
@@ -329,8 +344,32 @@ public final class LongformRuntime {
 
   private static Options portable(Options options, Option<String> model) {
     return options.isSet(model)
-        ? options.with(model, ModelLocation.portable(options.get(model)), options.sourceOf(model))
+        ? options.with(model, portable(options, options.get(model)), options.sourceOf(model))
         : options;
+  }
+
+  /** A name as it may be sent to executors, with the places that these options allow. */
+  private static String portable(Options options, String name) {
+    return LOCATIONS.portable(name, ModelPlaces.of(processOptions.and(options)));
+  }
+
+  /** A model's name as every process of the application may use it. */
+  public static String portableName(String name) {
+    return portable(Options.defaults(), name);
+  }
+
+  /**
+   * Lets the driver say which commit a name of the hub means.
+   *
+   * @param names what {@link #portableName} says there; null to ask the hub from here
+   */
+  public static void pinModelsBy(UnaryOperator<String> names) {
+    LOCATIONS.pinBy(names);
+  }
+
+  /** Where the files of a model are, copied to this machine if need be. */
+  public static ModelLocation find(String model) {
+    return locate(processOptions, model);
   }
 
   /**
@@ -343,14 +382,14 @@ public final class LongformRuntime {
     ModelLocation location = locate(all);
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
-    relevant.put("model_revision", ModelRevision.of(location.path()));
+    relevant.put("model_revision", ModelRevision.of(location));
     return relevant.toString();
   }
 
   /** The version of the model these options name, as its files are now. */
   public static String modelRevision(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
-    return ModelRevision.current(locate(all).path());
+    return ModelRevision.current(locate(all));
   }
 
   /**

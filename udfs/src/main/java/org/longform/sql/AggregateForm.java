@@ -40,7 +40,14 @@ public final class AggregateForm {
             .orElseThrow(() -> SqlFunctions.wrongArguments(name(), function, given));
     DataType orderKey = plain.size() > 1 + asks.size() ? plain.get(1 + asks.size()) : null;
     return new AggregateSignature(
-        new CatalystFunction(function, form, prefix, asks, withOptions, SessionConf.options()),
+        new CatalystFunction(
+            function,
+            form,
+            prefix,
+            asks,
+            function.valueType(asks),
+            withOptions,
+            SessionConf.options()),
         asks.size(),
         orderKey,
         withOptions);

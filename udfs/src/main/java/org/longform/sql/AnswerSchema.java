@@ -6,7 +6,9 @@ import java.util.Collections;
 import java.util.List;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.longform.read.Answer;
 import org.longform.read.AnswerError;
@@ -73,11 +75,45 @@ public final class AnswerSchema {
 
   private AnswerSchema() {}
 
+  /** {@link #DETAIL} with a value of another type. */
+  static StructType detail(DataType valueType) {
+    StructField[] fields = DETAIL.fields().clone();
+    fields[0] = DataTypes.createStructField(fields[0].name(), valueType, true);
+    return new StructType(fields);
+  }
+
+  /** {@link #detail} of an answer that was chosen from a few, with the probabilities of all. */
+  static StructType choiceDetail(DataType valueType) {
+    return detail(valueType)
+        .add("probabilities", DataTypes.createMapType(DataTypes.StringType, DataTypes.DoubleType));
+  }
+
+  /**
+   * An answer as a row of {@link #detail}.
+   *
+   * @param value as its type wants it
+   */
+  static Row toRow(Answer answer, Object value) {
+    return RowFactory.create(detailFields(answer, value).toArray());
+  }
+
+  /** As {@link #toRow(Answer, Object)}, for {@link #choiceDetail}. */
+  static Row toChoiceRow(Answer answer, Object value) {
+    List<Object> values = detailFields(answer, value);
+    values.add(answer.probabilities().isEmpty() ? null : answer.probabilities());
+    return RowFactory.create(values.toArray());
+  }
+
+  private static List<Object> detailFields(Answer answer, Object value) {
+    List<Object> values = fields(answer);
+    values.set(0, value);
+    values.add(evidenceRows(answer.evidence()));
+    return values;
+  }
+
   /** An answer as a row of {@link #DETAIL}. */
   public static Row toRow(Answer answer) {
-    List<Object> values = fields(answer);
-    values.add(evidenceRows(answer.evidence()));
-    return RowFactory.create(values.toArray());
+    return toRow(answer, answer.value());
   }
 
   /**

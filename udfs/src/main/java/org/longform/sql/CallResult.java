@@ -38,7 +38,7 @@ record CallResult(
     if (asked.manyAnswers() == FunctionCall.Cardinality.ARRAY) {
       return values;
     }
-    return plain ? call.function().value(texts(answers).get(0)) : values.get(0);
+    return plain ? call.function().value(texts(answers).get(0), call.arguments()) : values.get(0);
   }
 
   private static void failOnError(List<Answer> answers) {

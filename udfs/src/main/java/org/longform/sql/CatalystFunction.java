@@ -11,11 +11,9 @@ import org.apache.spark.sql.catalyst.CatalystTypeConverters;
 import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.catalyst.util.MapData;
 import org.apache.spark.sql.connector.catalog.functions.ScalarFunction;
-import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
-import org.apache.spark.sql.types.StructType;
 import org.longform.options.Options;
 import scala.Function1;
 
@@ -33,6 +31,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
   private final FunctionForm form;
   private final String name;
   private final DataType[] arguments;
+  private final DataType valueType;
   private final boolean withOptions;
   private final Options sessionOptions;
   private transient List<Function1<Object, Object>> toJava;
@@ -40,6 +39,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
 
   /**
    * @param arguments types without the options map; of an aggregate only those of what is asked
+   * @param valueType of the value form
    * @param withOptions whether the options map is the last argument
    * @param sessionOptions what the session's conf said when the query was analysed
    */
@@ -48,12 +48,14 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
       FunctionForm form,
       String prefix,
       List<DataType> arguments,
+      DataType valueType,
       boolean withOptions,
       Options sessionOptions) {
     this.word = function.word();
     this.form = form;
     this.name = form.name(prefix, function);
     this.arguments = arguments.toArray(DataType[]::new);
+    this.valueType = valueType;
     this.withOptions = withOptions;
     this.sessionOptions = sessionOptions;
   }
@@ -69,14 +71,12 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
 
   @Override
   public DataType resultType() {
-    SqlFunction function = SqlFunctions.byWord(word);
     if (form == FunctionForm.VALUE) {
-      return function.valueType(List.of(arguments));
+      return valueType;
     }
-    StructType detail =
-        function instanceof SqlAggregate ? AnswerSchema.GROUP_DETAIL : AnswerSchema.DETAIL;
-    boolean several = arguments.length > 0 && arguments[arguments.length - 1] instanceof ArrayType;
-    return several ? DataTypes.createArrayType(detail) : detail;
+    SqlFunction function = SqlFunctions.byWord(word);
+    DataType detail = function.detailType(valueType);
+    return function.givesArray(List.of(arguments)) ? DataTypes.createArrayType(detail) : detail;
   }
 
   @Override
@@ -95,6 +95,7 @@ final class CatalystFunction implements ScalarFunction<Object>, Serializable {
     return other instanceof CatalystFunction that
         && name.equals(that.name)
         && Arrays.equals(arguments, that.arguments)
+        && valueType.equals(that.valueType)
         && withOptions == that.withOptions
         && sessionOptions.equals(that.sessionOptions);
   }

@@ -32,7 +32,15 @@ public final class FunctionDocs {
     SqlFunctions.ALL.forEach(function -> addRow(page, function, "the struct below"));
     page.append("\nThe struct of the `_detail` functions:\n\n```\n")
         .append(AnswerSchema.DETAIL.treeString().strip())
-        .append("\n```\n");
+        .append(
+            """
+
+            ```
+
+            `ai_extract_detail` has the struct as its value, `ai_filter_detail` a BOOLEAN. Behind the evidence
+            `ai_classify_detail` and `ai_filter_detail` have `probabilities: map<string,double>`, one for each label, or
+            for `true` and `false`.
+            """);
     SqlFunctions.ALL.forEach(function -> addChapter(page, function));
     addAggregates(page);
     return page.append(
@@ -41,9 +49,11 @@ public final class FunctionDocs {
             ## As Java UDF classes
 
             Where session extensions cannot be set, the classes of `org.longform.sql.udf` do the same:
-            `Gen`, `Summarize`, `Ask`, `Perplexity`, `CountTokens`; `GenWithOptions`, `SummarizeWithOptions`,
-            `AskWithOptions` take the options map as last argument, and `GenDetail`, `SummarizeDetail`, `AskDetail`,
-            `PerplexityDetail` return the struct (give its type when registering).
+            `Gen`, `Summarize`, `Ask`, `Classify`, `Filter`, `Perplexity`, `CountTokens`; `GenWithOptions`,
+            `SummarizeWithOptions`, `AskWithOptions`, `ClassifyWithOptions`, `FilterWithOptions` take the options map as
+            last argument, and `GenDetail`, `SummarizeDetail`, `AskDetail`, `ClassifyDetail`, `FilterDetail`,
+            `PerplexityDetail` return the struct (give its type when registering). `Extract` and `ExtractWithOptions`
+            return JSON, for a schema as text; `ExtractLabels` for an array of labels.
 
             ```python
             spark.udf.registerJavaFunction("ai_ask", "org.longform.sql.udf.Ask", "string")
@@ -137,6 +147,8 @@ public final class FunctionDocs {
       case "ask", "ask_agg" -> "STRING, or ARRAY<STRING> for an array of questions";
       case "perplexity" -> "DOUBLE";
       case "count_tokens" -> "INT";
+      case "extract" -> "STRUCT";
+      case "filter" -> "BOOLEAN";
       default -> "STRING";
     };
   }

@@ -124,7 +124,11 @@ final class FunctionEvaluation {
     }
     for (Asking asking : askings) {
       results[asking.slot] =
-          new CallResult(asking.call, asking.asked, asking.options, AnswerSchema::toRow)
+          new CallResult(
+                  asking.call,
+                  asking.asked,
+                  asking.options,
+                  answer -> asking.call.function().row(answer, asking.call.arguments()))
               .of(answers.get(asking.slot));
     }
   }

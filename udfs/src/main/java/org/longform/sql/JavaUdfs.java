@@ -1,6 +1,6 @@
 package org.longform.sql;
 
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.apache.spark.TaskContext;
@@ -16,6 +16,12 @@ public final class JavaUdfs {
     return evaluate(word, FunctionForm.VALUE, arguments);
   }
 
+  /** The value of a function that gives a struct, as JSON. */
+  public static String json(String word, Object... arguments) {
+    Row value = (Row) value(word, arguments);
+    return value == null ? null : value.json();
+  }
+
   /** The detail of a function that gives one answer. */
   public static Row detail(String word, Object... arguments) {
     return (Row) evaluate(word, FunctionForm.DETAIL, arguments);
@@ -23,7 +29,13 @@ public final class JavaUdfs {
 
   private static Object evaluate(String word, FunctionForm form, Object... arguments) {
     Options options = SessionConf.options();
-    List<Object> plain = Arrays.asList(arguments);
+    List<Object> plain = new ArrayList<>();
+    for (Object argument : arguments) {
+      plain.add(
+          argument instanceof scala.collection.Seq<?> several
+              ? JavaValues.list(several)
+              : argument);
+    }
     Object last = arguments[arguments.length - 1];
     if (last instanceof java.util.Map<?, ?> || last instanceof scala.collection.Map<?, ?>) {
       options = options.and(Options.ofQuery(JavaValues.stringMap(last)));

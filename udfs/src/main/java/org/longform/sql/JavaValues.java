@@ -19,6 +19,13 @@ final class JavaValues {
     return list;
   }
 
+  /** A list of texts, in which null stands for NULL. */
+  static List<String> texts(List<?> values) {
+    List<String> texts = new ArrayList<>();
+    values.forEach(each -> texts.add((String) each));
+    return texts;
+  }
+
   /** Entries with a NULL value are left out: they set nothing. */
   static Map<String, String> stringMap(Object values) {
     Map<String, String> map = new HashMap<>();

@@ -42,7 +42,7 @@ final class PerplexityFunction implements SqlFunction {
   }
 
   @Override
-  public Object value(String text) {
+  public Object value(String text, List<Object> arguments) {
     return text == null ? null : Double.valueOf(text);
   }
 }

@@ -29,4 +29,9 @@ public interface SqlAggregate extends SqlFunction {
   /** Type of the value, by types of what is asked. */
   @Override
   DataType valueType(List<DataType> asked);
+
+  @Override
+  default DataType detailType(DataType valueType) {
+    return AnswerSchema.GROUP_DETAIL;
+  }
 }

@@ -2,8 +2,12 @@ package org.longform.sql;
 
 import java.util.List;
 import java.util.Optional;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.longform.kernels.error.LongformException;
+import org.longform.read.Answer;
 import org.longform.read.DocumentReader;
 
 /**
@@ -39,9 +43,46 @@ public interface SqlFunction {
   /** Type of the value. */
   DataType valueType(List<DataType> arguments);
 
+  /**
+   * Type of the value where it follows from what an argument says, too.
+   *
+   * @param literals values of the arguments as plain Java values; null where not literal, or NULL
+   * @throws LongformException INVALID_INPUT where what it says cannot be used
+   */
+  default DataType valueType(List<DataType> arguments, List<Object> literals) {
+    check(literals);
+    return valueType(arguments);
+  }
+
+  /**
+   * Refuses a query whose literals no row can be answered with.
+   *
+   * @param literals as for {@link #valueType(List, List)}
+   */
+  default void check(List<Object> literals) {}
+
+  /**
+   * Type of the detail.
+   *
+   * @param valueType of the value form
+   */
+  default DataType detailType(DataType valueType) {
+    return AnswerSchema.DETAIL;
+  }
+
+  /** Whether an array of answers is given for arguments of these types. */
+  default boolean givesArray(List<DataType> arguments) {
+    return !arguments.isEmpty() && arguments.get(arguments.size() - 1) instanceof ArrayType;
+  }
+
   /** Turns the text of the one answer, which may be null, into the value. */
-  default Object value(String text) {
+  default Object value(String text, List<Object> arguments) {
     return text;
+  }
+
+  /** An answer as a row of the detail's type. */
+  default Row row(Answer answer, List<Object> arguments) {
+    return AnswerSchema.toRow(answer);
   }
 
   /** A query on one line and the line it prints. */

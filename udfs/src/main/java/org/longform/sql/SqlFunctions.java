@@ -1,6 +1,7 @@
 package org.longform.sql;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.stream.Stream;
 import org.apache.spark.sql.SparkSession;
@@ -9,6 +10,7 @@ import org.apache.spark.sql.catalyst.FunctionIdentifier;
 import org.apache.spark.sql.catalyst.expressions.Expression;
 import org.apache.spark.sql.catalyst.expressions.ExpressionInfo;
 import org.apache.spark.sql.types.DataType;
+import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.MapType;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -24,6 +26,9 @@ public final class SqlFunctions {
           new GenFunction(),
           new SummarizeFunction(),
           new AskFunction(),
+          new ClassifyFunction(),
+          new ExtractFunction(),
+          new FilterFunction(),
           new PerplexityFunction(),
           new CountTokensFunction());
 
@@ -109,6 +114,31 @@ public final class SqlFunctions {
     return name;
   }
 
+  /**
+   * Type of what a function gives for arguments that are the same for all rows.
+   *
+   * @param word of the function
+   * @param literals after the document, as plain Java values
+   * @throws LongformException INVALID_INPUT where they cannot be used
+   */
+  public static DataType valueType(String word, List<Object> literals) {
+    List<DataType> types = new ArrayList<>(List.of(DataTypes.StringType));
+    List<Object> values = new ArrayList<>(Collections.singletonList(null));
+    for (Object literal : literals) {
+      types.add(
+          literal instanceof List<?>
+              ? DataTypes.createArrayType(DataTypes.StringType)
+              : DataTypes.StringType);
+      values.add(literal);
+    }
+    return byWord(word).valueType(types, values);
+  }
+
+  /** As {@link #valueType}, for the detail form. */
+  public static DataType detailType(String word, List<Object> literals) {
+    return byWord(word).detailType(valueType(word, literals));
+  }
+
   /** Registers the functions in one session that was made without the extension. */
   public static void register(SparkSession session, String prefix) {
     for (SqlFunction function : ALL) {
@@ -154,8 +184,13 @@ public final class SqlFunctions {
             .accepts(plain)
             .orElseThrow(() -> wrongArguments(form.name(prefix, function), function, given));
     Options session = SessionConf.options();
+    List<Object> literals = new ArrayList<>();
+    for (Object each : JavaValues.list(arguments).subList(0, plain.size())) {
+      literals.add(Literals.value((Expression) each));
+    }
+    DataType valueType = function.valueType(types, literals);
     return new FunctionExpression(
-        new CatalystFunction(function, form, prefix, types, withOptions, session),
+        new CatalystFunction(function, form, prefix, types, valueType, withOptions, session),
         arguments.toList());
   }
 

@@ -2,6 +2,7 @@ package org.longform.tokenizer;
 
 /** Keys of a GGUF file's metadata that tell how texts become tokens. */
 final class GgufKeys {
+  static final String NAME = "general.name";
   static final String MODEL = "tokenizer.ggml.model";
   static final String PRE = "tokenizer.ggml.pre";
   static final String TOKENS = "tokenizer.ggml.tokens";

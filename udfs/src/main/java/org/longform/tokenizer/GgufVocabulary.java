@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -23,6 +24,8 @@ abstract class GgufVocabulary {
   // what chat models end their turn with, besides the token that ends a text
   private static final Set<String> ENDS_OF_TURN =
       Set.of("<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>");
+
+  private static final Set<String> KEEP_SPACES_IN_PHI_3 = Set.of("<unk>", "<s>", "<|endoftext|>");
 
   // the work for a piece grows with the square of its length
   private static final int LONGEST_TOKEN = 2048;
@@ -100,7 +103,7 @@ abstract class GgufVocabulary {
             .put("content", text(id))
             .put("single_word", false)
             .put("lstrip", false)
-            .put("rstrip", false)
+            .put("rstrip", takesSpacesBehind(id))
             .put("normalized", false)
             .put("special", kind(id).isSpecial());
       }
@@ -121,6 +124,13 @@ abstract class GgufVocabulary {
     }
     json.set("model", model);
     return json.toString();
+  }
+
+  /** GGUF has no key for it: llama.cpp, too, tells Phi-3 by the name of the model. */
+  private boolean takesSpacesBehind(int id) {
+    String name = metadata.text(GgufKeys.NAME).orElse("").toLowerCase(Locale.ROOT);
+    return (name.contains("phi-3") || name.contains("phi3"))
+        && !KEEP_SPACES_IN_PHI_3.contains(text(id));
   }
 
   /** Adds normalizer, pre_tokenizer, decoder and what the kind has to say about the model. */

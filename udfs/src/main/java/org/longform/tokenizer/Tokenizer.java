@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -33,6 +34,8 @@ public final class Tokenizer implements AutoCloseable {
   private final OptionalInt eosId;
   private final boolean postProcessorAddsBos;
   private final boolean putsSpaceFirst;
+  // from the files again, since most models never need it
+  private final Supplier<byte[][]> tokenBytes;
 
   /** Where a text stands in a sequence. */
   public enum Place {
@@ -45,8 +48,10 @@ public final class Tokenizer implements AutoCloseable {
       TokenizerConfig config,
       TokenizerJson json,
       NativeTokenizer documents,
-      NativeTokenizer templates) {
+      NativeTokenizer templates,
+      Supplier<byte[][]> tokenBytes) {
     this.config = config;
+    this.tokenBytes = tokenBytes;
     this.documents = documents;
     this.templates = templates;
     this.vocabularySize = json.vocabularySize();
@@ -77,7 +82,12 @@ public final class Tokenizer implements AutoCloseable {
     try {
       opened.add(NativeTokenizer.of(json.forDocuments(unguessable()), json.file()));
       opened.add(NativeTokenizer.of(json.forTemplates(), json.file()));
-      return new Tokenizer(config, json, opened.get(0), opened.get(1));
+      return new Tokenizer(
+          config,
+          json,
+          opened.get(0),
+          opened.get(1),
+          () -> TokenBytes.of(TokenizerJson.load(files)));
     } catch (RuntimeException e) {
       opened.forEach(NativeTokenizer::close);
       throw e;
@@ -175,6 +185,17 @@ public final class Tokenizer implements AutoCloseable {
       }
     }
     return templates.decode(ids);
+  }
+
+  /**
+   * What each token writes into the middle of a text, by id; null for tokens that no text means.
+   * Read from the model's files each time.
+   *
+   * @throws LongformException UNSUPPORTED_MODEL for a tokenizer that joins its tokens in an unknown
+   *     way
+   */
+  public byte[][] tokenBytes() {
+    return tokenBytes.get();
   }
 
   /** Decodes the tokens of one answer as they come. */

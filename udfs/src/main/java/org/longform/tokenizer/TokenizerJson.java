@@ -88,6 +88,37 @@ final class TokenizerJson {
     return special;
   }
 
+  /** How tokens become text. */
+  JsonNode decoder() {
+    return json.path("decoder");
+  }
+
+  /**
+   * Tokens by id as the vocabulary writes them, without added tokens and the one for the unknown.
+   */
+  Map<Integer, String> textTokens() {
+    Map<Integer, String> tokens = new LinkedHashMap<>();
+    if (vocabulary.isObject()) {
+      vocabulary
+          .properties()
+          .forEach(each -> tokens.put(each.getValue().intValue(), each.getKey()));
+    } else {
+      for (int id = 0; id < vocabulary.size(); id++) {
+        tokens.put(id, vocabulary.get(id).path(0).asText());
+      }
+    }
+    addedTokens.forEach(token -> tokens.remove(token.id()));
+    JsonNode unknown = json.path("model").path("unk_token");
+    JsonNode unknownId = json.path("model").path("unk_id");
+    tokens
+        .entrySet()
+        .removeIf(
+            each ->
+                (unknown.isTextual() && each.getValue().equals(unknown.textValue()))
+                    || (unknownId.isInt() && each.getKey() == unknownId.intValue()));
+    return tokens;
+  }
+
   /** For prompt templates: the text of a special token is read as that token. */
   String forTemplates() {
     return plain().toString();

@@ -25,30 +25,91 @@ enum WordSplit {
   // the same words, and merges decide alone
   LLAMA_3_PLAIN(
       List.of(Step.regex(Words.LLAMA_3)), List.of("dbrx", "smaug-bpe", "chatglm-bpe", "glm4")),
+  MINICPM_5(
+      List.of(
+          Step.regex("\\p{N}{1,3}"), Step.regex(Words.LLAMA_3.replace("\\p{N}{1,3}", "\\p{N}+"))),
+      List.of("minicpm5"),
+      Trait.WHOLE_WORDS_FIRST),
   TEKKEN(
       List.of(Step.regex(Words.TEKKEN)),
       List.of("tekken"),
       Trait.WHOLE_WORDS_FIRST,
       Trait.ADDS_BOS),
+  GPT_4O(
+      List.of(Step.regex(Words.GPT_4O)),
+      List.of("gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2")),
   QWEN_2(
       List.of(Step.regex(Words.QWEN_2)),
-      List.of("qwen2", "deepseek-r1-qwen", "megrez", "hunyuan", "stablelm2"),
+      List.of("qwen2", "deepseek-r1-qwen", "megrez", "hunyuan", "stablelm2", "kormo", "f2llmv2"),
       Trait.COMPOSED),
+  // the same words of texts as they are
+  QWEN_2_PLAIN(List.of(Step.regex(Words.QWEN_2)), List.of("grok-2", "solar-open")),
+  QWEN_3_5(
+      List.of(
+          Step.regex(
+              "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}"
+                  + "| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+")),
+      List.of("qwen35"),
+      Trait.COMPOSED),
+  SEED_CODER(
+      List.of(
+          Step.regex(
+              "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1}"
+                  + "| ?[^\\s\\p{L}\\p{N}\r\n]+|\\s*[\r\n]+|\\s+(?!\\S)|\\s+")),
+      List.of("seed-coder")),
   GPT_2(
       List.of(Step.BYTES_AND_WORDS),
       List.of(
-          "gpt-2", "phi-2", "olmo", "mpt", "jais", "gigachat", "mellum", "exaone4", "trillion")),
+          "gpt-2",
+          "phi-2",
+          "olmo",
+          "mpt",
+          "jais",
+          "gigachat",
+          "mellum",
+          "exaone4",
+          "trillion",
+          "granite-docling",
+          "a.x-4.0")),
   SMOLLM(
       List.of(Step.DIGITS, Step.BYTES_AND_WORDS),
-      List.of("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b")),
+      List.of(
+          "smollm",
+          "starcoder",
+          "refact",
+          "command-r",
+          "codeshell",
+          "exaone",
+          "minerva-7b",
+          "mellum2")),
+  DEEPSEEK_LLM(
+      List.of(
+          Step.regex("[\r\n]"),
+          Step.regex(Words.DEEPSEEK_LETTERS),
+          Step.regex("\\s?[!-/:-~！-／：-～‘-‟\u3000-。]+"),
+          Step.regex("\\s+$"),
+          Step.regex(Words.DEEPSEEK_CJK),
+          Step.DIGITS),
+      List.of("deepseek-llm")),
   DEEPSEEK_CODER(
       List.of(
           Step.regex("[\r\n]"),
           Step.regex("\\s?\\p{L}+"),
           Step.regex("\\s?\\p{P}+"),
-          Step.regex("[一-龥ࠀ-一가-퟿]+"),
+          Step.regex(Words.DEEPSEEK_CJK),
           Step.DIGITS),
       List.of("deepseek-coder")),
+  DEEPSEEK_3(
+      List.of(
+          Step.regex("\\p{N}{1,3}"),
+          Step.regex("[一-龥\u3040-ゟ゠-ヿ]+"),
+          Step.regex(
+              "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+"
+                  + "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*"
+                  + "|\\s*[\r\n]+|\\s+(?!\\S)|\\s+")),
+      List.of("deepseek-v3", "hunyuan-dense", "joyai-llm")),
+  BLOOM(List.of(Step.regex(Words.BLOOM)), List.of("bloom", "poro-chat", "gpt3-finnish")),
+  VIKING(List.of(Step.regex(Words.BLOOM), Step.regex("\\p{N}")), List.of("viking")),
   FALCON(
       List.of(
           Step.regex("[\\p{P}\\$\\+<=>\\^~\\|`]+"),
@@ -100,6 +161,19 @@ enum WordSplit {
         "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+"
             + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*"
             + "|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+
+    static final String GPT_4O =
+        "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+"
+            + "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+            + "|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*"
+            + "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+            + "|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
+    static final String BLOOM = " ?[^(\\s|.,!?…。，、।۔،)]+";
+    static final String DEEPSEEK_CJK = "[一-龥ࠀ-一가-퟿]+";
+
+    /** Letters that have an upper and a lower case, as the file of the model lists them. */
+    static final String DEEPSEEK_LETTERS =
+        "\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
 
     private Words() {}
   }

@@ -29,6 +29,9 @@ class ModelCacheSuite extends AnyFunSuite {
 
   private def name(source: Path): String = s"shelf:$source"
 
+  private def in(cache: Optional[String]): ModelPlaces =
+    new ModelPlaces(cache, Optional.empty(), Optional.empty(), Optional.empty())
+
   private def refused(body: => Any): String = {
     val refused = intercept[LongformException](body)
     assert(refused.errorClass() == ErrorClass.INVALID_MODEL)
@@ -194,7 +197,7 @@ class ModelCacheSuite extends AnyFunSuite {
       val store = new FolderStore
       val now = new AtomicLong
       val locations = new ModelLocations(List[ModelStore](store).asJava, () => now.get)
-      def locate() = locations.locate(name(source), Optional.of(cache.toString), Optional.empty())
+      def locate() = locations.locate(name(source), in(Optional.of(cache.toString)))
       val first = locate()
       Files.setLastModifiedTime(source.resolve("config.json"), FileTime.fromMillis(1000000000000L))
       for (_ <- 1 to 1000) assert(locate() eq first)
@@ -208,7 +211,7 @@ class ModelCacheSuite extends AnyFunSuite {
   test("a local model that went away is noticed at once") {
     using { (source, _) =>
       val locations = new ModelLocations(List.empty[ModelStore].asJava, () => 0L)
-      def locate() = locations.locate(source.toString, Optional.empty(), Optional.empty())
+      def locate() = locations.locate(source.toString, ModelPlaces.ANY)
       assert(locate().path() == source)
       Trees.delete(source)
       assert(refused(locate()).contains("there is no such directory or file"))
@@ -218,7 +221,7 @@ class ModelCacheSuite extends AnyFunSuite {
   test("an address that nothing reads is told") {
     val locations = new ModelLocations(List.empty[ModelStore].asJava, () => 0L)
     assert(
-      refused(locations.locate("s3a://bucket/model", Optional.empty(), Optional.empty()))
+      refused(locations.locate("s3a://bucket/model", ModelPlaces.ANY))
         .startsWith("Cannot find model 's3a://bucket/model': nothing here reads such addresses.")
     )
   }

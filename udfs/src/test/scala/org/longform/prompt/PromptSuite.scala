@@ -123,12 +123,30 @@ class PromptSuite extends AnyFunSuite with BeforeAndAfterAll {
         "it repeats the text of the user message"
       )
     )
-    assert(failure("{{ messages[-1].content }}", "system_prompt" -> "x").contains("the system message"))
     assert(
       failure("{{ messages[1].content }}{{ messages[0].content }}", "system_prompt" -> "x")
         .contains("puts the system message after the user's")
     )
     assert(failure("{{ raise_exception('no way') }}").contains("('no way')"))
+    assert(
+      failure("{{ messages[0].content }}{{ messages[1].content }}{{ messages[2].x }}").contains("undefined")
+    )
+  }
+
+  test("where a template drops system messages, the system prompt stands before the document") {
+    val prompt =
+      Prompt.of(chat("<|bos|>{{ messages[-1].content }}"), Task.GENERATE, "", call("system_prompt" -> "Be."))
+    assert(tokenizer.decode(prompt.prefixTokens(tokenizer)) == "Be.\n\n")
+    assert(prompt.prefixTokens(tokenizer).count(_ == bos) == 1)
+  }
+
+  test("a template that writes the first token and a tokenizer that adds one give it once") {
+    assert(tokenizer.addsBos)
+    val twice = Prompt.of(chat("{{ bos_token }}{{ messages[0].content }}"), Task.GENERATE, "", call())
+    assert(twice.prefixTokens(tokenizer).toSeq == Seq(bos))
+    // as in Transformers, a template that writes none has none
+    val none = Prompt.of(chat("{{ messages[0].content }}."), Task.GENERATE, "", call())
+    assert(none.prefixTokens(tokenizer).isEmpty)
   }
 
   test("templates are found in both files, and the separate file wins") {

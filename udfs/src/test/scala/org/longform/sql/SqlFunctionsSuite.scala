@@ -70,7 +70,10 @@ class SqlFunctionsSuite extends AnyFunSuite with BeforeAndAfterAll {
   test("NULL in gives NULL out, in both forms") {
     val row = one(
       "SELECT ai_gen(NULL), ai_summarize(NULL), ai_ask(NULL, 'x'), ai_ask('x', NULL), ai_perplexity(NULL), " +
-        "ai_count_tokens(NULL), ai_ask_detail(NULL, 'x'), ai_summarize_detail(NULL)"
+        "ai_count_tokens(NULL), ai_ask_detail(NULL, 'x'), ai_summarize_detail(NULL), " +
+        "ai_classify(NULL, array('a', 'b')), ai_classify('x', CAST(NULL AS ARRAY<STRING>)), ai_filter(NULL, 'x'), " +
+        "ai_filter('x', NULL), ai_extract(NULL, array('a')), ai_classify_detail(NULL, array('a', 'b')), " +
+        "ai_filter_detail('x', NULL), ai_extract_detail(NULL, array('a'))"
     )
     (0 until row.length).foreach(i => assert(row.isNullAt(i), s"column $i"))
   }
@@ -228,6 +231,135 @@ class SqlFunctionsSuite extends AnyFunSuite with BeforeAndAfterAll {
     assert(
       spark.sql("SELECT round(avg(ai_count_tokens(text)), 0) AS n FROM articles").head().getDouble(0) > 40
     )
+  }
+
+  private def sentences(query: String): String =
+    Iterator
+      .iterate[Throwable](intercept[Exception](one(query)))(_.getCause)
+      .takeWhile(_ != null)
+      .map(_.getMessage)
+      .mkString("\n")
+
+  test("ai_classify gives one of its labels, which may be another list for each row") {
+    val row = one(
+      s"SELECT ai_classify('$document', array('amber falcon', 'blue heron')), " +
+        s"ai_classify('$document', array('x', 'amber falcon'), map('context', 'streaming'))"
+    )
+    assert(Set("amber falcon", "blue heron").contains(row.getString(0)))
+    assert(Set("x", "amber falcon").contains(row.getString(1)))
+    val rows = spark
+      .range(0, 3)
+      .selectExpr(s"ai_classify('$document', array(concat('label ', id), concat('other ', id))) AS a", "id")
+      .collect()
+    rows.foreach(row =>
+      assert(Set(s"label ${row.getLong(1)}", s"other ${row.getLong(1)}").contains(row.getString(0)))
+    )
+  }
+
+  test("ai_classify_detail has the probability of each label") {
+    val labels = Seq("amber falcon", "a \"q\" 😀", "it")
+    val texts = labels.map(label => s"'$label'").mkString(", ")
+    val frame = spark.sql(s"SELECT ai_classify_detail('$document', array($texts)) AS d")
+    assert(frame.schema("d").dataType == AnswerSchema.choiceDetail(org.apache.spark.sql.types.StringType))
+    val detail = frame.head().getStruct(0)
+    val probabilities = detail.getAs[scala.collection.Map[String, Double]]("probabilities")
+    assert(probabilities.keySet == labels.toSet && math.abs(probabilities.values.sum - 1) < 1e-9)
+    assert(detail.getAs[String]("value") == probabilities.maxBy(_._2)._1)
+    assert(detail.getAs[String]("finish_reason") == "stop" && detail.getAs[Long]("output_tokens") > 0)
+  }
+
+  test("wrong labels end a query that has them as literals, and are the error of a row that has not") {
+    val none = "CAST(array() AS ARRAY<STRING>)"
+    assert(sentences(s"SELECT ai_classify('x', $none)").contains("Cannot classify: there is no label."))
+    assert(sentences("SELECT ai_classify('x', array('a', NULL))").contains("one of its labels is NULL"))
+    val row = spark
+      .range(0, 1)
+      .selectExpr(s"ai_classify_detail('$document', filter(array(concat('a', id)), x -> x = 'b')) AS d")
+      .select("d.value", "d.error.class", "d.error.message", "d.probabilities")
+      .head()
+    assert(row.isNullAt(0) && row.isNullAt(3) && row.getString(1) == "INVALID_INPUT")
+    assert(row.getString(2) == "Cannot classify: there is no label. Give at least one.")
+  }
+
+  test("ai_extract gives a struct with a text for each label") {
+    val frame = spark.sql(s"SELECT ai_extract('$document', array('sample size', 'code name')) AS e")
+    assert(frame.schema("e").dataType.catalogString == "struct<sample size:string,code name:string>")
+    assert(!frame.head().isNullAt(0))
+  }
+
+  test("ai_extract gives a struct of a JSON schema's types, the detail form too") {
+    val schema =
+      """{"type":"object","required":["size","ages"],"properties":{"size":{"type":"integer"},"mean":{"type":"number"},
+        "ages":{"type":"array","maxItems":2,"items":{"type":"object","properties":{"years":{"type":"number"},"ok":{"type":"boolean"}}}},
+        "kind":{"enum":["cohort","trial",null]}}}""".replaceAll("\\s+", "")
+    val ddl = "struct<size:bigint,mean:double,ages:array<struct<years:double,ok:boolean>>,kind:string>"
+    val frame = spark.sql(
+      s"SELECT ai_extract('$document', '$schema') AS e, ai_extract_detail('$document', '$schema') AS d, " +
+        s"ai_extract('$document', '$schema', map('max_new_tokens', '3')) AS short"
+    )
+    assert(frame.schema("e").dataType.catalogString == ddl)
+    assert(frame.schema("d").dataType == AnswerSchema.detail(frame.schema("e").dataType))
+    val row = frame.head()
+    val extracted = row.getStruct(0)
+    assert(!extracted.isNullAt(0) && !extracted.isNullAt(2))
+    assert(row.getStruct(1).getStruct(0) == extracted)
+    assert(row.isNullAt(2), "no JSON of the schema has three tokens")
+  }
+
+  test("labels and schemas of ai_extract that are not literal, or none, are refused with a sentence") {
+    assert(
+      sentences("SELECT ai_extract('x', concat('{', id, '}')) FROM range(1)")
+        .contains(
+          "so they must be literals and not NULL. Write them into the query, or register the Java UDF"
+        )
+    )
+    assert(sentences("SELECT ai_extract('x', NULL)").contains("must be literals and not NULL"))
+    assert(sentences("SELECT ai_extract('x', array('a', 'a'))").contains("label 'a' is there twice"))
+    assert(sentences("SELECT ai_extract('x', '{}')").contains("the schema has no type"))
+    assert(sentences("SELECT ai_extract('x')").contains("Cannot call ai_extract with 1 arguments"))
+    assert(
+      sentences("SELECT ai_classify('x', 'a', 'b')").contains("Cannot call ai_classify with 3 arguments")
+    )
+  }
+
+  test("a schema may be a folded expression") {
+    val frame = spark.sql("SELECT ai_extract(NULL, concat('[\"a', '\"]')) AS e")
+    assert(frame.schema("e").dataType.catalogString == "struct<a:string>")
+    assert(frame.head().isNullAt(0))
+  }
+
+  test("ai_filter is a condition like others") {
+    val detail = one(s"SELECT ai_filter_detail('$document', 'It is about a cohort')").getStruct(0)
+    val probabilities = detail.getAs[scala.collection.Map[String, Double]]("probabilities")
+    assert(detail.getAs[Boolean]("value") == (probabilities("true") >= probabilities("false")))
+    val kept = spark.sql(
+      s"SELECT id FROM range(2) WHERE ai_filter(concat('$document ', id), 'It is about a cohort') IN (true, false) AND id = 1"
+    )
+    assert(kept.collect().map(_.getLong(0)).toSeq == Seq(1))
+  }
+
+  test("the Java UDF classes classify, filter, and extract as JSON, by a schema that rows bring") {
+    val types = org.apache.spark.sql.types.DataTypes.StringType
+    spark.udf.register("plain_classify", new udf.Classify, types)
+    spark.udf.register("plain_filter", new udf.Filter, org.apache.spark.sql.types.BooleanType)
+    spark.udf.register("plain_extract", new udf.Extract, types)
+    spark.udf.register("plain_labels", new udf.ExtractLabels, types)
+    spark.udf.register("plain_classify_detail", new udf.ClassifyDetail, AnswerSchema.choiceDetail(types))
+    val schema = """{"type":"object","properties":{"size":{"type":"integer"}}}"""
+    val row = one(
+      s"SELECT plain_classify('$document', array('amber falcon', 'x')), plain_filter('$document', 'It is long'), " +
+        s"plain_extract('$document', '$schema'), plain_labels('$document', array('a b')), " +
+        s"plain_classify_detail('$document', array('amber falcon', 'x')).probabilities, plain_extract(NULL, '{}'), " +
+        s"plain_extract('$document', '{}')"
+    )
+    assert(
+      row.getString(0) == one(s"SELECT ai_classify('$document', array('amber falcon', 'x'))").getString(0)
+    )
+    assert(!row.isNullAt(1))
+    assert(row.getString(2).matches("\\{\"size\":-?[0-9]+\\}"))
+    assert(row.getString(3).startsWith("{\"a b\":"))
+    assert(row.getMap[String, Double](4).size == 2)
+    assert(row.isNullAt(5) && row.isNullAt(6))
   }
 
   private def tokensReadBy(query: String): Long = {

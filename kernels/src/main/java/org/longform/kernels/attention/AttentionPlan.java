@@ -37,6 +37,20 @@ public record AttentionPlan(
   }
 
   /**
+   * What a layer with a window of its own makes of the plan: of everything that the plan lets a
+   * query see, what lies at a true distance below {@code window}. Positions stay as planned. They
+   * bring tokens nearer and never further away, so such a layer meets no distance that it was not
+   * trained on. The segments keep their places, perhaps without rows.
+   *
+   * <p>Distances are counted in rows of the cache. Where a strategy has moved rows together, their
+   * new numbers are what counts, as for all it plans.
+   */
+  public AttentionPlan within(long window) {
+    return new AttentionPlan(
+        segments.stream().map(segment -> segment.within(window)).toList(), gain, encoding);
+  }
+
+  /**
    * Checks the plan against the cache and the heads it will meet.
    *
    * @param firstQuery document index of the block's first row; the last is the cache's

@@ -1,5 +1,9 @@
 package org.longform.kernels.attention;
 
+import java.util.Optional;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+
 /**
  * Which of a segment's keys a query may see, by the true distance {@code queryRow - keyRow}. No
  * band lets a query see a later token.
@@ -7,11 +11,19 @@ package org.longform.kernels.attention;
 public sealed interface Band {
   boolean allows(long queryRow, long keyRow);
 
+  /** What of it is at distances below {@code window}; empty if nothing is. */
+  Optional<Band> within(long window);
+
   /** Every token up to the query itself. */
   record Causal() implements Band {
     @Override
     public boolean allows(long queryRow, long keyRow) {
       return keyRow <= queryRow;
+    }
+
+    @Override
+    public Optional<Band> within(long window) {
+      return Optional.of(new Near(window));
     }
   }
 
@@ -21,6 +33,11 @@ public sealed interface Band {
     public boolean allows(long queryRow, long keyRow) {
       return keyRow <= queryRow && queryRow - keyRow < width;
     }
+
+    @Override
+    public Optional<Band> within(long window) {
+      return Optional.of(new Near(Math.min(width, window)));
+    }
   }
 
   /** Distances from {@code width} on. */
@@ -28,6 +45,26 @@ public sealed interface Band {
     @Override
     public boolean allows(long queryRow, long keyRow) {
       return queryRow - keyRow >= width;
+    }
+
+    @Override
+    public Optional<Band> within(long window) {
+      return width < window ? Optional.of(new Between(width, window)) : Optional.empty();
+    }
+  }
+
+  /** Distances {@code from} to {@code to - 1}. */
+  record Between(long from, long to) implements Band {
+    @Override
+    public boolean allows(long queryRow, long keyRow) {
+      return queryRow - keyRow >= from && queryRow - keyRow < to;
+    }
+
+    @Override
+    public Optional<Band> within(long window) {
+      return from < window
+          ? Optional.of(new Between(from, Math.min(to, window)))
+          : Optional.empty();
     }
   }
 
@@ -41,6 +78,14 @@ public sealed interface Band {
     public boolean allows(long queryRow, long keyRow) {
       return keyRow < firstNew
           || allowed[Math.toIntExact(queryRow - firstNew)][Math.toIntExact(keyRow - firstNew)];
+    }
+
+    @Override
+    public Optional<Band> within(long window) {
+      throw new LongformException(
+          ErrorClass.INVALID_PLAN,
+          "Cannot attend within a window of %d tokens: the rows of a tree have no distances. Plan each row alone."
+              .formatted(window));
     }
   }
 }

@@ -33,6 +33,18 @@ public record Segment(
     return new Segment(rows, keyPositions, queryPositions, band, range, headScales, logitScale);
   }
 
+  /** The same without what lies at a true distance of {@code window} or more. */
+  Segment within(long window) {
+    return band.within(window)
+        .map(near -> with(rows, near))
+        .orElseGet(() -> with(Rows.none(), band));
+  }
+
+  private Segment with(Rows otherRows, Band otherBand) {
+    return new Segment(
+        otherRows, keyPositions, queryPositions, otherBand, queries, headScales, logitScale);
+  }
+
   public Segment withHeadScales(HeadScales scales) {
     return new Segment(rows, keyPositions, queryPositions, band, queries, scales, logitScale);
   }

@@ -6,6 +6,8 @@ import org.longform.kernels.attention.KeyPositions;
 import org.longform.kernels.attention.PositionEncoding;
 import org.longform.kernels.attention.QueryPositions;
 import org.longform.kernels.attention.Segment;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
 
 /**
  * CLEX: rotary frequencies that follow from how many times its trained window a document is long.
@@ -82,11 +84,21 @@ final class Clex implements ContextStrategy {
                 new QueryPositions.True(),
                 new Band.Causal()));
     int factor = factor(Math.max(documentTokens, request.cache().end()));
-    return factor > 1 && request.encoding() instanceof PositionEncoding.Rope model
-        ? plan.withEncoding(
+    if (factor == 1) {
+      return plan;
+    }
+    if (!(request.encoding() instanceof PositionEncoding.Rope model)) {
+      throw new LongformException(
+          ErrorClass.INVALID_OPTION,
+          "Cannot use context 'clex': the model rotates nothing, so that no frequencies can change (factor %d). Use another context."
+              .formatted(factor));
+    }
+    // a layer without any positions stays so
+    return model.pairs() == 0
+        ? plan
+        : plan.withEncoding(
             new PositionEncoding.Rope(
-                frequencies.of(model, factor), model.attentionFactor(), model.layout()))
-        : plan;
+                frequencies.of(model, factor), model.attentionFactor(), model.layout()));
   }
 
   private int factor(long tokens) {

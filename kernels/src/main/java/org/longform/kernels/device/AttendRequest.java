@@ -14,6 +14,8 @@ import org.longform.kernels.tensor.Tensor;
  * @param plan what is attended to
  * @param encoding how positions act where the plan does not say otherwise
  * @param scale factor on q·k, usually 1/sqrt(D)
+ * @param softCap logits, with all their factors, become {@code cap * tanh(logit / cap)}; 0 leaves
+ *     them
  * @param out (T, H*D), overwritten; a query that sees no key gets zeros
  * @param taps what to report beside the output
  */
@@ -23,8 +25,26 @@ public record AttendRequest(
     AttentionPlan plan,
     PositionEncoding encoding,
     double scale,
+    double softCap,
     Tensor out,
     AttendTaps taps) {
+
+  /** Logits as they are. */
+  public AttendRequest(
+      Tensor queries,
+      KvView cache,
+      AttentionPlan plan,
+      PositionEncoding encoding,
+      double scale,
+      Tensor out,
+      AttendTaps taps) {
+    this(queries, cache, plan, encoding, scale, 0, out, taps);
+  }
+
+  /** A logit as the softmax gets it. */
+  public double capped(double logit) {
+    return softCap > 0 ? softCap * Math.tanh(logit / softCap) : logit;
+  }
 
   /** How positions act: as the plan says, or else the model. */
   @Override

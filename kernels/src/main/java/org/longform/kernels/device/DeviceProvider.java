@@ -2,6 +2,8 @@ package org.longform.kernels.device;
 
 import java.util.List;
 import java.util.Optional;
+import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.Shape;
 
 /** A kind of device: says whether it can work here, and opens it. */
 public interface DeviceProvider {
@@ -32,6 +34,14 @@ public interface DeviceProvider {
    */
   default int defaultThreads(int taskCores, int processCores) {
     return taskCores;
+  }
+
+  /**
+   * Bytes that it will take for a weight beside those of the file, to be told before a model is
+   * loaded.
+   */
+  default long ownBytes(DType stored, Shape shape) {
+    return 0;
   }
 
   /**

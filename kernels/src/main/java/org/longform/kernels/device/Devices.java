@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.longform.kernels.device.cpu.CpuDevice;
+import org.longform.kernels.device.cuda.CudaDevice;
 import org.longform.kernels.device.nd4j.Nd4jDevice;
 import org.longform.kernels.device.reference.ReferenceDevice;
 import org.longform.kernels.error.ErrorClass;
@@ -14,7 +15,13 @@ import org.slf4j.LoggerFactory;
 /** The list of devices, fastest first. To add one: one provider, one line here. */
 public final class Devices {
   public static final List<DeviceProvider> ALL =
-      List.of(new CpuDevice(), new Nd4jDevice(), new ReferenceDevice());
+      List.of(new CudaDevice(), new CpuDevice(), new Nd4jDevice(), new ReferenceDevice());
+
+  /**
+   * System property with the number of the card that a device with several takes, counted from 0;
+   * Spark's executors set it to the one that they were assigned.
+   */
+  public static final String CARD_PROPERTY = "longform.card";
 
   /** The word for "the first in the list that works here". */
   public static final String AUTO = "auto";

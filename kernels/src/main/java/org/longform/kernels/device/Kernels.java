@@ -56,8 +56,42 @@ public interface Kernels {
   /** out[t] = x[t] / sqrt(mean(x[t]²) + epsilon) * gain; x, out (T, I), gain (I). */
   void rmsNorm(Tensor x, Weight gain, double epsilon, Tensor out);
 
+  /**
+   * out[t] = (x[t] - mean(x[t])) / sqrt(variance(x[t]) + epsilon) * gain; x, out (T, I), gain (I).
+   */
+  default void layerNorm(Tensor x, Weight gain, double epsilon, Tensor out) {
+    Elements.center(x, out);
+    // of what has no mean the squares are the variance
+    rmsNorm(out, gain, epsilon, out);
+  }
+
   /** gate = silu(gate) * up, elementwise, silu(z) = z / (1 + exp(-z)). */
   void swiGlu(Tensor gate, Tensor up);
+
+  /** x = f(x), elementwise. */
+  default void activate(Activation f, Tensor x) {
+    Elements.map(x, f::of);
+  }
+
+  /** x *= y, elementwise. */
+  default void multiply(Tensor x, Tensor y) {
+    Elements.multiply(x, y);
+  }
+
+  /** x *= factor, elementwise. */
+  default void scale(Tensor x, double factor) {
+    Elements.map(x, value -> value * factor);
+  }
+
+  /** x = cap * tanh(x / cap), elementwise. */
+  default void softCap(Tensor x, double cap) {
+    Elements.map(x, value -> cap * Math.tanh(value / cap));
+  }
+
+  /** x = x where it is within ±bound, else the bound, elementwise. */
+  default void clamp(Tensor x, double bound) {
+    Elements.map(x, value -> Math.max(-bound, Math.min(bound, value)));
+  }
 
   /** Says that a stretch of a mapped file will be read soon. */
   default void prefetch(long address, long bytes) {}

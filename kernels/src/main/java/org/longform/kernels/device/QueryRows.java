@@ -80,9 +80,10 @@ final class QueryRows {
         rows[seen] = keys.rows[i];
         double keyPosition = segment.keyPositions().at(keys.rows[i], i) * keys.scale;
         logits[seen++] =
-            (dot(query, keys.keys, i * headDim) * request.scale()
-                    - bias(head, position - keyPosition))
-                * segment.logitScale();
+            request.capped(
+                (dot(query, keys.keys, i * headDim) * request.scale()
+                        - bias(head, position - keyPosition))
+                    * segment.logitScale());
       }
     }
     target.add(head, queryRow, Arrays.copyOf(rows, seen), Arrays.copyOf(logits, seen));

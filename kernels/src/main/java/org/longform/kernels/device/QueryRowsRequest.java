@@ -15,6 +15,7 @@ import org.longform.kernels.tensor.Tensor;
  * @param plan what the queries may see
  * @param encoding how positions act where the plan does not say otherwise
  * @param scale factor on q·k, usually 1/sqrt(D)
+ * @param softCap as in {@link AttendRequest}
  * @param asking which rows of the block are meant, by document index
  */
 public record QueryRowsRequest(
@@ -23,7 +24,24 @@ public record QueryRowsRequest(
     AttentionPlan plan,
     PositionEncoding encoding,
     double scale,
+    double softCap,
     QueryRange asking) {
+
+  /** Logits as they are. */
+  public QueryRowsRequest(
+      Tensor queries,
+      KvView cache,
+      AttentionPlan plan,
+      PositionEncoding encoding,
+      double scale,
+      QueryRange asking) {
+    this(queries, cache, plan, encoding, scale, 0, asking);
+  }
+
+  /** A logit as the softmax gets it. */
+  double capped(double logit) {
+    return softCap > 0 ? softCap * Math.tanh(logit / softCap) : logit;
+  }
 
   /** How positions act: as the plan says, or else the model. */
   @Override

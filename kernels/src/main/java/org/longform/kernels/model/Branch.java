@@ -1,5 +1,6 @@
 package org.longform.kernels.model;
 
+import java.util.List;
 import org.longform.kernels.attention.PositionEncoding;
 import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.cache.KvView;
@@ -13,10 +14,10 @@ import org.longform.kernels.device.AttendTaps;
  * @param from first row, counted in the block
  * @param tokens number of rows
  * @param path the reserved rows of the cache it sees, in order; null for all
- * @param encoding the model's positions for a text that ends with these rows
+ * @param encodings the model's positions in each layer, for a text that ends with these rows
  * @param taps what its attention reports
  */
-record Branch(int from, int tokens, int[] path, PositionEncoding encoding, AttendTaps taps) {
+record Branch(int from, int tokens, int[] path, List<PositionEncoding> encodings, AttendTaps taps) {
 
   KvView view(KvCache cache, int layer) {
     return path == null ? cache.view(layer) : cache.view(layer, path);

@@ -57,7 +57,16 @@ public final class Decoder implements AutoCloseable {
    * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying what is wrong
    */
   public static Decoder load(Path path, Kernels kernels) {
-    StoredModel stored = StoredModel.open(path);
+    return load(StoredModel.open(path), kernels);
+  }
+
+  /**
+   * Loads a model whose files are open, which from now on belong to the decoder; they are closed if
+   * this fails, too.
+   *
+   * @param kernels as for {@link #load(Path, Kernels)}
+   */
+  public static Decoder load(StoredModel stored, Kernels kernels) {
     try {
       DecoderSpec spec = stored.spec();
       WeightSource source = stored.weights();
@@ -84,6 +93,14 @@ public final class Decoder implements AutoCloseable {
   /** Bytes of the model's tensors in its files; mapped, so shared with other processes. */
   public long mappedBytes() {
     return source.bytes();
+  }
+
+  /**
+   * How the model's files store its weights and what those became, where that is more than a view
+   * of the files: sentences without a full stop.
+   */
+  public List<String> storageNotes() {
+    return source.storageNotes();
   }
 
   /** Bytes the device's own form of the weights takes beside the files. */

@@ -13,8 +13,8 @@ import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.AttendTaps;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.device.QueryRowsRequest;
+import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.DecoderWeights.LayerWeights;
-import org.longform.kernels.model.DecoderWeights.Projection;
 import org.longform.kernels.tensor.Tensor;
 
 /**
@@ -31,6 +31,8 @@ final class ForwardPass implements AutoCloseable {
   private final Kernels kernels;
   private final Scratch scratch;
   private final ProjectionObserver observer;
+  private final Norms norms;
+  private final FeedForward feedForward;
 
   ForwardPass(Decoder decoder) {
     this(decoder.spec(), decoder.weights(), decoder.kernels(), ProjectionObserver.NONE);
@@ -46,6 +48,8 @@ final class ForwardPass implements AutoCloseable {
     this.kernels = kernels;
     this.scratch = new Scratch(spec);
     this.observer = observer;
+    this.norms = new Norms(spec, kernels);
+    this.feedForward = new FeedForward(spec, kernels, observer);
   }
 
   /**
@@ -89,7 +93,7 @@ final class ForwardPass implements AutoCloseable {
   }
 
   private void layers(List<PassBlock> blocks, Scratch.Block rows, int[] ids, int needed) {
-    kernels.gather(weights.embedding(), ids, rows.hidden());
+    TokenEmbedding.embed(spec, kernels, weights.embedding(), ids, rows.hidden());
     int begin = 0;
     for (PassBlock block : blocks) {
       Tensor own = rows.hidden().rows(begin, block.tokens());
@@ -170,7 +174,7 @@ final class ForwardPass implements AutoCloseable {
   Tensor embed(int[] ids) {
     Tensor hidden = Tensor.allocate(ids.length, spec.hidden());
     try {
-      kernels.gather(weights.embedding(), ids, hidden);
+      TokenEmbedding.embed(spec, kernels, weights.embedding(), ids, hidden);
       return hidden;
     } catch (Throwable e) {
       hidden.close();
@@ -195,7 +199,7 @@ final class ForwardPass implements AutoCloseable {
         Tensor own = rows.hidden().rows(at, block.tokens());
         if (layersBehind == spec.layers()) {
           Tensor normed = rows.normed().rows(at, block.tokens());
-          kernels.rmsNorm(own, weights.finalNorm(), spec.normEpsilon(), normed);
+          norms.apply(weights.finalNorm(), own, normed);
           own = normed;
         }
         block.export(own);
@@ -206,12 +210,14 @@ final class ForwardPass implements AutoCloseable {
 
   private void attention(int layer, List<PassBlock> blocks, Scratch.Block rows, int wanted) {
     LayerWeights w = weights.layer(layer);
-    kernels.rmsNorm(rows.hidden(), w.attentionNorm(), spec.normEpsilon(), rows.normed());
-    observer.sees(layer, ProjectionInput.ATTENTION, rows.normed());
-    project(
-        rows.normed(),
+    Tensor x = entering(w, NormPlace.ATTENTION, rows.hidden(), rows.normed());
+    observer.sees(layer, ProjectionInput.ATTENTION, x);
+    FeedForward.project(
+        kernels,
+        x,
         List.of(w.query(), w.key(), w.value()),
         List.of(rows.queries(), rows.keys(), rows.values()));
+    shape(w, rows);
     int at = 0;
     for (PassBlock block : blocks) {
       int from = at;
@@ -223,10 +229,44 @@ final class ForwardPass implements AutoCloseable {
       guarded(block, () -> block.cache().passed(layer, kernels::forget, kernels::prefetch));
     }
     Tensor mixed = lastRows(rows.mixed(), wanted);
-    Tensor out = lastRows(rows.normed(), wanted);
+    Tensor out = lastRows(rows.answer(), wanted);
     observer.sees(layer, ProjectionInput.OUTPUT, mixed);
-    project(mixed, List.of(w.output()), List.of(out));
-    kernels.add(lastRows(rows.hidden(), wanted), out);
+    FeedForward.project(kernels, mixed, List.of(w.output()), List.of(out));
+    leaving(w, NormPlace.AFTER_ATTENTION, out, lastRows(rows.hidden(), wanted));
+  }
+
+  /** What becomes of queries, keys and values before keys and values are cached. */
+  private void shape(LayerWeights w, Scratch.Block rows) {
+    double clip = spec.design().clip();
+    if (clip < Double.POSITIVE_INFINITY) {
+      for (Tensor each : List.of(rows.queries(), rows.keys(), rows.values())) {
+        kernels.clamp(each, clip);
+      }
+    }
+    if (w.norms().containsKey(NormPlace.QUERY)) {
+      norms.applyToHeads(w.norms().get(NormPlace.QUERY), rows.queries());
+      norms.applyToHeads(w.norms().get(NormPlace.KEY), rows.keys());
+    }
+  }
+
+  /** What a half of a layer gets: the residual stream, or its norm. */
+  private Tensor entering(LayerWeights w, NormPlace place, Tensor stream, Tensor normed) {
+    if (!w.norms().containsKey(place)) {
+      return stream;
+    }
+    norms.apply(w.norms().get(place), stream, normed);
+    return normed;
+  }
+
+  /** Adds what a half of a layer gives to the residual stream. */
+  private void leaving(LayerWeights w, NormPlace place, Tensor out, Tensor stream) {
+    if (w.norms().containsKey(place)) {
+      norms.apply(w.norms().get(place), out, out);
+    }
+    if (spec.design().scales().residual() != 1) {
+      kernels.scale(out, spec.design().scales().residual());
+    }
+    kernels.add(stream, out);
   }
 
   /** The attention of one block, whose rows begin at {@code from}. */
@@ -246,7 +286,7 @@ final class ForwardPass implements AutoCloseable {
                   layer,
                   rows.queries().rows(begin, branch.tokens()),
                   view,
-                  branch.encoding(),
+                  branch.encodings().get(layer),
                   kernels),
               block,
               branch.taps(),
@@ -259,7 +299,7 @@ final class ForwardPass implements AutoCloseable {
   /** The attention of rows that are planned together, of which the last are answered. */
   private AttentionPlan attend(
       PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
-    AttentionPlan plan = block.strategy().plan(request);
+    AttentionPlan plan = spec.reach(request.layer()).of(block.strategy().plan(request));
     AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
     if (request.cache().isGathered()) {
       all = inTokens(request, all);
@@ -272,6 +312,7 @@ final class ForwardPass implements AutoCloseable {
             plan,
             request.encoding(),
             spec.attentionScale(),
+            spec.design().softCaps().attention(),
             lastRows(mixed, asking),
             all));
     block.probabilities().ifPresent(tap -> tell(tap, request, plan));
@@ -287,7 +328,13 @@ final class ForwardPass implements AutoCloseable {
     KvView view = request.cache();
     QueryRowsRequest rowsRequest =
         new QueryRowsRequest(
-            request.queries(), view, plan, request.encoding(), spec.attentionScale(), asking);
+            request.queries(),
+            view,
+            plan,
+            request.encoding(),
+            spec.attentionScale(),
+            spec.design().softCaps().attention(),
+            asking);
     int sharers = rowsRequest.heads() / view.kvHeads();
     kernels.probabilities(
         rowsRequest,
@@ -310,24 +357,12 @@ final class ForwardPass implements AutoCloseable {
     LayerWeights w = weights.layer(layer);
     Tensor hidden = lastRows(rows.hidden(), wanted);
     Tensor normed = lastRows(rows.normed(), wanted);
-    Tensor gate = lastRows(rows.gate(), wanted);
-    Tensor up = lastRows(rows.up(), wanted);
-    kernels.rmsNorm(hidden, w.ffnNorm(), spec.normEpsilon(), normed);
-    observer.sees(layer, ProjectionInput.FEED_FORWARD, normed);
-    project(normed, List.of(w.gate(), w.up()), List.of(gate, up));
-    kernels.swiGlu(gate, up);
-    observer.sees(layer, ProjectionInput.DOWN, gate);
-    project(gate, List.of(w.down()), List.of(normed));
-    kernels.add(hidden, normed);
-  }
-
-  /** Projections of the same x are one operation: a device may share what it makes of x. */
-  private void project(Tensor x, List<Projection> projections, List<Tensor> outs) {
-    kernels.matmul(x, projections.stream().map(Projection::matrix).toList(), outs);
-    for (int i = 0; i < outs.size(); i++) {
-      Tensor out = outs.get(i);
-      projections.get(i).bias().ifPresent(bias -> kernels.addBias(out, bias));
-    }
+    Tensor x =
+        // what the attention got is still there
+        spec.has(Trait.PARALLEL) ? normed : entering(w, NormPlace.FEED_FORWARD, hidden, normed);
+    feedForward.run(
+        layer, w, x, lastRows(rows.gate(), wanted), lastRows(rows.up(), wanted), normed);
+    leaving(w, NormPlace.AFTER_FEED_FORWARD, normed, hidden);
   }
 
   /** Does what concerns one block, unless it failed already. */

@@ -1,6 +1,7 @@
 package org.longform.kernels.model;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -14,6 +15,7 @@ import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.weights.GgufMetadata;
 import org.longform.kernels.weights.GgufWeights;
+import org.longform.kernels.weights.WeightSource;
 
 /**
  * The metadata of a GGUF file in the words of {@code config.json}, so that a family reads both
@@ -47,13 +49,24 @@ final class GgufConfig {
 
   private static final String SECTION = "rope_scaling.";
   // a list of factors for rotations that are neither matrix nor vector of a layer
-  private static final Set<String> NOT_WEIGHTS = Set.of(RopeDivisors.TENSOR);
+  private static final Set<String> NOT_WEIGHTS =
+      Set.of(RopeDivisors.TENSOR, RopeDivisors.NEAR, RopeDivisors.FAR);
+  // the files tell these by their tensors
+  private static final Set<Trait> FOUND =
+      EnumSet.of(
+          Trait.TIED_EMBEDDINGS,
+          Trait.QKV_BIAS,
+          Trait.OUTPUT_BIAS,
+          Trait.FFN_BIAS,
+          Trait.HEAD_BIAS,
+          Trait.NORM_BIAS,
+          Trait.NORMS_AROUND_ONE);
 
   private final ModelFamily family;
   private final GgufForm form;
-  private final GgufWeights weights;
+  private final WeightSource weights;
   private final ModelConfig config;
-  private final Optional<RopeScaling> divided;
+  private final DecoderSpec plain;
 
   private GgufConfig(
       ModelFamily family,
@@ -63,9 +76,16 @@ final class GgufConfig {
       Optional<RopeScaling> divided) {
     this.family = family;
     this.form = form;
-    this.weights = weights;
     this.config = config;
-    this.divided = divided;
+    DecoderSpec spec = family.spec(config);
+    RopeSpec rope = spec.rope();
+    this.plain =
+        spec.stored(
+            form.names(),
+            new RopeSpec(
+                rope.theta(), rope.rotaryDims(), divided.orElse(rope.scaling()), form.layout()),
+            spec.traits());
+    this.weights = FusedWeights.over(weights, plain);
   }
 
   /**
@@ -78,9 +98,11 @@ final class GgufConfig {
             .text(ARCHITECTURE)
             .orElseThrow(
                 () ->
-                    spelled(file, "", Map.of())
+                    spelled(file, "", KEYS, Map.of())
                         .invalid(ARCHITECTURE, "the name of an architecture"));
-    ModelFamily family = ModelFamilies.ofGguf(file, architecture);
+    boolean experts =
+        weights.metadata().integer(architecture + ".expert_count").filter(n -> n != 0).isPresent();
+    ModelFamily family = ModelFamilies.ofGguf(file, architecture, experts);
     return new Reader(file, family, weights).read();
   }
 
@@ -88,29 +110,32 @@ final class GgufConfig {
     return config;
   }
 
+  /** The weights by the names of the spec. */
+  WeightSource weights() {
+    return weights;
+  }
+
   /** The family's spec, with names, pairs, biases and frequencies as this file has them. */
   DecoderSpec spec() {
-    DecoderSpec plain = family.spec(config);
+    WeightNames names = form.names();
     Set<Trait> traits = EnumSet.noneOf(Trait.class);
-    if (!weights.contains(form.names().head() + ".weight")) {
+    traits.addAll(plain.traits());
+    traits.removeAll(FOUND);
+    if (!weights.contains(names.head() + ".weight")) {
       traits.add(Trait.TIED_EMBEDDINGS);
     }
-    addIfBiased(traits, Trait.QKV_BIAS, form.names().attention().query());
-    addIfBiased(traits, Trait.OUTPUT_BIAS, form.names().attention().output());
-    addIfBiased(traits, Trait.FFN_BIAS, form.names().feedForward().gate());
-    RopeSpec rope = plain.rope();
-    DecoderSpec spec =
-        plain.stored(
-            form.names(),
-            new RopeSpec(
-                rope.theta(), rope.rotaryDims(), divided.orElse(rope.scaling()), form.layout()),
-            traits);
+    addIfBiased(traits, Trait.QKV_BIAS, names.attention().query());
+    addIfBiased(traits, Trait.OUTPUT_BIAS, names.attention().output());
+    addIfBiased(traits, Trait.FFN_BIAS, names.feedForward().up());
+    addIfBiased(traits, Trait.HEAD_BIAS, names.head());
+    addIfBiased(traits, Trait.NORM_BIAS, names.finalNorm());
+    DecoderSpec spec = plain.stored(names, plain.rope(), traits);
     requireNoOther(spec);
     return spec;
   }
 
   private void addIfBiased(Set<Trait> traits, Trait trait, String pattern) {
-    if (weights.contains(pattern.formatted(0) + ".bias")) {
+    if (weights.contains(WeightNames.ofLayer(pattern, 0) + ".bias")) {
       traits.add(trait);
     }
   }
@@ -131,9 +156,10 @@ final class GgufConfig {
             });
   }
 
-  private static ModelConfig spelled(Path file, String architecture, Map<String, Object> values) {
+  private static ModelConfig spelled(
+      Path file, String architecture, Map<String, String> words, Map<String, Object> values) {
     Map<String, String> keys = new HashMap<>();
-    KEYS.forEach((word, key) -> keys.put(word, architecture + "." + key));
+    words.forEach((word, key) -> keys.put(word, architecture + "." + key));
     return ModelConfig.of(new ModelConfig.Spelling(file, "its metadata", keys), values);
   }
 
@@ -152,21 +178,23 @@ final class GgufConfig {
       this.form = family.gguf().orElseThrow();
       this.weights = weights;
       this.metadata = weights.metadata();
-      this.config = spelled(file, form.architecture(), values);
+      this.config = spelled(file, form.architecture(), form.words(), values);
     }
 
     GgufConfig read() {
       values.put("architectures", List.of(family.architectures().iterator().next()));
       values.put("model_type", family.name());
-      KEYS.forEach(
-          (word, key) -> {
-            Object value = uniform(metadata.plain(form.architecture() + "." + key));
-            if (value != null) {
-              boolean inSection = word.startsWith(SECTION);
-              (inSection ? scaling : values)
-                  .put(inSection ? word.substring(SECTION.length()) : word, value);
-            }
-          });
+      form.words()
+          .forEach(
+              (word, key) -> {
+                Object value = uniform(metadata.plain(form.architecture() + "." + key));
+                if (value != null) {
+                  boolean inSection = word.startsWith(SECTION);
+                  (inSection ? scaling : values)
+                      .put(inSection ? word.substring(SECTION.length()) : word, value);
+                }
+              });
+      form.implied().accept(values);
       requireSupported();
       weights
           .shape(form.names().embedding() + ".weight")
@@ -191,8 +219,15 @@ final class GgufConfig {
     }
 
     private void requireSupported() {
-      requireNone("expert_count", "mixtures of experts cannot be read");
-      requireNone("attention.sliding_window", "sliding windows cannot be read");
+      if (form.names().experts().isEmpty()) {
+        requireNone("expert_count", "mixtures of experts cannot be read");
+      }
+      if (form.knows("sliding_window")) {
+        // none at all is written so
+        values.remove("sliding_window", 0L);
+      } else {
+        requireNone("attention.sliding_window", "sliding windows cannot be read");
+      }
       Optional<Long> values = metadata.integer(form.architecture() + ".attention.value_length");
       Optional<Long> keys = metadata.integer(form.architecture() + ".attention.key_length");
       if (values.isPresent() && keys.isPresent() && !values.equals(keys)) {
@@ -202,7 +237,7 @@ final class GgufConfig {
                 .formatted(keys.get(), values.get()));
       }
       // without it the family would take config.json's default
-      config.number("rms_norm_eps");
+      config.number(form.knows("layer_norm_epsilon") ? "layer_norm_epsilon" : "rms_norm_eps");
     }
 
     private void requireNone(String suffix, String why) {
@@ -233,6 +268,12 @@ final class GgufConfig {
     /** Completes the section of the scaling; answers one that config.json has no word for. */
     private Optional<RopeScaling> scaling(int headDim) {
       Object type = scaling.get("rope_type");
+      Object original = scaling.get("original_max_position_embeddings");
+      Object attention = scaling.get("attention_factor");
+      if (weights.contains(RopeDivisors.FAR)) {
+        values.put("rope_scaling", longRope(headDim, original, attention));
+        return Optional.empty();
+      }
       String legacy = form.architecture() + ".rope.scale_linear";
       if (type == null && metadata.has(legacy)) {
         scaling.put("factor", metadata.plain(legacy));
@@ -279,18 +320,42 @@ final class GgufConfig {
       }
     }
 
-    private Optional<RopeScaling> divided(int headDim) {
+    /** The section for a scaling by two lists of divisors, in the words of config.json. */
+    private Map<String, Object> longRope(int headDim, Object original, Object attention) {
+      Map<String, Object> section = new LinkedHashMap<>();
+      section.put("rope_type", "longrope");
+      section.put("short_factor", listed(divisors(RopeDivisors.NEAR, headDim)));
+      section.put("long_factor", listed(divisors(RopeDivisors.FAR, headDim)));
+      section.put("original_max_position_embeddings", original);
+      section.put("attention_factor", attention == null ? 1.0 : attention);
+      return section;
+    }
+
+    private static List<Double> listed(float[] values) {
+      List<Double> list = new ArrayList<>();
+      for (float value : values) {
+        list.add((double) value);
+      }
+      return list;
+    }
+
+    private float[] divisors(String tensor, int headDim) {
       double part = config.numberOr("partial_rotary_factor", 1);
       int pairs = (int) Math.round(headDim * part) / 2;
-      float[] stored = weights.tensor(RopeDivisors.TENSOR, Shape.of(pairs)).toArray();
+      float[] stored = weights.tensor(tensor, Shape.of(pairs)).toArray();
       for (float divisor : stored) {
         if (!(divisor > 0) || Float.isInfinite(divisor)) {
           throw config.failed(
               ErrorClass.INVALID_MODEL,
               "goes with tensor '%s' that holds %s, expected finite numbers above 0"
-                  .formatted(RopeDivisors.TENSOR, divisor));
+                  .formatted(tensor, divisor));
         }
       }
+      return stored;
+    }
+
+    private Optional<RopeScaling> divided(int headDim) {
+      float[] stored = divisors(RopeDivisors.TENSOR, headDim);
       double theta = config.numberOr("rope_theta", 10000);
       Optional<RopeScaling.Llama3> llama3 = RopeDivisors.llama3(stored, theta);
       if (llama3.isEmpty()) {

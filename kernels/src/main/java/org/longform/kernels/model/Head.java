@@ -81,8 +81,14 @@ final class Head {
     Kernels kernels = decoder.kernels();
     Tensor logits = Tensor.allocate(hidden.rows(), spec.vocabulary());
     try (Tensor normed = Tensor.allocate(hidden.rows(), spec.hidden())) {
-      kernels.rmsNorm(hidden, decoder.weights().finalNorm(), spec.normEpsilon(), normed);
-      kernels.matmul(normed, decoder.weights().head(), logits);
+      new Norms(spec, kernels).apply(decoder.weights().finalNorm(), hidden, normed);
+      FeedForward.project(kernels, normed, List.of(decoder.weights().head()), List.of(logits));
+      if (spec.design().scales().logits() != 1) {
+        kernels.scale(logits, spec.design().scales().logits());
+      }
+      if (spec.design().softCaps().logits() > 0) {
+        kernels.softCap(logits, spec.design().softCaps().logits());
+      }
       return logits;
     } catch (Throwable e) {
       logits.close();

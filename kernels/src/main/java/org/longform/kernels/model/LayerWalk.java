@@ -43,7 +43,7 @@ public final class LayerWalk implements AutoCloseable {
       for (int[] text : texts) {
         Tensor stream = Tensor.allocate(text.length, spec.hidden());
         streams.add(stream);
-        kernels.gather(table, text, stream);
+        TokenEmbedding.embed(spec, kernels, table, text, stream);
       }
     } catch (Throwable e) {
       close();
@@ -89,8 +89,7 @@ public final class LayerWalk implements AutoCloseable {
     ContextStrategy strategy = ContextStrategies.create("full", Map.of(), one.limits());
     try (KvCache cache = new KvCache(one.kvShape(KvDType.F32))) {
       cache.reserve(ids.length);
-      Branch all =
-          new Branch(0, ids.length, null, one.rope().encoding(ids.length), AttendTaps.NONE);
+      Branch all = new Branch(0, ids.length, null, one.encodings(ids.length), AttendTaps.NONE);
       PassBlock block =
           new PassBlock(
               ids, 0, ids.length, List.of(all), strategy, cache, () -> false, BlockHooks.NONE);

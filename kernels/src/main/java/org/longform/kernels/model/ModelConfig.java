@@ -6,11 +6,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.weights.StrictJson;
@@ -198,6 +200,102 @@ public final class ModelConfig {
     return numbers;
   }
 
+  /** A list of finite numbers above 0, of a given size. */
+  public List<Double> numbers(String key, int size) {
+    String expected = "%d numbers above 0".formatted(size);
+    if (!(values.get(key) instanceof List<?> list) || list.size() != size) {
+      throw invalid(key, expected);
+    }
+    List<Double> numbers = new ArrayList<>(size);
+    for (Object item : list) {
+      double value = item instanceof Number number ? number.doubleValue() : 0;
+      if (!(value > 0) || Double.isInfinite(value)) {
+        throw invalid(key, expected);
+      }
+      numbers.add(value);
+    }
+    return numbers;
+  }
+
+  /**
+   * For each layer one of the known words; empty if absent.
+   *
+   * @param layers at least so many words must be there
+   */
+  public List<String> words(String key, int layers, String... known) {
+    List<String> words = texts(key);
+    if (!words.isEmpty() && words.size() < layers) {
+      throw invalid(key, "a word for each of %d layers".formatted(layers));
+    }
+    for (String word : words) {
+      if (!Arrays.asList(known).contains(word)) {
+        throw unsupported(key, word, known);
+      }
+    }
+    return words;
+  }
+
+  /**
+   * For each layer true or false, which may be written as 1 or 0; empty if absent.
+   *
+   * @param layers at least so many must be there
+   */
+  public List<Boolean> flags(String key, int layers) {
+    Object value = values.get(key);
+    if (value == null) {
+      return List.of();
+    }
+    String expected = "true or false for each of %d layers".formatted(layers);
+    if (!(value instanceof List<?> list) || list.size() < layers) {
+      throw invalid(key, expected);
+    }
+    List<Boolean> flags = new ArrayList<>(layers);
+    for (Object item : list.subList(0, layers)) {
+      if (item instanceof Boolean flag) {
+        flags.add(flag);
+      } else if (item instanceof Number number && number.doubleValue() == 0) {
+        flags.add(false);
+      } else if (item instanceof Number number && number.doubleValue() == 1) {
+        flags.add(true);
+      } else {
+        throw invalid(key, expected);
+      }
+    }
+    return flags;
+  }
+
+  /** Any finite number; empty if absent. */
+  public OptionalDouble anyNumber(String key) {
+    Object value = values.get(key);
+    if (value == null) {
+      return OptionalDouble.empty();
+    }
+    if (value instanceof Number number && Double.isFinite(number.doubleValue())) {
+      return OptionalDouble.of(number.doubleValue());
+    }
+    throw invalid(key, "a number");
+  }
+
+  /**
+   * The same in the usual words, for families whose files have words of their own.
+   *
+   * @param keys for usual words those of the files; where a file has the usual word alone, that
+   *     counts
+   */
+  public ModelConfig inUsualWords(Map<String, String> keys) {
+    Map<String, Object> usual = new LinkedHashMap<>(values);
+    Map<String, String> spelled = new HashMap<>(spelling.keys);
+    keys.forEach(
+        (word, key) -> {
+          if (has(key) || !has(word)) {
+            usual.put(word, values.get(key));
+            spelled.put(prefix + word, key);
+          }
+        });
+    usual.values().removeIf(Objects::isNull);
+    return new ModelConfig(new Spelling(spelling.place, spelling.part, spelled), prefix, usual);
+  }
+
   /** The same model with other values; null removes one. */
   public ModelConfig with(Map<String, Object> changes) {
     Map<String, Object> changed = new LinkedHashMap<>(values);
@@ -220,6 +318,18 @@ public final class ModelConfig {
       }
     }
     throw invalid(key, "a number above 0");
+  }
+
+  /** Refuses a model of which a flag is not as the engine computes it. */
+  public void requireFlag(String key, boolean otherwise, boolean wanted) {
+    if (is(key, otherwise) != wanted) {
+      throw unsupported(key, String.valueOf(!wanted), String.valueOf(wanted));
+    }
+  }
+
+  /** True or false. */
+  public boolean flagOr(String key, boolean otherwise) {
+    return is(key, otherwise);
   }
 
   public double numberOr(String key, double otherwise) {
@@ -268,17 +378,6 @@ public final class ModelConfig {
     }
   }
 
-  /** Refuses a model that says its weights are quantised: they are not what their names tell. */
-  public void requirePlainWeights() {
-    if (has("quantization_config")) {
-      throw failed(
-          ErrorClass.UNSUPPORTED_MODEL,
-          "has %s = %s, and only plain weights can be read"
-              .formatted(
-                  spelled("quantization_config"), shortened(values.get("quantization_config"))));
-    }
-  }
-
   /** Refuses a divisor that does not divide. */
   public void requireDivides(String divisorKey, int divisor, String key, int number) {
     if (number % divisor != 0) {
@@ -313,7 +412,7 @@ public final class ModelConfig {
   }
 
   /** INVALID_MODEL: the value of a key is not what it must be. */
-  LongformException invalid(String key, String expected) {
+  public LongformException invalid(String key, String expected) {
     return failed(
         ErrorClass.INVALID_MODEL,
         has(key)
@@ -323,7 +422,7 @@ public final class ModelConfig {
   }
 
   /** UNSUPPORTED_MODEL: the value of a key is none of the known ones. */
-  LongformException unsupported(String key, String value, String... known) {
+  public LongformException unsupported(String key, String value, String... known) {
     return failed(
         ErrorClass.UNSUPPORTED_MODEL,
         "has %s = '%s', which is unknown (known: %s)"
@@ -335,7 +434,7 @@ public final class ModelConfig {
   }
 
   /** The exception that says what is wrong with this part of the model. */
-  LongformException failed(ErrorClass errorClass, String why) {
+  public LongformException failed(ErrorClass errorClass, String why) {
     return new LongformException(
         errorClass,
         "Cannot load model '%s': %s %s. %s"

@@ -1,9 +1,13 @@
 package org.longform.kernels.model;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -105,7 +109,7 @@ public final class ModelExport {
         new WeightTransfer(
             source,
             weights,
-            spec.stored(form.names(), laidOut(form.layout()), spec.traits()),
+            spec.stored(form.names(), spec.rope().laidOut(form.layout()), ggufTraits()),
             types);
     List<TensorSpec> tensors = new ArrayList<>();
     RopeScaling scaling = spec.rope().scaling();
@@ -116,13 +120,65 @@ public final class ModelExport {
       tensors.add(
           new TensorSpec(RopeDivisors.TENSOR, DType.F32, Shape.of(spec.rope().rotaryDims() / 2)));
     }
+    if (scaling instanceof RopeScaling.LongRope) {
+      Shape pairs = Shape.of(spec.rope().rotaryDims() / 2);
+      tensors.add(new TensorSpec(RopeDivisors.FAR, DType.F32, pairs));
+      tensors.add(new TensorSpec(RopeDivisors.NEAR, DType.F32, pairs));
+    }
     tensors.addAll(transfer.tensors());
     try (GgufWriter writer = GgufWriter.create(file, metadata, tensors)) {
       if (divided) {
         writer.write(RopeDivisors.of(scaling, spec.rope().theta(), spec.rope().rotaryDims()));
       }
+      if (scaling instanceof RopeScaling.LongRope two) {
+        writer.write(floats(two.far()));
+        writer.write(floats(two.near()));
+      }
       transfer.write(writer);
       writer.finish();
+    }
+    requireAlike(file);
+  }
+
+  /** A file that is read as another model is not left behind. */
+  private void requireAlike(Path file) {
+    if (Alike.compute(source.spec(), StoredModel.spec(file))) {
+      return;
+    }
+    try {
+      Files.delete(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    throw unsupported("GGUF has no words for its factors, windows or positions");
+  }
+
+  private static float[] floats(List<Double> values) {
+    float[] floats = new float[values.size()];
+    for (int i = 0; i < floats.length; i++) {
+      floats[i] = values.get(i).floatValue();
+    }
+    return floats;
+  }
+
+  /** Norms are stored there as their factors are. */
+  private Set<Trait> ggufTraits() {
+    Set<Trait> traits = EnumSet.noneOf(Trait.class);
+    traits.addAll(source.spec().traits());
+    traits.remove(Trait.NORMS_AROUND_ONE);
+    return traits;
+  }
+
+  private boolean isGguf() {
+    return source.weights().origin() instanceof GgufWeights;
+  }
+
+  /** What a directory made from a GGUF file is written by. */
+  private void requireLlama() {
+    if (isGguf() && !source.spec().family().equals("llama")) {
+      throw unsupported(
+          "of .gguf files those of family 'llama' alone become directories, and this is one of family '%s'"
+              .formatted(source.spec().family()));
     }
   }
 
@@ -134,12 +190,15 @@ public final class ModelExport {
     if (spec.rope().scaling() instanceof RopeScaling.Clex) {
       throw unsupported("the weights of its scaling of positions must stay as they are");
     }
-    WeightTransfer transfer =
-        new WeightTransfer(
-            source,
-            weights,
-            spec.stored(WeightNames.HUGGING_FACE, laidOut(Rope.Layout.HALF_SPLIT), spec.traits()),
-            types);
+    requireLlama();
+    DecoderSpec target =
+        isGguf()
+            ? spec.stored(
+                WeightNames.HUGGING_FACE,
+                spec.rope().laidOut(Rope.Layout.HALF_SPLIT),
+                spec.traits())
+            : spec;
+    WeightTransfer transfer = new WeightTransfer(source, weights, target, types);
     try (SafetensorsWriter writer = SafetensorsWriter.create(file, transfer.tensors())) {
       transfer.write(writer);
       writer.finish();
@@ -163,7 +222,8 @@ public final class ModelExport {
         });
     // newer files call it so
     config.remove("dtype");
-    if (source.weights().origin() instanceof GgufWeights) {
+    if (isGguf()) {
+      requireLlama();
       if (spec.rope().scaling() instanceof RopeScaling.Divided) {
         throw unsupported("config.json has no word for the numbers in " + RopeDivisors.TENSOR);
       }
@@ -185,11 +245,6 @@ public final class ModelExport {
     return narrow == value ? Double.parseDouble(Float.toString(narrow)) : value;
   }
 
-  private RopeSpec laidOut(Rope.Layout layout) {
-    RopeSpec rope = source.spec().rope();
-    return new RopeSpec(rope.theta(), rope.rotaryDims(), rope.scaling(), layout);
-  }
-
   private GgufForm form() {
     return ModelFamilies.named(source.spec().family())
         .gguf()
@@ -205,14 +260,36 @@ public final class ModelExport {
         .putText(GgufConfig.ARCHITECTURE, architecture)
         .putText("general.type", "model")
         .putText("general.name", name);
-    keys.whole("max_position_embeddings", source.config().tokens("max_position_embeddings"));
+    keys.whole(
+        "max_position_embeddings",
+        source.config().has("max_position_embeddings")
+            ? source.config().tokens("max_position_embeddings")
+            : spec.trainedWindow());
     sizeKeys(keys);
     headKeys(keys);
     keys.metadata.putUint32(architecture + ".vocab_size", spec.vocabulary());
-    keys.fraction("rms_norm_eps", spec.normEpsilon());
-    keys.fraction("rope_theta", spec.rope().theta());
-    keys.whole("partial_rotary_factor", spec.rope().rotaryDims());
+    if (!form().knows("layer_norm_epsilon")) {
+      keys.fraction("rms_norm_eps", spec.normEpsilon());
+    }
+    if (spec.rope().rotaryDims() > 0) {
+      keys.fraction("rope_theta", spec.rope().theta());
+      keys.whole("partial_rotary_factor", spec.rope().rotaryDims());
+    }
     scalingKeys(keys, spec.rope().scaling());
+    ModelConfig config = ModelFamilies.named(spec.family()).usual(source.config());
+    form()
+        .counts()
+        .keySet()
+        .forEach(
+            word -> {
+              if (config.has(word)) {
+                keys.whole(word, config.tokens(word));
+              }
+            });
+    form()
+        .numbers()
+        .keySet()
+        .forEach(word -> config.anyNumber(word).ifPresent(value -> keys.fraction(word, value)));
     return keys.metadata;
   }
 
@@ -244,6 +321,9 @@ public final class ModelExport {
       if (yarn.attentionFactor() != magnitude) {
         keys.fraction("rope_scaling.attention_factor", yarn.attentionFactor() / magnitude);
       }
+    } else if (scaling instanceof RopeScaling.LongRope two) {
+      keys.whole("rope_scaling.original_max_position_embeddings", two.window());
+      keys.fraction("rope_scaling.attention_factor", two.attentionFactor());
     } else if (scaling instanceof RopeScaling.Dynamic
         || scaling instanceof RopeScaling.Yarn
         || scaling instanceof RopeScaling.Clex) {
@@ -293,7 +373,7 @@ public final class ModelExport {
     }
 
     private String key(String word) {
-      return architecture + "." + GgufConfig.KEYS.get(word);
+      return architecture + "." + form().words().get(word);
     }
   }
 }

@@ -5,11 +5,43 @@ import java.util.List;
 import java.util.stream.Collectors;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.model.families.Gemma2Family;
+import org.longform.kernels.model.families.Gemma3Family;
+import org.longform.kernels.model.families.GemmaFamily;
+import org.longform.kernels.model.families.GptJFamily;
+import org.longform.kernels.model.families.GraniteFamily;
+import org.longform.kernels.model.families.InternLm2Family;
 import org.longform.kernels.model.families.LlamaFamily;
+import org.longform.kernels.model.families.MistralFamily;
+import org.longform.kernels.model.families.MixtralFamily;
+import org.longform.kernels.model.families.MptFamily;
+import org.longform.kernels.model.families.Olmo2Family;
+import org.longform.kernels.model.families.Phi3Family;
+import org.longform.kernels.model.families.Qwen2Family;
+import org.longform.kernels.model.families.Qwen3Family;
+import org.longform.kernels.model.families.Qwen3MoeFamily;
+import org.longform.kernels.model.families.SmolLm3Family;
 
 /** The list of model families. To add one: one file, one line here. */
 public final class ModelFamilies {
-  public static final List<ModelFamily> ALL = List.of(new LlamaFamily());
+  public static final List<ModelFamily> ALL =
+      List.of(
+          new LlamaFamily(),
+          new MistralFamily(),
+          new MixtralFamily(),
+          new Qwen2Family(),
+          new Qwen3Family(),
+          new Qwen3MoeFamily(),
+          new Phi3Family(),
+          new GemmaFamily(),
+          new Gemma2Family(),
+          new Gemma3Family(),
+          new GraniteFamily(),
+          new Olmo2Family(),
+          new InternLm2Family(),
+          new SmolLm3Family(),
+          new GptJFamily(),
+          new MptFamily());
 
   private ModelFamilies() {}
 
@@ -49,14 +81,20 @@ public final class ModelFamilies {
   }
 
   /**
-   * The family of a GGUF file.
+   * The family of a GGUF file. Some architectures are one family with experts, another without.
    *
+   * @param experts whether it has any
    * @throws LongformException UNSUPPORTED_MODEL listing the known architectures
    */
-  static ModelFamily ofGguf(Path file, String architecture) {
-    return ALL.stream()
-        .filter(family -> family.gguf().filter(form -> form.is(architecture)).isPresent())
+  static ModelFamily ofGguf(Path file, String architecture, boolean experts) {
+    List<ModelFamily> candidates =
+        ALL.stream()
+            .filter(family -> family.gguf().filter(form -> form.is(architecture)).isPresent())
+            .toList();
+    return candidates.stream()
+        .filter(family -> family.gguf().orElseThrow().names().experts().isPresent() == experts)
         .findFirst()
+        .or(() -> candidates.stream().findFirst())
         .orElseThrow(
             () ->
                 new LongformException(
@@ -68,6 +106,7 @@ public final class ModelFamilies {
                             ALL.stream()
                                 .flatMap(family -> family.gguf().stream())
                                 .map(GgufForm::architecture)
+                                .distinct()
                                 .collect(Collectors.joining(", ")))));
   }
 

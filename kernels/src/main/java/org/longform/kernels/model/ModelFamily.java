@@ -17,6 +17,11 @@ public interface ModelFamily {
    */
   DecoderSpec spec(ModelConfig config);
 
+  /** The config of a model in the words that most families have. */
+  default ModelConfig usual(ModelConfig config) {
+    return config;
+  }
+
   /** How GGUF files hold models of this family; empty if none do. */
   default Optional<GgufForm> gguf() {
     return Optional.empty();

@@ -69,7 +69,25 @@ public final class Passage implements AutoCloseable {
     decoder.hold();
   }
 
+  /** Refuses models in which a layer cannot be cut, or tells distances by what was left out. */
+  private static void requireRanges(DecoderSpec spec) {
+    String why = null;
+    if (spec.reaches().stream().anyMatch(LayerReach::isLimited)) {
+      why =
+          "some of its layers have a window of their own, whose distances change when tokens are left out";
+    } else if (spec.has(DecoderSpec.Trait.PARALLEL)) {
+      why = "both halves of its layers get the same, so that no token can be left out between them";
+    }
+    if (why != null) {
+      throw new LongformException(
+          ErrorClass.UNSUPPORTED_MODEL,
+          "Cannot read in ranges of layers with a model of family '%s': %s. Read sequentially, or use another model."
+              .formatted(spec.family(), why));
+    }
+  }
+
   static Passage begin(Decoder decoder, SessionOptions options, List<Token> tokens) {
+    requireRanges(decoder.spec());
     for (Token token : tokens) {
       if (token.id < 0 || token.id >= decoder.spec().vocabulary()) {
         throw new LongformException(
@@ -260,7 +278,7 @@ public final class Passage implements AutoCloseable {
                     0,
                     tokens.length,
                     null,
-                    decoder.spec().rope().encoding((long) highest + 1),
+                    decoder.spec().encodings((long) highest + 1),
                     AttendTaps.NONE)),
             attending,
             cache,
@@ -334,6 +352,7 @@ public final class Passage implements AutoCloseable {
                     plan,
                     request.encoding(),
                     decoder.spec().attentionScale(),
+                    decoder.spec().design().softCaps().attention(),
                     new QueryRange(tokens.length - 1L, tokens.length)),
                 (head, row, rows, logits) -> {
                   for (int i = 0; i < rows.length; i++) {

@@ -10,7 +10,9 @@ import org.longform.kernels.attention.PositionEncoding.Rope;
  * {@code rope_theta} too.
  */
 public final class RopeConfig {
-  private static final String[] KNOWN = {"default", "linear", "dynamic", "llama3", "yarn", "clex"};
+  private static final String[] KNOWN = {
+    "default", "linear", "dynamic", "llama3", "yarn", "longrope", "clex"
+  };
   private static final int CLEX_MOST_FACTOR = 64;
   private static final int CLEX_MOST_WIDTH = 4;
   private static final double CLEX_LEAST_STEP = 0.005;
@@ -26,20 +28,44 @@ public final class RopeConfig {
    * @param headDim dimensions of a head, already checked
    */
   public RopeConfig(ModelConfig config, int headDim) {
+    this(
+        config,
+        headDim,
+        config.section("rope_parameters").or(() -> config.section("rope_scaling")));
+  }
+
+  /**
+   * @param section what holds the scaling, if anything does
+   */
+  public RopeConfig(ModelConfig config, int headDim, Optional<ModelConfig> section) {
     this.config = config;
     this.headDim = headDim;
-    this.section = config.section("rope_parameters").or(() -> config.section("rope_scaling"));
+    this.section = section;
     Optional<String> named = section.flatMap(s -> s.text("rope_type").or(() -> s.text("type")));
     if (named.isEmpty() && section.filter(s -> s.has("factor")).isPresent()) {
       // a factor that nobody applies would be a silent change of the model
       throw section.orElse(config).invalid("rope_type", "a kind of scaling to go with factor");
     }
-    this.type = named.orElse("default");
+    this.type = named.map(this::newName).orElse("default");
   }
 
+  // Phi-3's first files call it otherwise
+  private String newName(String name) {
+    boolean lists = section.filter(each -> each.has("long_factor")).isPresent();
+    return lists && (name.equals("su") || name.equals("yarn")) ? "longrope" : name;
+  }
+
+  /** With 10000 where the file does not tell the base. */
   public RopeSpec spec() {
+    return spec(10000);
+  }
+
+  /**
+   * @param otherwise the base of the frequencies where the file does not tell it
+   */
+  public RopeSpec spec(double otherwise) {
     double theta =
-        section.filter(s -> s.has("rope_theta")).orElse(config).numberOr("rope_theta", 10000);
+        section.filter(s -> s.has("rope_theta")).orElse(config).numberOr("rope_theta", otherwise);
     return new RopeSpec(theta, rotaryDims(), scaling(theta), Rope.Layout.HALF_SPLIT);
   }
 
@@ -75,6 +101,8 @@ public final class RopeConfig {
         return llama3();
       case "yarn":
         return yarn(theta);
+      case "longrope":
+        return longRope();
       case "clex":
         return new RopeScaling.Clex(clex(), Optional.empty());
       default:
@@ -95,6 +123,28 @@ public final class RopeConfig {
       throw values.invalid("high_freq_factor", "more than low_freq_factor = " + low);
     }
     return new RopeScaling.Llama3(factor(), low, high, values.tokens(ORIGINAL_WINDOW));
+  }
+
+  private RopeScaling longRope() {
+    ModelConfig values = section.orElse(config);
+    int pairs = rotaryDims() / 2;
+    long window = trainedWindow();
+    double factor =
+        hasOriginalWindow() || !values.has("factor")
+            ? (double) config.tokens(WINDOW) / window
+            : factor();
+    return new RopeScaling.LongRope(
+        values.numbers("short_factor", pairs),
+        values.numbers("long_factor", pairs),
+        window,
+        values.has("attention_factor")
+            ? values.number("attention_factor")
+            : RopeScaling.LongRope.magnitude(factor, window));
+  }
+
+  private boolean hasOriginalWindow() {
+    return config.has(ORIGINAL_WINDOW)
+        || section.filter(each -> each.has(ORIGINAL_WINDOW)).isPresent();
   }
 
   private RopeScaling.Clex.Equation clex() {
@@ -169,6 +219,7 @@ public final class RopeConfig {
 
   private long window(Optional<ModelConfig> scaled) {
     return scaled
+        .map(s -> s.has(ORIGINAL_WINDOW) ? s : config)
         .filter(s -> s.has(ORIGINAL_WINDOW))
         .map(s -> s.tokens(ORIGINAL_WINDOW))
         .orElseGet(() -> config.tokens(WINDOW));

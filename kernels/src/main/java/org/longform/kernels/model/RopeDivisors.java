@@ -11,6 +11,9 @@ import java.util.Optional;
  */
 final class RopeDivisors {
   static final String TENSOR = "rope_freqs.weight";
+  // where there are two lists: for documents within the first training's window, and beyond it
+  static final String NEAR = "rope_factors_short.weight";
+  static final String FAR = "rope_factors_long.weight";
 
   private static final double LOW_FREQUENCY = 1;
   private static final double HIGH_FREQUENCY = 4;

@@ -101,6 +101,36 @@ public sealed interface RopeScaling {
   }
 
   /**
+   * {@code longrope} (Ding et al. 2024): every pair divided by a number of its own, with one list
+   * of numbers for documents that fit the first training's window and another for longer ones. As
+   * keys are cached before rotation, a document that outgrows the window turns all its keys anew;
+   * Hugging Face leaves those that it has cached, so that only reading everything as one block
+   * gives the same there.
+   *
+   * @param near divisors up to the window
+   * @param far divisors beyond it
+   * @param window tokens of the training before the scaling
+   * @param attentionFactor factor on cos and sin, for all lengths
+   */
+  record LongRope(List<Double> near, List<Double> far, long window, double attentionFactor)
+      implements RopeScaling {
+    public LongRope {
+      near = List.copyOf(near);
+      far = List.copyOf(far);
+    }
+
+    /** {@code sqrt(1 + ln(factor) / ln(window))}; 1 where nothing is stretched. */
+    static double magnitude(double factor, long window) {
+      return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(window));
+    }
+
+    @Override
+    public double[] inverseFrequencies(double theta, int dims, long length) {
+      return new Divided(length > window ? far : near).inverseFrequencies(theta, dims, length);
+    }
+  }
+
+  /**
    * {@code clex}: frequencies that follow an equation of which a part was learned. Within the
    * window they are as they were; how they go on beyond it is known once the weights are there, and
    * used by the context that asks for it.

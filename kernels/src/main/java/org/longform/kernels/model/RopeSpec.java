@@ -12,15 +12,25 @@ import org.longform.kernels.attention.PositionEncoding.Rope;
  * @param scaling how the frequencies were changed for longer texts
  * @param layout which two dimensions make a pair
  */
-public record RopeSpec(double theta, int rotaryDims, RopeScaling scaling, Rope.Layout layout) {
+public record RopeSpec(double theta, int rotaryDims, RopeScaling scaling, Rope.Layout layout)
+    implements PositionSpec {
+  /** Nothing is rotated: order alone tells where tokens stand (NoPE). */
+  public static final RopeSpec NONE =
+      new RopeSpec(1, 0, new RopeScaling.None(), Rope.Layout.HALF_SPLIT);
 
   /**
    * The rotation for a document of {@code length} tokens. All scalings but {@link
    * RopeScaling.Dynamic} ignore the length.
    */
+  @Override
   public Rope encoding(long length) {
     return new Rope(
         scaling.inverseFrequencies(theta, rotaryDims, length), scaling.attentionFactor(), layout);
+  }
+
+  /** The same with pairs in other places. */
+  RopeSpec laidOut(Rope.Layout other) {
+    return new RopeSpec(theta, rotaryDims, scaling, other);
   }
 
   /** How the frequencies go on beyond the window, if the model learned it. */

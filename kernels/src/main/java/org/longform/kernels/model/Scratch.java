@@ -15,6 +15,8 @@ import org.longform.kernels.tensor.Tensor;
  */
 final class Scratch implements AutoCloseable {
   private static final int MUCH = 64;
+  private static final int NORMED = 1;
+  private static final int ANSWER = 8;
 
   private final DecoderSpec spec;
   private final List<Tensor> owned = new ArrayList<>();
@@ -35,6 +37,8 @@ final class Scratch implements AutoCloseable {
    * @param mixed (T, H*D) output of the attention
    * @param gate (T, I)
    * @param up (T, I)
+   * @param answer (T, M) output of the attention half; the same as {@code normed} unless the other
+   *     half gets that, too
    */
   record Block(
       Tensor hidden,
@@ -44,11 +48,12 @@ final class Scratch implements AutoCloseable {
       Tensor values,
       Tensor mixed,
       Tensor gate,
-      Tensor up) {
+      Tensor up,
+      Tensor answer) {
 
     /** The same views around another residual stream. */
     Block on(Tensor stream) {
-      return new Block(stream, normed, queries, keys, values, mixed, gate, up);
+      return new Block(stream, normed, queries, keys, values, mixed, gate, up, answer);
     }
   }
 
@@ -61,6 +66,9 @@ final class Scratch implements AutoCloseable {
       allocate(tokens, widest(spec::kvWidth), 2);
       allocate(tokens, widest(spec::queryWidth), 1);
       allocate(tokens, widest(spec::intermediate), 2);
+      if (answerIndex() == ANSWER) {
+        allocate(tokens, spec.hidden(), 1);
+      }
       capacity = tokens;
     }
     return new Block(
@@ -71,7 +79,8 @@ final class Scratch implements AutoCloseable {
         first(4, tokens),
         first(5, tokens),
         first(6, tokens),
-        first(7, tokens));
+        first(7, tokens),
+        first(answerIndex(), tokens));
   }
 
   /** The same room with the widths of a layer. */
@@ -84,7 +93,12 @@ final class Scratch implements AutoCloseable {
         narrowed(widest.values, spec.kvWidth(layer)),
         narrowed(widest.mixed, spec.queryWidth(layer)),
         narrowed(widest.gate, spec.intermediate(layer)),
-        narrowed(widest.up, spec.intermediate(layer)));
+        narrowed(widest.up, spec.intermediate(layer)),
+        widest.answer);
+  }
+
+  private int answerIndex() {
+    return spec.has(DecoderSpec.Trait.PARALLEL) ? ANSWER : NORMED;
   }
 
   private static Tensor narrowed(Tensor tensor, int width) {

@@ -364,6 +364,11 @@ public final class Session implements AutoCloseable {
     return pending.size();
   }
 
+  /** Whether steps may have guesses: the strategy can forget wrong ones. */
+  public boolean mayBranch() {
+    return strategy.mayBranch();
+  }
+
   public SessionStats stats() {
     long disk = cache.diskBytes();
     return new SessionStats(
@@ -473,7 +478,7 @@ public final class Session implements AutoCloseable {
         new TreePass(
             tree,
             taps,
-            depth -> decoder.spec().rope().encoding(afterRow0 + depth),
+            depth -> decoder.spec().encodings(afterRow0 + depth),
             (ids, first, branches) ->
                 new PassBlock(
                     ids,
@@ -500,8 +505,7 @@ public final class Session implements AutoCloseable {
 
   private PassBlock begin(int[] ids, int needed, AttendTaps watching, BlockHooks blockHooks) {
     int count = ids.length;
-    Branch all =
-        new Branch(0, count, null, decoder.spec().rope().encoding(length() + count), watching);
+    Branch all = new Branch(0, count, null, decoder.spec().encodings(length() + count), watching);
     PassBlock block =
         new PassBlock(
             ids, 0, needed, List.of(all), strategy, cache, options.cancelled(), blockHooks);

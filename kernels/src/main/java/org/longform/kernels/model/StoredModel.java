@@ -1,17 +1,24 @@
 package org.longform.kernels.model;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.SafetensorsWeights;
 import org.longform.kernels.weights.WeightSource;
+import org.longform.kernels.weights.checkpoint.CheckpointFormats;
 
 /**
  * A model on disk, on no device yet: a Hugging Face directory or a GGUF file.
  *
- * @param config what it says about itself, in the words of {@code config.json}
+ * @param config what it says about itself, in the words of {@code config.json}; how its files store
+ *     weights is left out, since {@code weights} gives plain ones
  * @param spec how its weights are named and laid out there
  */
 public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource weights)
@@ -26,22 +33,33 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
   }
 
   private static StoredModel openDirectory(Path path) {
-    ModelConfig config = ModelConfig.read(path);
+    ModelConfig stored = ModelConfig.read(path);
+    ModelConfig config = plain(stored);
     DecoderSpec spec = ModelFamilies.of(config).spec(config);
-    SafetensorsWeights weights = SafetensorsWeights.open(path);
+    SafetensorsWeights files = SafetensorsWeights.open(path);
     try {
+      WeightSource weights =
+          FusedWeights.over(CheckpointFormats.decoded(path, stored.values(), files), spec);
       return new StoredModel(config, FlowWeights.completed(config, spec, weights), weights);
     } catch (Throwable e) {
-      weights.close();
+      files.close();
       throw e;
     }
+  }
+
+  /** The config of the same model with plain weights, as the files are read here. */
+  private static ModelConfig plain(ModelConfig config) {
+    CheckpointFormats.check(config.place(), config.values());
+    Map<String, Object> plain = new HashMap<>();
+    CheckpointFormats.KEYS.stream().filter(config::has).forEach(key -> plain.put(key, null));
+    return plain.isEmpty() ? config : config.with(plain);
   }
 
   private static StoredModel openGguf(Path path) {
     GgufWeights weights = GgufWeights.open(path);
     try {
       GgufConfig config = GgufConfig.read(path, weights);
-      return new StoredModel(config.config(), config.spec(), weights);
+      return new StoredModel(config.config(), config.spec(), config.weights());
     } catch (Throwable e) {
       weights.close();
       throw e;
@@ -51,7 +69,7 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
   /** What a model is; of its weights only those are read that decide how positions act. */
   public static DecoderSpec spec(Path path) {
     if (!GgufWeights.isGguf(path)) {
-      ModelConfig config = ModelConfig.read(path);
+      ModelConfig config = plain(ModelConfig.read(path));
       DecoderSpec spec = ModelFamilies.of(config).spec(config);
       if (!FlowWeights.areNeeded(spec)) {
         return spec;
@@ -60,6 +78,33 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     try (StoredModel model = open(path)) {
       return model.spec();
     }
+  }
+
+  /**
+   * What of the weights is not as the model's config says, as parts of a sentence; their numbers
+   * are not read.
+   *
+   * @param most of them to tell
+   */
+  public List<String> problems(int most) {
+    List<String> problems = new ArrayList<>();
+    WeightShapes.of(spec)
+        .forEach(
+            (name, expected) -> {
+              Optional<Shape> found = weights.shape(name);
+              if (found.isEmpty()) {
+                problems.add("tensor '%s' %s is missing".formatted(name, expected));
+              } else if (!found.get().equals(expected)) {
+                problems.add(
+                    "tensor '%s' has shape %s, expected %s".formatted(name, found.get(), expected));
+              }
+            });
+    if (problems.size() > most) {
+      int others = problems.size() - most;
+      problems.subList(most, problems.size()).clear();
+      problems.add("%d other tensors are missing or have another shape".formatted(others));
+    }
+    return problems;
   }
 
   /** Type of the numbers that the matrices of the layers are stored in. */

@@ -44,7 +44,7 @@ final class TreePass {
 
   private final TokenTree tree;
   private final AttendTaps taps;
-  private final LongFunction<PositionEncoding> encodings;
+  private final LongFunction<List<PositionEncoding>> encodings;
   private final BlockMaker maker;
   private final HeldMass[] masses;
   private final float[][] hidden;
@@ -57,10 +57,14 @@ final class TreePass {
 
   /**
    * @param taps who watches the rows that stay
-   * @param encodings the model's positions for a text that ends so many places behind row 0
+   * @param encodings the model's positions in each layer for a text that ends so many places behind
+   *     row 0
    */
   TreePass(
-      TokenTree tree, AttendTaps taps, LongFunction<PositionEncoding> encodings, BlockMaker maker) {
+      TokenTree tree,
+      AttendTaps taps,
+      LongFunction<List<PositionEncoding>> encodings,
+      BlockMaker maker) {
     this.tree = tree;
     this.taps = taps;
     this.encodings = encodings;
@@ -84,8 +88,8 @@ final class TreePass {
     List<Branch> branches = new ArrayList<>();
     for (int i = 0; i < rows; i++) {
       int row = given + i;
-      PositionEncoding encoding = encodings.apply(tree.depth(row));
-      branches.add(new Branch(i, 1, tree.path(row), encoding, tapsOf(row)));
+      List<PositionEncoding> layers = encodings.apply(tree.depth(row));
+      branches.add(new Branch(i, 1, tree.path(row), layers, tapsOf(row)));
     }
     part = maker.block(tree.tokens(given, rows), given, branches);
     given += rows;

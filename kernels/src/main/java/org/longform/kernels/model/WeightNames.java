@@ -1,17 +1,118 @@
 package org.longform.kernels.model;
 
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
 /**
  * Names of the weights in the model files, without the endings {@code .weight} and {@code .bias};
- * in those of a layer {@code %d} stands for its index, from 0.
+ * in those of a layer {@code %d} stands for its index, from 0, in those of an expert {@code %e} for
+ * the expert's.
+ *
+ * @param otherNorms of norms that only some models have
+ * @param experts of models with sparse experts
+ * @param fused which of the weights lie in one stored matrix
  */
 public record WeightNames(
-    String embedding, String finalNorm, String head, Attention attention, FeedForward feedForward) {
+    String embedding,
+    String finalNorm,
+    String head,
+    Attention attention,
+    FeedForward feedForward,
+    Map<NormPlace, String> otherNorms,
+    Optional<Experts> experts,
+    List<Fused> fused) {
 
   /** Names in the attention half of a layer. */
   public record Attention(String norm, String query, String key, String value, String output) {}
 
   /** Names in the feed-forward half of a layer. */
   public record FeedForward(String norm, String gate, String up, String down) {}
+
+  /**
+   * Names of experts.
+   *
+   * @param router the matrix that scores them, (E, M)
+   * @param stacks where the matrices of all experts of a layer lie one behind the other, in the
+   *     order of {@link #matrices}; empty if each is a tensor
+   */
+  public record Experts(String router, String gate, String up, String down, List<String> stacks) {
+    public Experts {
+      stacks = List.copyOf(stacks);
+    }
+
+    List<String> matrices() {
+      return List.of(gate, up, down);
+    }
+  }
+
+  /**
+   * Matrices that are stored as one: rows of the parts behind each other. Their biases are, too.
+   *
+   * @param stored its name
+   * @param parts what is in it, each under the name that it would have alone
+   */
+  public record Fused(String stored, List<String> parts, Order order) {
+    public Fused {
+      parts = List.copyOf(parts);
+    }
+  }
+
+  /** How the rows of parts follow each other. */
+  public enum Order {
+    /** All rows of a part, then those of the next. */
+    PARTS,
+    /** For each key/value head its rows of each part. */
+    HEADS
+  }
+
+  public WeightNames {
+    otherNorms = Map.copyOf(otherNorms);
+    fused = List.copyOf(fused);
+  }
+
+  /** Names of a model without peculiarities. */
+  public WeightNames(
+      String embedding,
+      String finalNorm,
+      String head,
+      Attention attention,
+      FeedForward feedForward) {
+    this(embedding, finalNorm, head, attention, feedForward, Map.of(), Optional.empty(), List.of());
+  }
+
+  public WeightNames with(Map<NormPlace, String> norms) {
+    return new WeightNames(
+        embedding, finalNorm, head, attention, feedForward, norms, experts, fused);
+  }
+
+  public WeightNames with(Experts some) {
+    return new WeightNames(
+        embedding, finalNorm, head, attention, feedForward, otherNorms, Optional.of(some), fused);
+  }
+
+  public WeightNames with(Fused... matrices) {
+    return new WeightNames(
+        embedding, finalNorm, head, attention, feedForward, otherNorms, experts, List.of(matrices));
+  }
+
+  /** The pattern of a norm's name. */
+  String norm(NormPlace place) {
+    return switch (place) {
+      case ATTENTION -> otherNorms.getOrDefault(place, attention.norm);
+      case FEED_FORWARD -> otherNorms.getOrDefault(place, feedForward.norm);
+      default -> otherNorms.get(place);
+    };
+  }
+
+  static String ofLayer(String pattern, int layer) {
+    return pattern.replace("%d", Integer.toString(layer));
+  }
+
+  static String ofExpert(String pattern, int layer, int expert) {
+    return ofLayer(pattern, layer).replace("%e", Integer.toString(expert));
+  }
 
   /** The same names with the index of one layer in place: what they are formatted with is lost. */
   WeightNames ofLayer(int layer) {
@@ -20,16 +121,28 @@ public record WeightNames(
         finalNorm,
         head,
         new Attention(
-            attention.norm.formatted(layer),
-            attention.query.formatted(layer),
-            attention.key.formatted(layer),
-            attention.value.formatted(layer),
-            attention.output.formatted(layer)),
+            ofLayer(attention.norm, layer),
+            ofLayer(attention.query, layer),
+            ofLayer(attention.key, layer),
+            ofLayer(attention.value, layer),
+            ofLayer(attention.output, layer)),
         new FeedForward(
-            feedForward.norm.formatted(layer),
-            feedForward.gate.formatted(layer),
-            feedForward.up.formatted(layer),
-            feedForward.down.formatted(layer)));
+            ofLayer(feedForward.norm, layer),
+            ofLayer(feedForward.gate, layer),
+            ofLayer(feedForward.up, layer),
+            ofLayer(feedForward.down, layer)),
+        otherNorms.entrySet().stream()
+            .collect(Collectors.toMap(Map.Entry::getKey, each -> ofLayer(each.getValue(), layer))),
+        experts.map(
+            some ->
+                new Experts(
+                    ofLayer(some.router, layer),
+                    ofLayer(some.gate, layer),
+                    ofLayer(some.up, layer),
+                    ofLayer(some.down, layer),
+                    some.stacks.stream().map(each -> ofLayer(each, layer)).toList())),
+        // who asks for a layer has the parts already
+        List.of());
   }
 
   /** The names that Hugging Face gives to Llama and its many relatives. */

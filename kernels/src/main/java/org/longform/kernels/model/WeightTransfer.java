@@ -2,8 +2,10 @@ package org.longform.kernels.model;
 
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.longform.kernels.attention.PositionEncoding.Rope;
 import org.longform.kernels.error.ErrorClass;
@@ -18,7 +20,8 @@ import org.longform.kernels.weights.WeightSource;
 
 /**
  * Copies the weights of a model to other names, types and order of rows, a piece of a tensor at a
- * time. Bytes stay as they are where the type does.
+ * time. Bytes stay as they are where the type does. What the target has in one tensor is written
+ * behind each other.
  */
 final class WeightTransfer {
   private static final int ELEMENTS_AT_ONCE = 1 << 20;
@@ -27,11 +30,25 @@ final class WeightTransfer {
   private final WeightSource weights;
   private final DecoderSpec target;
   private final MatrixTypes types;
-  // names in the source in the order of the target's
-  private final List<String> sourceNames;
-  private final List<TensorSpec> tensors = new ArrayList<>();
+  private final List<Item> items = new ArrayList<>();
   // names in the target of tensors whose rows change places
   private final Set<String> turned = new HashSet<>();
+
+  /**
+   * A tensor of the target.
+   *
+   * @param parts the weights in it
+   * @param times how often their rows alternate
+   */
+  private record Item(TensorSpec tensor, List<Part> parts, int times) {}
+
+  /**
+   * A weight.
+   *
+   * @param source its name in the source
+   * @param target the name that it would have alone in the target
+   */
+  private record Part(String source, String target, Shape shape) {}
 
   /**
    * @param weights what is copied: the source's own, or others by the same names
@@ -42,20 +59,90 @@ final class WeightTransfer {
     this.weights = weights;
     this.target = target;
     this.types = types;
-    this.sourceNames = List.copyOf(WeightShapes.of(source.spec()).keySet());
+    List<String> sourceNames = List.copyOf(WeightShapes.of(source.spec()).keySet());
+    List<Part> parts = new ArrayList<>();
     WeightShapes.of(target)
-        .forEach(
-            (name, shape) -> {
-              String sourceName = sourceNames.get(tensors.size());
-              DType type = types.named().get(sourceName);
-              tensors.add(new TensorSpec(name, type == null ? type(name, shape) : type, shape));
-            });
+        .forEach((name, shape) -> parts.add(new Part(sourceNames.get(parts.size()), name, shape)));
+    collect(parts);
     findTurned();
   }
 
   /** The tensors in the order in which {@link #write} gives their data. */
   List<TensorSpec> tensors() {
-    return tensors;
+    return items.stream().map(Item::tensor).toList();
+  }
+
+  private void collect(List<Part> parts) {
+    Map<String, Part> byName = new HashMap<>();
+    parts.forEach(part -> byName.put(part.target, part));
+    Map<String, Item> together = together(byName);
+    Set<TensorSpec> written = new HashSet<>();
+    for (Part part : parts) {
+      Item item = together.get(part.target);
+      if (item == null) {
+        items.add(new Item(new TensorSpec(part.target, type(part), part.shape), List.of(part), 1));
+      } else if (written.add(item.tensor)) {
+        items.add(item);
+      }
+    }
+  }
+
+  /** For each weight that lies in one tensor with others that tensor. */
+  private Map<String, Item> together(Map<String, Part> byName) {
+    Map<String, Item> together = new HashMap<>();
+    for (int layer = 0; layer < target.layers(); layer++) {
+      for (WeightNames.Fused fused : target.names().fused()) {
+        for (String end : List.of(".weight", ".bias")) {
+          List<Part> parts = new ArrayList<>();
+          for (String name : fused.parts()) {
+            Part part = byName.get(WeightNames.ofLayer(name, layer) + end);
+            if (part != null) {
+              parts.add(part);
+            }
+          }
+          if (!parts.isEmpty()) {
+            String name = WeightNames.ofLayer(fused.stored(), layer) + end;
+            put(together, name, parts, FusedWeights.times(target, layer, fused.order()), false);
+          }
+        }
+      }
+      stacks(layer, byName, together);
+    }
+    return together;
+  }
+
+  private void stacks(int layer, Map<String, Part> byName, Map<String, Item> together) {
+    WeightNames.Experts experts = target.names().experts().orElse(null);
+    for (int m = 0; experts != null && m < experts.stacks().size(); m++) {
+      List<Part> parts = new ArrayList<>();
+      for (int e = 0; e < target.design().experts().orElseThrow().count(); e++) {
+        String name = WeightNames.ofExpert(experts.matrices().get(m), layer, e);
+        parts.add(byName.get(name + ".weight"));
+      }
+      String name = WeightNames.ofLayer(experts.stacks().get(m), layer) + ".weight";
+      put(together, name, parts, 1, true);
+    }
+  }
+
+  private void put(
+      Map<String, Item> together, String name, List<Part> parts, int times, boolean stacked) {
+    Shape first = parts.get(0).shape;
+    long rows = parts.stream().mapToLong(part -> part.shape.axis(0)).sum();
+    Shape shape =
+        first.rank() == 1
+            ? Shape.of(rows)
+            : stacked
+                ? Shape.of(parts.size(), first.axis(0), first.axis(1))
+                : Shape.of(rows, first.axis(1));
+    DType type = type(parts.get(0));
+    if (parts.stream().anyMatch(part -> type(part) != type)) {
+      throw new LongformException(
+          ErrorClass.UNSUPPORTED_MODEL,
+          "Cannot write tensor '%s': its parts are of different types. Choose one type for all of them."
+              .formatted(name));
+    }
+    Item item = new Item(new TensorSpec(name, type, shape), parts, times);
+    parts.forEach(part -> together.put(part.target, item));
   }
 
   /**
@@ -63,18 +150,22 @@ final class WeightTransfer {
    * at least 6 bits, as in llama.cpp, since its errors are not averaged by anything behind it. Rows
    * that are no whole blocks get the next wider type that fits.
    */
-  private DType type(String name, Shape shape) {
-    if (shape.rank() == 1) {
+  private DType type(Part part) {
+    DType named = types.named().get(part.source);
+    if (named != null) {
+      return named;
+    }
+    if (part.shape.rank() == 1) {
       return DType.F32;
     }
     String output =
         target.has(Trait.TIED_EMBEDDINGS) ? target.names().embedding() : target.names().head();
     DType wanted = types.others();
-    if (name.equals(output + ".weight")
+    if (part.target.equals(output + ".weight")
         && List.of(DType.Q4_0, DType.Q5_0, DType.Q4_K, DType.Q5_K).contains(wanted)) {
       wanted = DType.Q6_K;
     }
-    while (shape.axis(1) % wanted.blockElements() != 0) {
+    while (part.shape.axis(1) % wanted.blockElements() != 0) {
       wanted =
           switch (wanted) {
             case Q4_K -> DType.Q5_0;
@@ -87,7 +178,7 @@ final class WeightTransfer {
 
   private void findTurned() {
     RopeSpec rope = source.spec().rope();
-    if (rope.layout() == target.rope().layout()) {
+    if (rope.layout() == target.rope().layout() || rope.rotaryDims() == 0) {
       return;
     }
     if (rope.rotaryDims() != source.spec().headDim()) {
@@ -98,31 +189,36 @@ final class WeightTransfer {
     }
     for (int layer = 0; layer < target.layers(); layer++) {
       for (String end : List.of(".weight", ".bias")) {
-        turned.add(target.names().attention().query().formatted(layer) + end);
-        turned.add(target.names().attention().key().formatted(layer) + end);
+        turned.add(WeightNames.ofLayer(target.names().attention().query(), layer) + end);
+        turned.add(WeightNames.ofLayer(target.names().attention().key(), layer) + end);
       }
     }
   }
 
   void write(TensorWriter writer) {
-    for (int i = 0; i < tensors.size(); i++) {
-      TensorSpec tensor = tensors.get(i);
-      try (Tensor from = weights.tensor(sourceNames.get(i), tensor.shape())) {
-        write(from, tensor, writer);
+    for (Item item : items) {
+      for (int i = 0; i < item.times; i++) {
+        for (Part part : item.parts) {
+          try (Tensor from = weights.tensor(part.source, part.shape)) {
+            long rows = from.rows() / item.times;
+            write(from, part, i * rows, rows, item.tensor.dtype(), writer);
+          }
+        }
       }
     }
   }
 
-  private void write(Tensor from, TensorSpec to, TensorWriter writer) {
-    boolean turn = turned.contains(to.name());
+  private void write(
+      Tensor from, Part part, long begin, long rows, DType type, TensorWriter writer) {
+    boolean turn = turned.contains(part.target);
+    float more = shift(part);
     // a bias has a row for each element
     int width = (int) from.shape().rowElements();
-    long rows = from.rows();
     int rowsAtOnce = Math.max(1, ELEMENTS_AT_ONCE / width);
-    boolean same = from.dtype() == to.dtype();
+    boolean same = from.dtype() == type && more == 0;
     int rowBytes = same ? Math.toIntExact(from.dtype().bytes(width)) : 0;
-    for (long first = 0; first < rows; first += rowsAtOnce) {
-      int some = (int) Math.min(rowsAtOnce, rows - first);
+    for (long first = begin; first < begin + rows; first += rowsAtOnce) {
+      int some = (int) Math.min(rowsAtOnce, begin + rows - first);
       float[] values = same ? null : new float[some * width];
       byte[] bytes = same ? new byte[some * rowBytes] : null;
       int step = turn ? 1 : some;
@@ -138,9 +234,22 @@ final class WeightTransfer {
       if (same) {
         writer.write(ByteBuffer.wrap(bytes));
       } else {
+        for (int i = 0; more != 0 && i < values.length; i++) {
+          values[i] += more;
+        }
         writer.write(values);
       }
     }
+  }
+
+  /** What factors of norms differ by in the target. */
+  private float shift(Part part) {
+    boolean from = source.spec().has(Trait.NORMS_AROUND_ONE);
+    boolean to = target.has(Trait.NORMS_AROUND_ONE);
+    if (from == to || part.shape.rank() > 1 || part.target.endsWith(".bias")) {
+      return 0;
+    }
+    return from ? 1 : -1;
   }
 
   /** The row that pair layouts exchange: of each head, i and i + D/2 with 2i and 2i + 1. */

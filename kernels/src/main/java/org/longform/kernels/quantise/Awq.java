@@ -87,6 +87,11 @@ final class Awq implements QuantisationMethod {
   }
 
   @Override
+  public boolean movesScales() {
+    return true;
+  }
+
+  @Override
   public LayerQuantiser quantiser(ParameterValues values) {
     int grid = Math.toIntExact(values.integer(GRID));
     int clips =

@@ -15,6 +15,7 @@ import org.longform.kernels.context.ParameterValues;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
+import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.LayerMatrix;
 import org.longform.kernels.model.LayerWalk;
 import org.longform.kernels.model.MatrixTypes;
@@ -80,9 +81,26 @@ public final class Quantisation extends ForwardedWeights {
     storage.whyPlain().ifPresent(reasons::add);
   }
 
-  /** What the parameters of a method are for a model. */
+  /**
+   * What the parameters of a method are for a model.
+   *
+   * @throws LongformException UNSUPPORTED_MODEL if the method cannot treat its layers
+   */
   public static ParameterValues values(
       QuantisationMethod method, Map<String, String> given, DecoderSpec spec) {
+    if (method.movesScales()) {
+      spec.requireLlamaWeights("quantise with method '%s'".formatted(method.name()));
+    }
+    if (spec.design().experts().isPresent() || spec.has(Trait.UNGATED)) {
+      throw new LongformException(
+          ErrorClass.UNSUPPORTED_MODEL,
+          "Cannot quantise a model of family '%s' by a method: %s. Convert it with --dtype instead."
+              .formatted(
+                  spec.family(),
+                  spec.has(Trait.UNGATED)
+                      ? "its feed-forward part has no gate"
+                      : "each token has experts of its own, and calibration sees too few of them"));
+    }
     ParameterValues values =
         ParameterValues.resolve("method", method.name(), method.parameters(), given, spec.limits());
     if (method.isCalibrated() && values.integer(Calibration.SAMPLE_TOKENS) > spec.trainedWindow()) {

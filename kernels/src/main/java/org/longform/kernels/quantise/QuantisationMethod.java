@@ -17,5 +17,10 @@ public interface QuantisationMethod extends Method {
         .anyMatch(parameter -> parameter.name().equals(Calibration.SAMPLES));
   }
 
+  /** Whether it multiplies one weight and divides another, which must be joined as in Llama. */
+  default boolean movesScales() {
+    return false;
+  }
+
   LayerQuantiser quantiser(ParameterValues values);
 }

@@ -73,6 +73,11 @@ final class SmoothQuant implements QuantisationMethod {
   }
 
   @Override
+  public boolean movesScales() {
+    return true;
+  }
+
+  @Override
   public LayerQuantiser quantiser(ParameterValues values) {
     return new Quantiser(
         new GroupedGrid(new Grid(8, Symmetry.SYMMETRIC), 0), values.decimal(ALPHA));

@@ -33,10 +33,10 @@ final class Q8Block implements LevelBlock {
     pack(HalfFloats.toF16(scale), levels, 0, target, at);
   }
 
-  // -128 has no counterpart, and no writer of such blocks uses it
+  // it has no counterpart, and encode does not use it; int8 checkpoints do
   @Override
   public int least() {
-    return -127;
+    return -128;
   }
 
   @Override

@@ -8,18 +8,21 @@ import org.longform.kernels.error.LongformException;
  * be closed; slices and tensors over mapped files own nothing and closing them does nothing.
  */
 public final class Tensor implements AutoCloseable {
+  private static final Runnable NOTHING = () -> {};
+
   private final DType dtype;
   private final Shape shape;
   private final Memory memory;
   private final long byteOffset;
-  private final boolean owner;
+  // nothing for a tensor that owns nothing
+  private final Runnable release;
 
-  private Tensor(DType dtype, Shape shape, Memory memory, long byteOffset, boolean owner) {
+  private Tensor(DType dtype, Shape shape, Memory memory, long byteOffset, Runnable release) {
     this.dtype = dtype;
     this.shape = shape;
     this.memory = memory;
     this.byteOffset = byteOffset;
-    this.owner = owner;
+    this.release = release;
     if (shape.rowElements() % dtype.blockElements() != 0) {
       throw new LongformException(
           ErrorClass.INTERNAL,
@@ -39,7 +42,21 @@ public final class Tensor implements AutoCloseable {
   public static Tensor allocate(long... axes) {
     Shape shape = Shape.of(axes);
     Memory memory = Memory.allocate(Math.multiplyExact(shape.elements(), (long) Float.BYTES));
-    return new Tensor(DType.F32, shape, memory, 0, true);
+    return new Tensor(DType.F32, shape, memory, 0, memory::close);
+  }
+
+  /**
+   * A zeroed tensor of any type that owns its memory. What is not float32 is written there, whole
+   * blocks at a time.
+   */
+  public static Tensor allocate(DType dtype, Shape shape) {
+    Memory memory = Memory.allocate(dtype.bytes(shape.elements()));
+    try {
+      return new Tensor(dtype, shape, memory, 0, memory::close);
+    } catch (Throwable e) {
+      memory.close();
+      throw e;
+    }
   }
 
   /** A float32 tensor with a copy of {@code values}, which owns its memory. */
@@ -56,7 +73,16 @@ public final class Tensor implements AutoCloseable {
 
   /** A view of {@code memory}, which stays with its owner. */
   public static Tensor view(DType dtype, Shape shape, Memory memory, long byteOffset) {
-    return new Tensor(dtype, shape, memory, byteOffset, false);
+    return new Tensor(dtype, shape, memory, byteOffset, NOTHING);
+  }
+
+  /**
+   * All of another tensor, whose memory several may hold.
+   *
+   * @param release runs on each {@link #close}
+   */
+  public static Tensor held(Tensor tensor, Runnable release) {
+    return new Tensor(tensor.dtype, tensor.shape, tensor.memory, tensor.byteOffset, release);
   }
 
   public DType dtype() {
@@ -173,7 +199,7 @@ public final class Tensor implements AutoCloseable {
           "Cannot take rows %d to %d of %s.".formatted(from, from + count, shape));
     }
     long offset = byteOffset + dtype.bytes(from * shape.rowElements());
-    return new Tensor(dtype, shape.withRows(count), memory, offset, false);
+    return new Tensor(dtype, shape.withRows(count), memory, offset, NOTHING);
   }
 
   private void check(long from, long count) {
@@ -195,8 +221,6 @@ public final class Tensor implements AutoCloseable {
 
   @Override
   public void close() {
-    if (owner) {
-      memory.close();
-    }
+    release.run();
   }
 }

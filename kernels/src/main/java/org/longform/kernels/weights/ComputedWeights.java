@@ -11,8 +11,8 @@ import org.longform.kernels.tensor.Tensor;
 
 /**
  * Tensors that are computed from those of another source, when they are asked for; the rest is the
- * other source's. It belongs to this one and is closed with it. What was computed is float32 and
- * lives until it is closed, or until this source is.
+ * other source's. It belongs to this one and is closed with it. What was computed is float32, or
+ * float16 where that may be and is as good, and lives until it is closed, or until this source is.
  */
 public abstract class ComputedWeights extends ForwardedWeights {
   private final List<Tensor> computed = new ArrayList<>();
@@ -35,6 +35,18 @@ public abstract class ComputedWeights extends ForwardedWeights {
    */
   protected abstract void change(String name, Tensor stored, Tensor target);
 
+  /**
+   * Whether a changed tensor may be given as float16 where {@link Halves} has it.
+   *
+   * @param stored as the other source has it
+   */
+  protected boolean mayRound(Tensor stored) {
+    return false;
+  }
+
+  /** Told of each tensor that was computed. */
+  protected void computed(String name, Tensor tensor) {}
+
   /** Closes what the changes were computed with. */
   protected void closeOthers() {}
 
@@ -56,6 +68,9 @@ public abstract class ComputedWeights extends ForwardedWeights {
       return source().tensor(name, expected);
     }
     Shape shape = changedShape(name, stored.get());
+    if (shape.equals(stored.get()) && !shape.equals(expected)) {
+      return source().tensor(name, expected); // which says what is wrong with it
+    }
     if (!shape.equals(expected)) {
       throw new LongformException(
           ErrorClass.INTERNAL,
@@ -63,16 +78,30 @@ public abstract class ComputedWeights extends ForwardedWeights {
               .formatted(name, expected, shape));
     }
     long[] axes = IntStream.range(0, shape.rank()).mapToLong(shape::axis).toArray();
-    Tensor target = Tensor.allocate(axes);
+    Tensor target = compute(name, stored.get(), axes);
     computed.add(target);
-    try (Tensor whole = source().tensor(name, stored.get())) {
-      change(name, whole, target);
-    }
+    computed(name, target);
     return target;
   }
 
+  private Tensor compute(String name, Shape stored, long[] axes) {
+    Tensor target = Tensor.allocate(axes);
+    try (Tensor whole = source().tensor(name, stored)) {
+      change(name, whole, target);
+      Optional<Tensor> halves = mayRound(whole) ? Halves.of(target) : Optional.empty();
+      if (halves.isEmpty()) {
+        return target;
+      }
+      target.close();
+      return halves.get();
+    } catch (Throwable e) {
+      target.close();
+      throw e;
+    }
+  }
+
   @Override
-  public final long bytes() {
+  public long bytes() {
     return names().stream()
         .map(name -> shape(name).orElseThrow())
         .mapToLong(shape -> shape.elements() * Float.BYTES)

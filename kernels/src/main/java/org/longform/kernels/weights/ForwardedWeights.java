@@ -1,5 +1,6 @@
 package org.longform.kernels.weights;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.tensor.Shape;
@@ -36,5 +37,10 @@ public abstract class ForwardedWeights implements WeightSource {
   @Override
   public long bytes() {
     return source.bytes();
+  }
+
+  @Override
+  public List<String> storageNotes() {
+    return source.storageNotes();
   }
 }

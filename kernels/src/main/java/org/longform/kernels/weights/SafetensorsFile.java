@@ -106,6 +106,12 @@ final class SafetensorsFile implements AutoCloseable {
         dtype(tensor), expected, mapped.computeIfAbsent(name, key -> map(tensor)), 0);
   }
 
+  /** The bytes of a tensor, mapped anew: the caller closes them. */
+  StoredBytes bytes(String name) {
+    StoredTensor tensor = stored.get(name);
+    return new StoredBytes(name, tensor.dtype(), tensor.shape(), map(tensor));
+  }
+
   private DType dtype(StoredTensor tensor) {
     return switch (tensor.dtype()) {
       case "F32" -> DType.F32;

@@ -18,8 +18,8 @@ import org.longform.kernels.tensor.Tensor;
  * The weights of a model directory in Hugging Face's layout: {@code model.safetensors}, or {@code
  * model.safetensors.index.json} and the shards it names. Files are checked whole when opened, and
  * mapped read-only, so processes of one machine share them; nobody may change a file while it is
- * open. A tensor of more than 2 GiB is copied into memory. F32, F16 and BF16 can be asked for;
- * tensors of other dtypes may be present.
+ * open. A tensor of more than 2 GiB is copied into memory. F32, F16 and BF16 can be asked for as
+ * tensors, all others as their bytes.
  */
 public final class SafetensorsWeights implements WeightSource {
   private static final String SINGLE = "model.safetensors";
@@ -111,6 +111,20 @@ public final class SafetensorsWeights implements WeightSource {
               .formatted(directory, name, expected, places.size()));
     }
     return file.tensor(name, expected);
+  }
+
+  /** The header's word for the element type of a tensor that is there. */
+  public String dtype(String name) {
+    return places.get(name).tensors().get(name).dtype();
+  }
+
+  /**
+   * A tensor that is there, of any dtype, as its bytes.
+   *
+   * @return mapped until it is closed
+   */
+  public synchronized StoredBytes stored(String name) {
+    return places.get(name).bytes(name);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package org.longform.kernels.weights;
 
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.tensor.Shape;
@@ -30,6 +31,14 @@ public interface WeightSource extends AutoCloseable {
 
   /** Bytes of all tensors. */
   long bytes();
+
+  /**
+   * How tensors are stored and what those that were asked for became, where that is more than a
+   * view of the file: sentences without a full stop.
+   */
+  default List<String> storageNotes() {
+    return List.of();
+  }
 
   @Override
   void close();

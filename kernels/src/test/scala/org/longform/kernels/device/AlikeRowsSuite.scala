@@ -66,6 +66,9 @@ class AlikeRowsSuite extends AnyFunSuite {
           alike("addBias", x)(y => kernels.addBias(y, gain))
           // each row as its own other side
           alike("add", x)(y => kernels.add(y, y))
+          alike("layerNorm", x)(y => kernels.layerNorm(y, gain, 1e-5, y))
+          for (f <- Activation.values()) alike(f.name(), x)(y => kernels.activate(f, y))
+          alike("softCap", x)(y => kernels.softCap(y, 3))
           alike("swiGlu", x) { y =>
             val up = Tensor.of(y.toArray, y.rows(), 1056)
             try kernels.swiGlu(y, up)

@@ -205,6 +205,27 @@ object AttendCases {
           )
         )
       ),
+      "distances between two bounds" -> (v =>
+        segments(segment(v.held(), new Band.Between(5, 40)), segment(v.held(), new Band.Near(2)))
+      ),
+      "distances between two bounds of which one is beyond the cache" -> (v =>
+        segments(
+          segment(v.held(), new Band.Between(90, Long.MaxValue)),
+          segment(v.held(), new Band.Between(0, 1))
+        )
+      ),
+      "a plan within a window" -> (v =>
+        segments(
+          segment(v.held(), new Band.Near(12)),
+          Segment.of(
+            Rows.range(0, 90),
+            new KeyPositions.Constant(0),
+            new QueryPositions.Constant(12),
+            new Band.Far(12)
+          ),
+          segment(v.held(), new Band.Far(30))
+        ).within(25)
+      ),
       "a tree of drafts" -> (v => segments(segment(v.held(), new Band.Tree(100, mask)))),
       "a tree with a draft that sees nothing" -> (_ =>
         segments(
@@ -330,6 +351,37 @@ object AttendCases {
         "logits of ±2000",
         new AttendSetup(sizes, rope(8), 1000, causal),
         Tolerances.LARGE_LOGITS
+      )(),
+      attend(
+        "large logits under a soft cap",
+        new AttendSetup(sizes, rope(8), 30, causal, softCap = 5),
+        Tolerances.ATTENTION
+      )(),
+      attend(
+        "a soft cap, one token, heads of 64",
+        new AttendSetup(Sizes(1, 300, 6, 2, 64), rope(64), 2, causal, softCap = 50),
+        10 * Tolerances.ATTENTION
+      )(),
+      attend(
+        "a soft cap over linear biases and a gain",
+        new AttendSetup(
+          sizes,
+          new PositionEncoding.Alibi(Array(0.5, 0.25, 0.125, 0.0625)),
+          0.5,
+          v => segments(segment(v.held(), CAUSAL).withLogitScale(1.3)),
+          softCap = 3
+        ),
+        Tolerances.ATTENTION
+      )(),
+      plain(
+        "nothing is rotated",
+        sizes,
+        encoding = Some(new Rope(Array.empty[Double], 1, Rope.Layout.HALF_SPLIT))
+      )(),
+      plain(
+        "nothing is rotated, one token, heads of 64",
+        Sizes(1, 150, 6, 2, 64),
+        encoding = Some(new Rope(Array.empty[Double], 1, Rope.Layout.HALF_SPLIT))
       )(),
       attend(
         "tokens that are NaN but not selected",

@@ -36,14 +36,15 @@ final class AttendSetup(
     plan: KvView => AttentionPlan,
     change: KvCache => Unit = _ => (),
     spoiled: Set[Int] = Set.empty,
-    dtype: KvDType = KvDType.F32
+    dtype: KvDType = KvDType.F32,
+    softCap: Double = 0
 ) {
   private val width = sizes.heads * sizes.headDim
 
   private var expected = Option.empty[Attended]
 
   def stored(as: KvDType): AttendSetup =
-    new AttendSetup(sizes, encoding, scale, plan, change, spoiled, as)
+    new AttendSetup(sizes, encoding, scale, plan, change, spoiled, as, softCap)
 
   /** Runs on one device with all taps. */
   def run(kernels: Kernels): Attended = {
@@ -60,12 +61,12 @@ final class AttendSetup(
       val taps = AttendTaps.NONE
         .withLogSumExp(lse)
         .withColumnMass((row: Long, some: Float) => mass(row) += some)
-      kernels.attend(new AttendRequest(queries, view, plan(view), encoding, scale, out, taps))
+      kernels.attend(new AttendRequest(queries, view, plan(view), encoding, scale, softCap, out, taps))
       // what is reported for each head is summed for who wants the sum: that is another way through a device
       if (sizes.all < 400) {
         val ofHeads =
           AttendTaps.NONE.withHeadMass((segment, head, row, some) => headMass((segment, head, row)) += some)
-        kernels.attend(new AttendRequest(queries, view, plan(view), encoding, scale, out, ofHeads))
+        kernels.attend(new AttendRequest(queries, view, plan(view), encoding, scale, softCap, out, ofHeads))
       }
       Attended(out.toArray, lse.toArray, mass.toMap, headMass.toMap)
     } finally {

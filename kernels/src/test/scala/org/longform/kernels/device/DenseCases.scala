@@ -127,7 +127,7 @@ object DenseCases {
   }
 
   private val withVector: Seq[KernelCase] = for {
-    operation <- Seq("rmsNorm", "addBias")
+    operation <- Seq("rmsNorm", "layerNorm", "addBias")
     dtype <- DTYPES if !dtype.isQuantised
     width <- SIZES
   } yield KernelCase(operation, s"rows of $width with $dtype") { (reference, device) =>
@@ -140,6 +140,7 @@ object DenseCases {
         val x = Tensor.of(values, 3, width.toLong)
         try {
           if (operation == "addBias") kernels.addBias(x, vector)
+          else if (operation == "layerNorm") kernels.layerNorm(x, vector, 1e-5, x)
           else kernels.rmsNorm(x, vector, 1e-5, x)
           x.toArray
         } finally {
@@ -151,7 +152,7 @@ object DenseCases {
   }
 
   private val pairwise: Seq[KernelCase] = for {
-    operation <- Seq("add", "swiGlu")
+    operation <- Seq("add", "multiply", "swiGlu")
     width <- SIZES :+ 9001
   } yield KernelCase(operation, s"3 rows of $width") { (reference, device) =>
     val draws = new Draws(width * 13L)
@@ -162,7 +163,11 @@ object DenseCases {
       val x = Tensor.of(first, 3, width.toLong)
       val y = Tensor.of(second, 3, width.toLong)
       try {
-        if (operation == "add") kernels.add(x, y) else kernels.swiGlu(x, y)
+        operation match {
+          case "add"      => kernels.add(x, y)
+          case "multiply" => kernels.multiply(x, y)
+          case _          => kernels.swiGlu(x, y)
+        }
         x.toArray
       } finally {
         x.close()
@@ -185,6 +190,32 @@ object DenseCases {
     }
   }
 
+  private val functions: Seq[(String, String, (Kernels, Tensor) => Unit)] =
+    Activation.values().toSeq.map { f =>
+      ("activate", f.name(), (kernels: Kernels, x: Tensor) => kernels.activate(f, x))
+    } ++ Seq(
+      ("scale", "by 0.22", (kernels: Kernels, x: Tensor) => kernels.scale(x, 0.22)),
+      ("softCap", "at 30", (kernels: Kernels, x: Tensor) => kernels.softCap(x, 30)),
+      ("softCap", "at 1", (kernels: Kernels, x: Tensor) => kernels.softCap(x, 1)),
+      ("clamp", "at 6", (kernels: Kernels, x: Tensor) => kernels.clamp(x, 6))
+    )
+
+  private val mapped: Seq[KernelCase] = for {
+    (operation, what, run) <- functions
+    width <- SIZES :+ 9001
+  } yield KernelCase(operation, s"$what, 3 rows of $width") { (reference, device) =>
+    val values = new Draws(width * 17L).uniform(3 * width).map(_ * 12)
+    // both ends of every function
+    val corners = Array(-200f, -30f, 0f, 200f)
+    both(reference, device, 4 * Tolerances.ACTIVATION) { kernels =>
+      val x = Tensor.of(values ++ corners, (3 * width + corners.length).toLong, 1)
+      try {
+        run(kernels, x)
+        x.toArray
+      } finally x.close()
+    }
+  }
+
   val ALL: Seq[KernelCase] =
-    matmul ++ roundedActivations ++ sharedActivations ++ gather ++ withVector ++ pairwise :+ farGates
+    mapped ++ matmul ++ roundedActivations ++ sharedActivations ++ gather ++ withVector ++ pairwise :+ farGates
 }

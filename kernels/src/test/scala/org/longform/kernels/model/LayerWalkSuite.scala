@@ -40,7 +40,7 @@ class LayerWalkSuite extends AnyFunSuite {
               JMap.of(),
               new org.longform.kernels.context.ModelLimits(64, model.layers)
             )
-          val encoding = stored.spec().rope().encoding(text.length.toLong)
+          val encoding = stored.spec().encodings(text.length.toLong)
           val all = new Branch(0, text.length, null, encoding, AttendTaps.NONE)
           val block =
             new PassBlock(

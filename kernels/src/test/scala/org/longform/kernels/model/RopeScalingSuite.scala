@@ -129,10 +129,10 @@ class RopeScalingSuite extends AnyFunSuite {
 
   test("an unknown kind of scaling is refused with the known ones") {
     val message =
-      refusal(ErrorClass.UNSUPPORTED_MODEL, ""","rope_scaling":{"rope_type":"longrope","factor":2}""")
+      refusal(ErrorClass.UNSUPPORTED_MODEL, ""","rope_scaling":{"rope_type":"spiral","factor":2}""")
     assert(
       message.contains(
-        "rope_scaling.rope_type = 'longrope', which is unknown (known: default, linear, dynamic, llama3, yarn, clex)"
+        "rope_scaling.rope_type = 'spiral', which is unknown (known: default, linear, dynamic, llama3, yarn, longrope, clex)"
       )
     )
     assert(

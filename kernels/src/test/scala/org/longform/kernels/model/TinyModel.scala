@@ -7,7 +7,7 @@ import scala.util.Random
 import org.longform.kernels.weights.SafetensorsFiles
 
 /** A random model of a few kilobytes. Its values are multiples of 1/256 below 1/2, which every supported
-  * dtype holds exactly.
+  * dtype holds exactly. What is `stored` of a tensor takes its place in the files.
   */
 final case class TinyModel(
     heads: Int = 4,
@@ -25,7 +25,8 @@ final case class TinyModel(
     rope: String = "",
     clexWidth: Int = 0,
     seed: Long = 1,
-    altered: Map[String, Array[Double]] = Map.empty
+    altered: Map[String, Array[Double]] = Map.empty,
+    stored: Map[String, Seq[SafetensorsFiles.Entry]] = Map.empty
 ) {
 
   private val shapes: Seq[(String, Seq[Int])] = {
@@ -59,6 +60,11 @@ final case class TinyModel(
         "model.clex_layer.proj_func.ode_down_proj" -> Seq(clexWidth, headDim / 2)
       )
 
+  /** Name, rows and columns of every matrix of the layers. */
+  def matrices: Seq[(String, Int, Int)] = shapes.collect {
+    case (name, Seq(out, in)) if name.contains(".layers.") => (name, out, in)
+  }
+
   val weights: Map[String, Array[Double]] = {
     val random = new Random(seed)
     shapes.map { case (name, shape) =>
@@ -79,12 +85,17 @@ final case class TinyModel(
 
   def write(directory: Path): Path = {
     Files.writeString(directory.resolve("config.json"), configJson)
-    val entries = shapes.map { case (name, shape) =>
-      SafetensorsFiles.Entry(
+    val entries = shapes.flatMap { case (name, shape) =>
+      stored.getOrElse(
         name,
-        dtype,
-        shape.map(_.toLong),
-        SafetensorsFiles.encode(dtype, weights(name).map(_.toFloat).toSeq)
+        Seq(
+          SafetensorsFiles.Entry(
+            name,
+            dtype,
+            shape.map(_.toLong),
+            SafetensorsFiles.encode(dtype, weights(name).map(_.toFloat).toSeq)
+          )
+        )
       )
     }
     if (shards == 1) SafetensorsFiles.write(directory.resolve("model.safetensors"), entries)

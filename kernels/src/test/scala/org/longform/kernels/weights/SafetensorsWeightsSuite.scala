@@ -228,6 +228,80 @@ class SafetensorsWeightsSuite extends AnyFunSuite {
     }
   }
 
+  test("an index that names a tensor twice, and a shard that is cut, are refused") {
+    TempDirectory.use { directory =>
+      writeShards(directory, """{"a":"one.safetensors","a":"two.safetensors"}""")
+      assert(refusal(SafetensorsWeights.open(directory)).contains("Duplicate field 'a'"))
+      writeShards(directory, """{"a":"one.safetensors","b":"two.safetensors"}""")
+      val whole = Files.readAllBytes(directory.resolve("two.safetensors"))
+      Files.write(directory.resolve("two.safetensors"), whole.dropRight(3))
+      assert(refusal(SafetensorsWeights.open(directory)).contains("two.safetensors': tensor 'b'"))
+    }
+  }
+
+  test("a tensor in a shard that the index does not name there is not read from it") {
+    TempDirectory.use { directory =>
+      // both shards have 'a'; the index decides, and nothing of the other is seen
+      SafetensorsFiles.write(directory.resolve("one.safetensors"), Seq(entry("a")))
+      SafetensorsFiles.write(
+        directory.resolve("two.safetensors"),
+        Seq(Entry("a", "F32", Seq(1), new Array[Byte](4)), entry("b", "F16"))
+      )
+      Files.writeString(
+        directory.resolve("model.safetensors.index.json"),
+        """{"weight_map":{"b":"two.safetensors","a":"one.safetensors"}}"""
+      )
+      val weights = SafetensorsWeights.open(directory)
+      try {
+        assert(weights.shape("a").get === Shape.of(2, 3))
+        assert(weights.tensor("a", Shape.of(2, 3)).toArray === ramp.toArray)
+        assert(weights.bytes() === 36)
+      } finally weights.close()
+    }
+  }
+
+  test("headers that are large in other ways than their length are refused") {
+    val axes = Seq.fill(17)("1").mkString("[", ",", "]")
+    assert(refusalOf(one("F32", axes, "[0,4]"), 4).contains("a list of at most 16 whole numbers"))
+    val digits = "[" + "9" * 5000 + "]"
+    assert(refusalOf(one("F32", digits, "[0,4]"), 4).contains("its header is not JSON as it should be"))
+    val longName = "n" * 100000
+    val message = refusalOf(s"""{"$longName":{"dtype":"F32"}}""", 0)
+    assert((message.contains("lacks dtype") || message.contains("not JSON")) && message.length < 700)
+    val many = (0 until 20000).map(i => s""""t$i":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}""")
+    assert(refusalOf(many.mkString("{", ",", "}"), 0).contains("tensor 'a' [2, 3] is missing (20000 others"))
+  }
+
+  test("a tensor of any type can be had as its bytes") {
+    val words = Entry("w", "I32", Seq(3), Array[Byte](1, 0, 0, 0, -1, -1, -1, -1, 0, 0, 0, -128))
+    val longs = Entry("l", "I64", Seq(1), Array[Byte](7, 0, 0, 0, 0, 0, 0, 0))
+    val powers = Entry("e", "F8_E8M0", Seq(3), Array[Byte](127, 126, -128))
+    TempDirectory.use { directory =>
+      SafetensorsFiles.write(
+        directory.resolve("model.safetensors"),
+        Seq(Entry("odd", "U8", Seq(1), new Array[Byte](1)), words, longs, powers, entry("h", "BF16"))
+      )
+      val weights = SafetensorsWeights.open(directory)
+      def stored[A](name: String)(body: StoredBytes => A): A = {
+        val bytes = weights.stored(name)
+        try body(bytes)
+        finally bytes.close()
+      }
+      try {
+        assert(weights.dtype("w") === "I32")
+        val two = new Array[Int](2)
+        stored("w")(_.read(1, two, 2))
+        assert(two.toSeq === Seq(-1, Int.MinValue))
+        assert(stored("w")(_.wholeNumbers()).toSeq === Seq(1L, -1L, Int.MinValue.toLong))
+        assert(stored("l")(_.wholeNumbers()).toSeq === Seq(7L))
+        assert(stored("e")(_.floats()).toSeq === Seq(1f, 0.5f, 2f))
+        assert(stored("h")(_.floats()).toSeq === ramp)
+        assert(refusal(stored("h")(_.wholeNumbers())).contains("it has dtype BF16, expected I64, I32 or I8"))
+        assert(refusal(stored("w")(_.floats())).contains("it has dtype I32, expected F32, F16, BF16"))
+      } finally weights.close()
+    }
+  }
+
   test("closing unmaps the file") {
     def mappings(file: Path): Long = {
       val lines = Files.lines(Path.of("/proc/self/maps"))

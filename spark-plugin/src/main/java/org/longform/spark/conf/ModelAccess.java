@@ -5,7 +5,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.apache.spark.SparkConf;
-import org.longform.models.ModelLocation;
+import org.longform.models.AllowedModels;
 import org.longform.options.ModelOptions;
 
 /** Which models the queries of an application may name, decided when it starts. */
@@ -35,10 +35,11 @@ public final class ModelAccess {
     }
     List<String> given = ModelOptions.ALLOWED_MODEL_PATHS.parse(key, conf.get(key, "[]"));
     Set<String> allowed = new LinkedHashSet<>();
-    given.forEach(path -> allowed.add(ModelLocation.portable(path)));
-    String own = ModelOptions.MODEL.confKey();
-    if (conf.contains(own)) {
-      allowed.add(ModelLocation.portable(conf.get(own)));
+    given.forEach(path -> allowed.add(AllowedModels.portable(path)));
+    for (String own : List.of(ModelOptions.MODEL.confKey(), ModelOptions.ADAPTER.confKey())) {
+      if (conf.contains(own)) {
+        allowed.add(AllowedModels.portableOwn(conf.get(own)));
+      }
     }
     conf.set(key, ModelOptions.ALLOWED_MODEL_PATHS.type().format().apply(new ArrayList<>(allowed)));
   }

@@ -5,7 +5,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.longform.models.ConversionRequest;
 import org.longform.models.ModelConversion;
-import org.longform.models.ModelLocation;
+import org.longform.runtime.LongformRuntime;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -18,7 +18,9 @@ final class ConvertCommand implements Callable<Integer> {
       required = true,
       paramLabel = "<path>",
       order = -20,
-      description = "The model: a Hugging Face directory, a .gguf file or a bundled model's name.")
+      description =
+          "The model: a Hugging Face directory, a .gguf file, or the name of one of the hub"
+              + " (org/name) or of a bundled one.")
   private String model;
 
   @Mixin private TargetArguments written;
@@ -42,7 +44,7 @@ final class ConvertCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     ModelConversion.run(
             new ConversionRequest(
-                ModelLocation.resolve(model),
+                LongformRuntime.find(model),
                 written.target(),
                 WeightTypes.named("--dtype", dtype),
                 written.ifExists()))

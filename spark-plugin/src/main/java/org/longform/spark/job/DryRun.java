@@ -143,7 +143,9 @@ final class DryRun {
   }
 
   private static long mostTokens(JobRequest request, Options options) {
-    return request.task() == Task.PERPLEXITY ? 0 : options.get(GenerationOptions.MAX_NEW_TOKENS);
+    return request.task() == Task.PERPLEXITY || request.task().chooses()
+        ? 0
+        : options.get(GenerationOptions.MAX_NEW_TOKENS);
   }
 
   /** How long answers may be, and how long those were that the same task wrote before. */

@@ -1,39 +1,61 @@
 package org.longform.spark.job;
 
-import java.util.IntSummaryStatistics;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.function.ToIntFunction;
 import org.longform.feed.ReadingStrategies;
 import org.longform.feed.ReadingStrategy;
-import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextFactory;
 import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ModelLimits;
 import org.longform.kernels.context.Parameter;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
+import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
-import org.longform.kernels.model.DecoderSpec.Trait;
-import org.longform.kernels.model.LayerShape;
-import org.longform.models.LoadedModel;
-import org.longform.options.CacheOptions;
+import org.longform.models.ModelReport;
+import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Loads a model and shows what it is, what it needs and how each strategy would read with it. */
+/**
+ * Shows what a model is, what it needs and how each strategy would read with it, from its metadata
+ * and the headers of its files: nothing is loaded, and what cannot be read is told as a list.
+ */
 @Command
 final class InspectCommand implements Callable<Integer> {
-  private static final int BITS_PER_BYTE = 8;
+  private static final org.longform.options.Option<Long> MEMORY =
+      org.longform.options.Option.bytes("memory")
+          .doc("Memory for the weights and for the keys and values of one document.")
+          .defaultText("that of the process")
+          .optional();
 
   private final CommandContext context;
 
   @Spec private CommandSpec command;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "<size>",
+      order = -20,
+      description =
+          "Tell how long a document each strategy reads with so much memory for the weights and the"
+              + " keys and values of one document, such as 8g. Default: the memory that keys and"
+              + " values may take here, the weights beside it.")
+  private String memory;
+
+  @Option(names = "--json", order = -19, description = "Write one JSON object.")
+  private boolean json;
 
   InspectCommand(CommandContext context) {
     this.context = context;
@@ -42,134 +64,111 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     Options options = OptionFlags.given(command.commandLine().getParseResult());
-    LongformRuntime.validate(options);
-    try {
-      LoadedModel model = LongformRuntime.model(options);
-      show(model, CacheOptions.dtypeOf(options));
-      devices(model, options);
-      ModelLimits limits = model.decoder().limits();
-      for (ContextFactory each : ContextStrategies.ALL) {
-        show(
-            "context " + each.name(),
-            each.description(),
-            each.whyUnavailable(limits),
-            each.parameters(),
-            limits);
-      }
-      for (ReadingStrategy each : ReadingStrategies.ALL) {
-        show(
-            "reading " + each.name(),
-            each.description(),
-            Optional.empty(),
-            each.parameters(),
-            limits);
-      }
-    } finally {
-      LongformRuntime.shutdown();
+    Optional<Long> given = Optional.ofNullable(memory).map(size -> MEMORY.parse("--memory", size));
+    ModelReport report = ModelReport.of(LongformRuntime.location(options));
+    List<String> unsupported = new ArrayList<>(report.problems());
+    Optional<DeviceProvider> device = device(options, unsupported);
+    InspectedModel model =
+        new InspectedModel(
+            report,
+            device,
+            report.spec().map(DecoderSpec::parameters),
+            room(report, device, given, options, unsupported),
+            LongformRuntime.complete(options));
+    if (json) {
+      context.out().println(text(model.json(unsupported)));
+    } else {
+      model.lines().forEach(line -> line(line.name(), line.text()));
+      devices(device, options);
+      line("not supported", unsupported.isEmpty() ? "nothing is missing" : unsupported.get(0));
+      unsupported.stream().skip(1).forEach(problem -> line("", problem));
+      report.spec().ifPresent(spec -> strategies(model, spec.limits()));
     }
     return 0;
   }
 
-  private void show(LoadedModel model, KvDType kvDType) {
-    DecoderSpec spec = model.decoder().spec();
-    long parameters = parameters(spec);
-    line("model", "%s", model.location().name());
-    line("path", "%s", model.location().path());
-    line("revision", "%s", model.revision());
-    line(
-        "family",
-        "%s, %d layers, width %d, %s query and %s key/value heads of %d",
-        spec.family(),
-        spec.layers(),
-        spec.hidden(),
-        range(spec, LayerShape::heads),
-        range(spec, LayerShape::kvHeads),
-        spec.headDim());
-    line("parameters", "%,d", parameters);
-    line(
-        "stored as",
-        "%d bits each, %,d bytes in all",
-        Math.round((double) model.decoder().mappedBytes() * BITS_PER_BYTE / parameters),
-        model.decoder().mappedBytes());
-    line("vocabulary", "%,d tokens", spec.vocabulary());
-    line("trained window", "%,d tokens", spec.trainedWindow());
-    line(
-        "KV cache",
-        "%,d bytes for each token as %s",
-        model.decoder().kvBytesPerToken(kvDType),
-        kvDType);
+  private static Optional<DeviceProvider> device(Options options, List<String> problems) {
+    try {
+      return Optional.of(
+          Devices.choose(LongformRuntime.complete(options).get(ModelOptions.DEVICE)));
+    } catch (LongformException e) {
+      problems.add(e.getMessage());
+      return Optional.empty();
+    }
   }
 
-  /** The device in use, and of each other why not. */
-  private void devices(LoadedModel model, Options options) {
-    for (DeviceProvider device : Devices.ALL) {
-      String name = device.name();
-      if (name.equals(model.device())) {
-        line(
-            "device",
-            "%s, %d threads, %,d bytes of its own%s",
-            name,
-            LongformRuntime.threads(options, device),
-            model.decoder().ownedBytes(),
-            device.detail().map(detail -> "; " + detail).orElse(""));
-      } else {
+  /** Bytes for the keys and values of one document. */
+  private static long room(
+      ModelReport report,
+      Optional<DeviceProvider> device,
+      Optional<Long> given,
+      Options options,
+      List<String> problems) {
+    if (given.isEmpty()) {
+      return LongformRuntime.kvBudgetBytes(options);
+    }
+    long weights = InspectedModel.weightBytes(report, device);
+    if (weights > given.get()) {
+      problems.add(
+          "the weights take %,d bytes, more than the memory of %,d bytes"
+              .formatted(weights, given.get()));
+    }
+    return given.get() == Long.MAX_VALUE ? given.get() : Math.max(0, given.get() - weights);
+  }
+
+  private static String text(Map<String, Object> values) {
+    try {
+      return new ObjectMapper()
+          .enable(SerializationFeature.INDENT_OUTPUT)
+          .writeValueAsString(values);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The device that would serve, and of each other why not. */
+  private void devices(Optional<DeviceProvider> chosen, Options options) {
+    chosen.ifPresent(
+        device ->
+            line(
+                "device",
+                "%s, %d threads%s"
+                    .formatted(
+                        device.name(),
+                        LongformRuntime.threads(LongformRuntime.complete(options), device),
+                        device.detail().map(detail -> "; " + detail).orElse(""))));
+    for (DeviceProvider other : Devices.ALL) {
+      if (chosen.isEmpty() || !other.name().equals(chosen.get().name())) {
         line(
             "",
-            "not %s: %s",
-            name,
-            device.whyUnavailable().orElse("it works here, but was not chosen"));
+            "not %s: %s"
+                .formatted(
+                    other.name(),
+                    other.whyUnavailable().orElse("it works here, but was not chosen")));
       }
     }
   }
 
+  private void strategies(InspectedModel model, ModelLimits limits) {
+    for (ContextFactory each : ContextStrategies.ALL) {
+      show("context " + each.name(), each.description(), each.parameters(), limits);
+      context.out().printf("  %s%n", model.longest(each).sentence());
+    }
+    for (ReadingStrategy each : ReadingStrategies.ALL) {
+      show("reading " + each.name(), each.description(), each.parameters(), limits);
+    }
+  }
+
   private void show(
-      String strategy,
-      String description,
-      Optional<String> refusal,
-      List<Parameter> parameters,
-      ModelLimits limits) {
+      String strategy, String description, List<Parameter> parameters, ModelLimits limits) {
     context.out().printf("%n%s%n  %s%n", strategy, description);
-    refusal.ifPresent(why -> context.out().printf("  not with the defaults: %s%n", why));
     for (Parameter parameter : parameters) {
       String value = String.valueOf(parameter.defaultValue().apply(limits));
       context.out().printf("  --%-20s %s%n", parameter.name(), value.replace("\n", "\\n"));
     }
   }
 
-  private void line(String name, String format, Object... values) {
-    context.out().printf("%-16s%s%n", name, String.format(Locale.ROOT, format, values));
-  }
-
-  /** A pruned model's layers differ: "4 to 6". */
-  private static String range(DecoderSpec spec, ToIntFunction<LayerShape> size) {
-    IntSummaryStatistics sizes = spec.layerShapes().stream().mapToInt(size).summaryStatistics();
-    return sizes.getMin() == sizes.getMax()
-        ? String.valueOf(sizes.getMin())
-        : "%d to %d".formatted(sizes.getMin(), sizes.getMax());
-  }
-
-  /** Numbers in all matrices and vectors of the model. */
-  static long parameters(DecoderSpec spec) {
-    long width = spec.hidden();
-    long embeddings = spec.vocabulary() * width * (spec.has(Trait.TIED_EMBEDDINGS) ? 1L : 2L);
-    long all = embeddings + width;
-    for (int layer = 0; layer < spec.layers(); layer++) {
-      all += parameters(spec, layer);
-    }
-    return all;
-  }
-
-  private static long parameters(DecoderSpec spec, int layer) {
-    long width = spec.hidden();
-    long attention =
-        width * spec.queryWidth(layer) * 2 // queries and output
-            + width * spec.kvWidth(layer) * 2; // keys and values
-    long feedForward = width * spec.intermediate(layer) * 3;
-    long biases =
-        (spec.has(Trait.QKV_BIAS) ? spec.queryWidth(layer) + 2L * spec.kvWidth(layer) : 0)
-            + (spec.has(Trait.OUTPUT_BIAS) ? width : 0)
-            + (spec.has(Trait.FFN_BIAS) ? 2L * spec.intermediate(layer) + width : 0);
-    long norms = 2 * width;
-    return attention + feedForward + biases + norms;
+  private void line(String name, String text) {
+    context.out().printf(Locale.ROOT, "%-16s%s%n", name, text);
   }
 }

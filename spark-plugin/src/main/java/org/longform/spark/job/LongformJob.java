@@ -123,6 +123,21 @@ public final class LongformJob {
     add(parent, "ask", "Answer questions about each document.", new AskCommand(context, purpose));
     add(
         parent,
+        "classify",
+        "Choose one of some labels for each document.",
+        new ClassifyCommand(context, purpose));
+    add(
+        parent,
+        "extract",
+        "Take facts out of each document as JSON.",
+        new ExtractCommand(context, purpose));
+    add(
+        parent,
+        "filter",
+        "Say of each document whether a condition is true.",
+        new FilterCommand(context, purpose));
+    add(
+        parent,
         "generate",
         "Continue each text.",
         new ReadCommand(context, Task.GENERATE, purpose));

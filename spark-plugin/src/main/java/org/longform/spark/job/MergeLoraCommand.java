@@ -6,7 +6,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.longform.kernels.model.adapter.LoraAdapter;
 import org.longform.models.ModelChange;
-import org.longform.models.ModelLocation;
+import org.longform.runtime.LongformRuntime;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -20,8 +20,8 @@ final class MergeLoraCommand implements Callable<Integer> {
       paramLabel = "<path>",
       order = -21,
       description =
-          "The model the adapter was trained for: a Hugging Face directory or a bundled model's"
-              + " name.")
+          "The model the adapter was trained for: a Hugging Face directory, or the name of a model"
+              + " of the hub (org/name) or of a bundled one.")
   private String model;
 
   @Option(
@@ -43,7 +43,7 @@ final class MergeLoraCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     ModelChange.run(
-            written.request(ModelLocation.resolve(model)),
+            written.request(LongformRuntime.find(model)),
             stored -> LoraAdapter.merge(stored, adapter))
         .ifPresent(note -> context.err().println("Note: " + note + "."));
     context

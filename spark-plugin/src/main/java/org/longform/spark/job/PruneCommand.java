@@ -19,6 +19,7 @@ import org.longform.kernels.model.prune.LlmPruner;
 import org.longform.models.CalibrationText;
 import org.longform.models.ModelChange;
 import org.longform.models.ModelLocation;
+import org.longform.runtime.LongformRuntime;
 import org.longform.tokenizer.Tokenizer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -39,7 +40,9 @@ final class PruneCommand implements Callable<Integer> {
       required = true,
       paramLabel = "<path>",
       order = -20,
-      description = "The model: a Hugging Face directory, a .gguf file or a bundled model's name.")
+      description =
+          "The model: a Hugging Face directory, a .gguf file, or the name of one of the hub"
+              + " (org/name) or of a bundled one.")
   private String model;
 
   @Option(
@@ -65,7 +68,7 @@ final class PruneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    ModelLocation location = ModelLocation.resolve(model);
+    ModelLocation location = LongformRuntime.find(model);
     DecoderSpec before = StoredModel.spec(location.path());
     ModelLimits limits = before.limits();
     ParameterValues values =
@@ -105,8 +108,8 @@ final class PruneCommand implements Callable<Integer> {
   }
 
   private void report(DecoderSpec before, DecoderSpec after) throws IOException {
-    long parameters = InspectCommand.parameters(before);
-    long left = InspectCommand.parameters(after);
+    long parameters = before.parameters();
+    long left = after.parameters();
     context
         .out()
         .printf(

@@ -12,9 +12,9 @@ import org.longform.kernels.context.Parameter;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.quantise.QuantisationMethod;
 import org.longform.kernels.quantise.QuantisationMethods;
-import org.longform.models.ModelLocation;
 import org.longform.models.ModelQuantisation;
 import org.longform.models.QuantisationRequest;
+import org.longform.runtime.LongformRuntime;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -33,7 +33,9 @@ final class QuantizeCommand implements Callable<Integer> {
       required = true,
       paramLabel = "<path>",
       order = -20,
-      description = "The model: a Hugging Face directory, a .gguf file or a bundled model's name.")
+      description =
+          "The model: a Hugging Face directory, a .gguf file, or the name of one of the hub"
+              + " (org/name) or of a bundled one.")
   private String model;
 
   @Option(
@@ -90,7 +92,7 @@ final class QuantizeCommand implements Callable<Integer> {
     ModelQuantisation.Outcome outcome =
         ModelQuantisation.run(
             new QuantisationRequest(
-                ModelLocation.resolve(model),
+                LongformRuntime.find(model),
                 written.target(),
                 written.ifExists(),
                 chosen,

@@ -12,6 +12,7 @@ import org.longform.datasets.models.BundledModels;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelLocations;
 import org.longform.options.ModelOptions;
+import org.longform.options.Option;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
 import org.longform.prompt.Task;
@@ -98,12 +99,14 @@ class ReadCommand implements Callable<Integer> {
   // an executor has a working directory of its own, in which a relative path means something else
   static Map<String, String> withAbsoluteModel(Options options) {
     Map<String, String> texts = new TreeMap<>(options.toMap());
-    texts.computeIfPresent(
-        ModelOptions.MODEL.sqlKey(),
-        (key, name) ->
-            BundledModels.names().contains(name) || ModelLocations.isRemote(name)
-                ? name
-                : ModelLocation.resolve(name).path().toAbsolutePath().normalize().toString());
+    for (Option<?> model : List.of(ModelOptions.MODEL, ModelOptions.ADAPTER)) {
+      texts.computeIfPresent(
+          model.sqlKey(),
+          (key, name) ->
+              BundledModels.names().contains(name) || ModelLocations.isElsewhere(name)
+                  ? ModelLocation.portable(name)
+                  : ModelLocation.resolve(name).path().toAbsolutePath().normalize().toString());
+    }
     return texts;
   }
 

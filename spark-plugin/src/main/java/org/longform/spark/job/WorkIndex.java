@@ -123,10 +123,14 @@ final class WorkIndex implements AutoCloseable {
   /** All questions of a document; one empty text where the task or the document has none. */
   private static Column questions(JobRequest request) {
     Column none = array(lit(""));
-    if (request.task() != Task.ASK) {
+    if (!request.task().asks()) {
       return none;
     }
     Column asked = array(request.questions().stream().map(q -> lit(q)).toArray(Column[]::new));
+    if (request.task() != Task.ASK) {
+      // what documents carry are questions, not labels or conditions
+      return asked;
+    }
     Column carried = coalesce(col("questions"), array().cast(TEXTS));
     Column all = array_except(array_distinct(concat(asked.cast(TEXTS), carried)), array(lit(null)));
     return when(size(all).gt(0), all).otherwise(none);

@@ -35,10 +35,11 @@ import org.longform.sql.SqlFunctions;
  *     .transform(articles)
  * }</pre>
  *
- * It adds {@code outputCol} (STRING; DOUBLE for task {@code perplexity}), {@code errorCol} (STRUCT
- * of class and message, NULL where the row was answered) and, if named, {@code detailCol} (the
- * struct of the {@code _detail} SQL functions). A NULL document gives NULL. A row that fails gives
- * NULL and its error, unless option {@code fail_on_error} is set.
+ * It adds {@code outputCol} (STRING; DOUBLE for task {@code perplexity}, BOOLEAN for {@code
+ * filter}, STRUCT for {@code extract}), {@code errorCol} (STRUCT of class and message, NULL where
+ * the row was answered) and, if named, {@code detailCol} (the struct of the {@code _detail} SQL
+ * functions). A NULL document gives NULL. A row that fails gives NULL and its error, unless option
+ * {@code fail_on_error} is set.
  *
  * <p>Every option of a SQL function is a parameter here; {@link #setOption} sets any of them by any
  * of its spellings. What is not set comes from the Spark configuration. {@code save} keeps the
@@ -60,7 +61,7 @@ public final class LongDocumentTransformer extends Transformer implements Defaul
    */
   public LongDocumentTransformer(String uid) {
     this.uid = uid;
-    this.own = new StageParams(uid);
+    this.own = new StageParams(this);
     this.options = new OptionParams(uid);
     setDefault(own.outputCol(), uid + "__output");
   }
@@ -112,16 +113,29 @@ public final class LongDocumentTransformer extends Transformer implements Defaul
   }
 
   /**
-   * @param word summarize, ask, generate or perplexity; if not set it follows from question and
-   *     promptTemplate, else it is summarize
+   * @param word summarize, ask, classify, extract, filter, generate or perplexity; if not set it
+   *     follows from schema, question and promptTemplate, else it is summarize
    */
   public LongDocumentTransformer setTask(String word) {
     return with(own.task(), word);
   }
 
-  /** What is asked of each document; {@code {column}} stands for the row's value. */
+  /**
+   * What is asked of each document, for task filter the condition; {@code {column}} stands for the
+   * row's value.
+   */
   public LongDocumentTransformer setQuestion(String question) {
     return with(own.question(), question);
+  }
+
+  /** What task classify chooses from, or the fields that task extract fills. */
+  public LongDocumentTransformer setLabels(String... labels) {
+    return with(own.labels(), labels);
+  }
+
+  /** JSON schema of what task extract takes out of each document. */
+  public LongDocumentTransformer setSchema(String schema) {
+    return with(own.schema(), schema);
   }
 
   /** The whole prompt of task generate; {@code {column}} stands for the row's value. */

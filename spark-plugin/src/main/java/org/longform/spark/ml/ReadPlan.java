@@ -20,6 +20,7 @@ import org.longform.runtime.LongformRuntime;
 import org.longform.spark.task.StageTask;
 import org.longform.sql.AnswerSchema;
 import org.longform.sql.SessionConf;
+import org.longform.sql.SqlFunctions;
 
 /**
  * What a stage will do to one table, checked.
@@ -47,10 +48,14 @@ record ReadPlan(
     Columns columns = new Columns(schema);
     Task task = task(values);
     List<Column> arguments = new ArrayList<>(List.of(document(values, task, columns)));
-    if (task == Task.ASK) {
+    List<Object> literals = StageTask.literals(task, values.labels(), values.schema());
+    boolean asks = task == Task.ASK || task == Task.FILTER;
+    if (asks) {
       arguments.add(question(values, columns));
     }
-    List<Added> added = added(values, task);
+    literals.forEach(literal -> arguments.add(literal(literal)));
+    // whatever a row's question says, it is a text
+    List<Added> added = added(values, task, asks ? List.of("") : literals);
     StructType outputSchema = outputSchema(added, columns);
     Options own = LongformRuntime.portable(Options.ofCall(options));
     LongformRuntime.validate(SessionConf.options().and(own));
@@ -66,7 +71,16 @@ record ReadPlan(
       case SUMMARIZE -> "summarize";
       case ASK -> "ask";
       case PERPLEXITY -> "perplexity";
+      case CLASSIFY -> "classify";
+      case EXTRACT -> "extract";
+      case FILTER -> "filter";
     };
+  }
+
+  private static Column literal(Object value) {
+    return value instanceof List<?> texts
+        ? functions.array(texts.stream().map(functions::lit).toArray(Column[]::new))
+        : functions.lit(value);
   }
 
   private static Column map(Map<String, String> texts) {
@@ -79,8 +93,9 @@ record ReadPlan(
 
   private static Task task(StageParams.Values values) {
     boolean prompted = values.promptTemplate().isPresent() && values.task().isEmpty();
-    return StageTask.of(
-        prompted ? Optional.of(Task.GENERATE.word()) : values.task(), values.question());
+    boolean typed = values.schema().isPresent() && values.task().isEmpty();
+    Optional<String> implied = Optional.of(prompted ? Task.GENERATE : Task.EXTRACT).map(Task::word);
+    return StageTask.of(prompted || typed ? implied : values.task(), values.question());
   }
 
   private static Column document(StageParams.Values values, Task task, Columns columns) {
@@ -140,9 +155,10 @@ record ReadPlan(
     return template.fill(columns);
   }
 
-  private static List<Added> added(StageParams.Values values, Task task) {
+  private static List<Added> added(StageParams.Values values, Task task, List<Object> literals) {
     List<Added> added = new ArrayList<>();
-    DataType type = task == Task.PERPLEXITY ? DataTypes.DoubleType : DataTypes.StringType;
+    DataType type = SqlFunctions.valueType(function(task), literals);
+    DataType detailType = SqlFunctions.detailType(function(task), literals);
     added.add(
         new Added(
             values.outputCol(), type, "outputCol", detail -> detail.getField("value").cast(type)));
@@ -152,9 +168,7 @@ record ReadPlan(
     values
         .detailCol()
         .ifPresent(
-            name ->
-                added.add(
-                    new Added(name, AnswerSchema.DETAIL, "detailCol", UnaryOperator.identity())));
+            name -> added.add(new Added(name, detailType, "detailCol", UnaryOperator.identity())));
     return added;
   }
 

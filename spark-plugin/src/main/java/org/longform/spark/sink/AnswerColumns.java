@@ -13,7 +13,11 @@ public final class AnswerColumns {
           .add("content_hash", DataTypes.StringType, true, "sha256 of the text")
           .add("config_hash", DataTypes.StringType, true, "sha256 of model and options")
           .add("question", DataTypes.StringType, true, "Empty where the task has none")
-          .add("task", DataTypes.StringType, true, "summarize, ask, generate or perplexity")
+          .add(
+              "task",
+              DataTypes.StringType,
+              true,
+              "What was done: summarize, ask, classify and so on")
           .add("value", DataTypes.StringType, true, "The answer; NULL where there is an error")
           .add("error", AnswerSchema.ERROR, true, "Why there is no value")
           .add("finish_reason", DataTypes.StringType, true, "stop, length, cancelled or error")

@@ -8,9 +8,10 @@ import com.johnsnowlabs.nlp.{
   ParamsAndFeaturesReadable
 }
 import org.apache.spark.TaskContext
-import org.apache.spark.ml.param.{Param, Params}
+import org.apache.spark.ml.param.{Param, Params, StringArrayParam}
 import org.apache.spark.ml.util.Identifiable
 import org.apache.spark.sql.Dataset
+import org.longform.grammar.Labels
 import org.longform.options.{
   ContextOptions,
   GenerationOptions,
@@ -23,7 +24,9 @@ import org.longform.prompt.Task
 import org.longform.runtime.LongformRuntime
 import org.longform.spark.conf.OptionParams
 import org.longform.spark.task.StageTask
-import org.longform.sql.SessionConf
+import org.longform.sql.{SessionConf, SqlFunctions}
+
+import scala.collection.JavaConverters._
 
 /** A Spark NLP annotator that reads documents of any length: DOCUMENT in, DOCUMENT out, one for one.
   *
@@ -48,11 +51,23 @@ class LongDocumentAnnotator(override val uid: String)
   // no tasks and asks when it reads.
   private var driverOptions: Option[Options] = None
 
-  /** What to do: summarize, ask, generate or perplexity. */
-  val task = new Param[String](uid, "task", "What to do: summarize, ask, generate or perplexity.")
+  /** What to do: summarize, ask, classify, extract, filter, generate or perplexity. */
+  val task = new Param[String](
+    uid,
+    "task",
+    "What to do: summarize, ask, classify, extract, filter, generate or perplexity."
+  )
 
-  /** What task ask asks of each document. */
-  val question = new Param[String](uid, "question", "What task ask asks of each document.")
+  /** What task ask asks of each document, for task filter the condition. */
+  val question =
+    new Param[String](uid, "question", "What task ask asks of each document, for task filter the condition.")
+
+  /** What task classify chooses from, or the keys that task extract fills. */
+  val labels = new StringArrayParam(this, "labels", "What task classify chooses from, or extract fills.")
+
+  /** JSON schema of what task extract takes out of each document. */
+  val schema =
+    new Param[String](uid, "schema", "JSON schema of what task extract takes out of each document.")
 
   setDefault(batchSize -> 8)
 
@@ -67,6 +82,10 @@ class LongDocumentAnnotator(override val uid: String)
   def setTask(word: String): this.type = set(task, word)
 
   def setQuestion(text: String): this.type = set(question, text)
+
+  def setLabels(texts: Array[String]): this.type = set(labels, texts)
+
+  def setSchema(json: String): this.type = set(schema, json)
 
   def setModel(model: String): this.type = setOption(ModelOptions.MODEL, model)
 
@@ -110,12 +129,22 @@ class LongDocumentAnnotator(override val uid: String)
   private def effectiveOptions: Options =
     LongformRuntime.portable(SessionConf.options().and(Options.ofCall(optionParams.texts(this))))
 
-  private def askedQuestion: String = get(question).getOrElse("")
+  private def askedQuestion: String =
+    get(schema)
+      .orElse(get(labels).map(texts => Labels.toJson(texts.toSeq.asJava)))
+      .getOrElse(get(question).getOrElse(""))
 
-  private def checkedTask: Task = StageTask.of(
-    java.util.Optional.ofNullable(get(task).orNull),
-    java.util.Optional.ofNullable(get(question).orNull)
-  )
+  private def checkedTask: Task = {
+    val checked = StageTask.of(optional(get(task)), optional(get(question)))
+    val wanted = StageTask.literals(checked, optional(get(labels).map(_.toSeq.asJava)), optional(get(schema)))
+    if (!wanted.isEmpty) {
+      SqlFunctions.valueType(checked.word, wanted)
+    }
+    checked
+  }
+
+  private def optional[T](value: Option[T]): java.util.Optional[T] =
+    value.map(java.util.Optional.of(_)).getOrElse(java.util.Optional.empty[T]())
 }
 
 /** Loads saved annotators. */

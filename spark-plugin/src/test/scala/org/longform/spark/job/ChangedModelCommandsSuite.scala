@@ -1,6 +1,7 @@
 package org.longform.spark.job
 
 import java.io.{ByteArrayOutputStream, PrintStream}
+import java.nio.{ByteBuffer, ByteOrder}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 
@@ -88,6 +89,77 @@ class ChangedModelCommandsSuite extends SparkSuite {
     val shallow = emptyFolder().resolve("shallow.gguf")
     prune(shallow, "--mode", "layer", "--keep-layers", "3", "--dtype", "q8_0")
     assert(shapes(shallow) == Seq.fill(3)(new LayerShape(6, 2, 320)) && perplexity(shallow.toString) > 1)
+  }
+
+  /** A safetensors file with these tensors: name, dtype, shape, bytes. */
+  private def writeTensors(file: Path, tensors: Seq[(String, String, Seq[Long], Array[Byte])]): Unit = {
+    val ends = tensors.scanLeft(0L)(_ + _._4.length)
+    val header = tensors
+      .zip(ends)
+      .map { case ((name, dtype, shape, data), at) =>
+        s""""$name":{"dtype":"$dtype","shape":[${shape.mkString(
+            ","
+          )}],"data_offsets":[$at,${at + data.length}]}"""
+      }
+      .mkString("{", ",", "}")
+      .getBytes(UTF_8)
+    val length = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length.toLong).array()
+    Files.write(file, length ++ header ++ tensors.toArray.flatMap(_._4))
+  }
+
+  /** The bundled model with the output projections of its layers as int8 in rows. */
+  private def int8Model(): Path = {
+    val bundled = BundledModels.localDirectory("longform-tiny")
+    val target = emptyFolder()
+    bundled.toFile.listFiles
+      .filter(f => f.getName.endsWith(".json") && f.getName != "config.json")
+      .foreach(f => Files.copy(f.toPath, target.resolve(f.getName)))
+    val config = Files.readString(bundled.resolve("config.json")).trim.stripSuffix("}")
+    Files.writeString(
+      target.resolve("config.json"),
+      config +
+        ""","quantization_config":{"quant_method":"compressed-tensors","format":"int-quantized","config_groups":
+          |{"g":{"targets":["re:.*o_proj"],"weights":{"num_bits":8,"type":"int","strategy":"channel"}}}}}""".stripMargin
+    )
+    def floats(values: Seq[Float]): Array[Byte] = {
+      val buffer = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
+      values.foreach(buffer.putFloat)
+      buffer.array()
+    }
+    val model = StoredModel.open(bundled)
+    val tensors =
+      try
+        model.weights().names().asScala.toSeq.sorted.flatMap { name =>
+          val shape = model.weights().shape(name).get
+          val axes = (0 until shape.rank()).map(i => shape.axis(i))
+          val values = model.weights().tensor(name, shape).toArray
+          if (!name.contains("o_proj")) Seq((name, "F32", axes, floats(values)))
+          else {
+            val rows = values.grouped(axes(1).toInt).toSeq
+            val scales = rows.map(row => row.map(math.abs).max / 127)
+            val levels = rows.zip(scales).flatMap { case (row, s) => row.map(w => math.round(w / s).toByte) }
+            Seq(
+              (name, "I8", axes, levels.toArray),
+              (name + "_scale", "F32", Seq(axes.head, 1L), floats(scales))
+            )
+          }
+        }
+      finally model.close()
+    writeTensors(target.resolve("model.safetensors"), tensors)
+    target
+  }
+
+  test("a checkpoint in few bits is read, and inspect says how it is stored and what it became") {
+    val model = int8Model()
+    val (code, page, err) = command("inspect", "--model", model.toString)
+    assert(code == 0, err)
+    assert(
+      page.contains("Weights are stored as compressed-tensors (8 bits in rows, symmetric), in 4 matrices")
+    )
+    assert(page.contains("4 of them became Q8_0, each weight within 1/2048 of the largest of its row"), page)
+    val found = perplexity(model.toString)
+    val base = perplexity("longform-tiny")
+    assert(math.abs(found / base - 1) < 0.05 && found != base, s"$found $base")
   }
 
   test("wrong arguments of prune are one sentence") {
@@ -190,7 +262,22 @@ class ChangedModelCommandsSuite extends SparkSuite {
     val changes =
       weights(target).zip(weights(BundledModels.localDirectory("longform-tiny"))).map { case (a, b) => a - b }
     assert(changes.forall(change => math.abs(change - 2 * 0.02 * 0.02) < 1e-6))
-    assert(perplexity(target.toString) != perplexity("longform-tiny"))
+    val base = perplexity("longform-tiny")
+    val merged = perplexity(target.toString)
+    assert(merged != base)
+    // the same without a file: merged when the model is loaded
+    val row = spark
+      .sql(
+        s"SELECT d.value, d.model_revision FROM (SELECT ai_perplexity_detail('${text.take(400)}'," +
+          s" map('model', 'longform-tiny', 'adapter', '$adapter')) AS d)"
+      )
+      .head()
+    assert(math.abs(row.getDouble(0) - merged) < 0.02 * math.abs(merged - base), s"$row $merged $base")
+    assert(row.getString(1).contains("+"))
+    val (shown, page, _) = command("inspect", "--adapter", adapter.toString)
+    assert(shown == 0 && page.contains(s"adapter         $adapter"), page)
+    assert(page.contains(s"Adapter '$adapter' changes 4 weights and replaces 0"), page)
+    assert(page.contains("4 of them went from BF16 to F16"), page)
     val (again, _, refusal) =
       command(
         "merge-lora",

@@ -145,6 +145,33 @@ class CommandLineSuite extends JobFixture {
     assert(command(asked: _*).out.contains("0 rows with a value, 0 with an error, 4 were there before; "))
   }
 
+  test("labels, schemas and conditions are what classify, extract and filter ask") {
+    val in = emptyFolder()
+    write(in, "a.txt", "alpha text")
+    val schema = """{"type":"object","properties":{"a":{"type":"string"}}}"""
+    val file = write(emptyFolder(), "schema.json", schema + "\n")
+    def run(name: String, flags: String*): Ended = {
+      val folders = Seq("--input", in.toString, "--output", emptyFolder().resolve("o").toString)
+      command((name +: folders) ++ ("--show" +: "3" +: flags): _*)
+    }
+    val classified = run("classify", "--label", "x", "--label", "y \"z\"")
+    assert(classified.code == 0, classified)
+    assert(classified.out.contains("""A: classify|["x","y \"z\""]|10|alpha te"""))
+    assert(run("extract", "--label", "x").out.contains("""A: extract|["x"]|10|alpha te"""))
+    assert(run("extract", "--schema", schema).out.contains(s"A: extract|$schema|10|alpha te"))
+    assert(run("extract", "--schema-file", file.toString).out.contains(s"A: extract|$schema|10|alpha te"))
+    val filtered = run("filter", "--condition", "it is long", "--condition", "it is old")
+    assert(
+      filtered.out.contains("A: filter|it is long|10|") && filtered.out.contains("A: filter|it is old|10|")
+    )
+    assert(run("extract").err.contains("Cannot extract: 0 of --label, --schema and --schema-file are given."))
+    assert(run("extract", "--label", "x", "--schema", schema).code == 2)
+    assert(run("extract", "--schema", "{}").err.contains("the schema has no type"))
+    assert(run("classify", "--label", " ").err.contains("one of its labels is blank"))
+    assert(run("classify").err.contains("Missing required option: '--label=<label>'"))
+    assert(run("filter", "--condition", "").err.contains("'--condition': it must not be empty"))
+  }
+
   test("a failed job is one sentence and exit code 1, with its origin on request") {
     val in = emptyFolder()
     write(in, "a.txt", "this FAILS")

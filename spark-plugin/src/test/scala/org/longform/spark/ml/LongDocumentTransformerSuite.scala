@@ -64,6 +64,38 @@ abstract class LongDocumentTransformerTests extends SparkSuite with AdaptiveSpar
     assert(result.schema("summary_error").dataType == AnswerSchema.ERROR)
   }
 
+  test("a stage classifies, filters and extracts, with the types of the functions") {
+    def stage: LongDocumentTransformer = new LongDocumentTransformer().setInputCol("body").setOutputCol("out")
+    val classified = stage.setTask("classify").setLabels("light", "cold").setDetailCol("detail")
+    val result = classified.transform(articles)
+    assert(result.schema == classified.transformSchema(articles.schema))
+    assert(Set("light", "cold").contains(byId(result)(1).getAs[String]("out")))
+    assert(byId(result)(2).isNullAt(3) && byId(result)(1).getAs[Row]("detail").getMap(13).size == 2)
+    val filtered = stage.setTask("filter").setQuestion("It is about {title}").transform(articles)
+    assert(filtered.schema("out").dataType.typeName == "boolean" && !byId(filtered)(1).isNullAt(3))
+    val schema = """{"type":"object","properties":{"leaf area":{"type":"integer"}}}"""
+    for (extracting <- Seq(stage.setSchema(schema), stage.setTask("extract").setLabels("leaf area"))) {
+      val rows = extracting.setMaxNewTokens(40).transform(articles)
+      assert(rows.schema == extracting.transformSchema(articles.schema))
+      assert(rows.schema("out").dataType.catalogString.startsWith("struct<leaf area:"))
+      assert(!byId(rows)(1).isNullAt(3) && byId(rows)(3).isNullAt(3))
+      val path = java.nio.file.Files.createTempDirectory("stage").resolve("saved").toString
+      extracting.save(path)
+      val loaded = LongDocumentTransformer.load(path).transform(articles)
+      assert(byId(loaded)(1).getAs[Row]("out") == byId(rows)(1).getAs[Row]("out"))
+    }
+    assert(
+      refusal(stage.setTask("classify"))
+        .contains("Cannot use task classify: it has no labels. Call setLabels.")
+    )
+    assert(refusal(stage.setLabels("a")).contains("only tasks classify and extract have labels"))
+    assert(
+      refusal(stage.setTask("ask").setQuestion("x").setSchema(schema)).contains("only task extract has one")
+    )
+    assert(refusal(stage.setTask("extract").setSchema("{}")).contains("the schema has no type"))
+    assert(refusal(stage.setTask("filter")).contains("Cannot use task filter: the question is empty"))
+  }
+
   test("each row is read once, whichever columns are used and however often") {
     val unread = regexp_replace(col("body"), "\\.$", s". This is ${getClass.getSimpleName}.")
     val result = summarize.setDetailCol("detail").transform(articles.withColumn("body", unread))

@@ -114,6 +114,23 @@ class ReadDocumentsSuite extends SparkSuite with AdaptiveSparkPlanHelper {
     assert(found.length == 2 && found.forall(_.getDouble(1) > 0) && read == 2)
   }
 
+  test("a filter, a label and an extraction are planned as the operator and share the reading") {
+    val view = documents(3)
+    val frame = spark.sql(
+      s"SELECT id, ai_classify(text, array('cohort', 'trial')), ai_extract(text, array('sample size')), ai_ask(text, $SIZE) " +
+        s"FROM $view WHERE ai_filter(text, 'It is about a cohort') IS NOT NULL AND id > 0"
+    )
+    val (rows, read) = reads(frame.collect().sortBy(_.getInt(0)))
+    assert(read <= 4 && rows.map(_.getInt(0)).toSeq == Seq(1, 2))
+    assert(rows.forall(row => Set("cohort", "trial").contains(row.getString(1))))
+    assert(rows.forall(row => !row.isNullAt(2)) && rows.map(_.getString(3)).toSeq == Seq(1, 2).map(size))
+    assert(operators(frame).nonEmpty)
+    val plan =
+      spark.sql(s"EXPLAIN SELECT ai_filter(text, 'x'), ai_extract(text, array('a')) FROM $view").head()
+    assert(plan.getString(0).contains("ReadDocuments"))
+    assert(plan.getString(0).contains("ai_filter(") && plan.getString(0).contains("ai_extract("))
+  }
+
   test("conditions on cheap columns come first") {
     val view = documents(4)
     val frame = spark.sql(s"SELECT id FROM $view WHERE ai_ask(text, $SIZE) LIKE '%100_.' AND id >= 3")

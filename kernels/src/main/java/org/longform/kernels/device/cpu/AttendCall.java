@@ -14,8 +14,8 @@ import org.longform.kernels.tensor.Tensor;
 
 /** Writes an {@link AttendRequest} as the structs of {@code kernels_attention}. */
 final class AttendCall {
-  private static final int SEGMENT_WORDS = 21;
-  private static final int ATTENTION_WORDS = 16;
+  private static final int SEGMENT_WORDS = 22;
+  private static final int ATTENTION_WORDS = 17;
   // ordinals of kernels_position_kind, kernels_band_kind and kernels_encoding
   private static final long TRUE = 0;
   private static final long CONTIGUOUS = 1;
@@ -165,7 +165,8 @@ final class AttendCall {
         .put(rope ? ((PositionEncoding.Rope) request.encoding()).attentionFactor() : 1.0)
         .put(layout)
         .put(segments)
-        .put((long) runs.size());
+        .put((long) runs.size())
+        .put(request.softCap());
     return attention;
   }
 
@@ -249,7 +250,8 @@ final class AttendCall {
             segment.queryPositions() instanceof QueryPositions.Listed listed
                 ? listed.firstRow()
                 : 0L)
-        .put(lists[5]);
+        .put(lists[5])
+        .put(segment.band() instanceof Band.Between between ? between.to() : 0L);
   }
 
   /** Kind, anchor, first, stride, position. */
@@ -286,6 +288,8 @@ final class AttendCall {
       buffer.put(1L).put(near.width()).put(0L).put(0L);
     } else if (band instanceof Band.Far far) {
       buffer.put(2L).put(far.width()).put(0L).put(0L);
+    } else if (band instanceof Band.Between between) {
+      buffer.put(4L).put(between.from()).put(0L).put(0L);
     } else if (band instanceof Band.Tree tree) {
       buffer.put(3L).put(tree.firstNew()).put(mask).put((long) tree.allowed().length);
     } else {

@@ -8,6 +8,8 @@ import org.longform.kernels.device.Kernels;
 import org.longform.kernels.device.cpu.CpuLibrary.InstructionSet;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.Shape;
 
 /** The processor by native kernels, with the best instruction set it has or one that is named. */
 public final class CpuDevice implements DeviceProvider {
@@ -73,6 +75,12 @@ public final class CpuDevice implements DeviceProvider {
   @Override
   public int defaultThreads(int taskCores, int processCores) {
     return processCores;
+  }
+
+  /** Vectors are widened, see {@link CpuWeight}. */
+  @Override
+  public long ownBytes(DType stored, Shape shape) {
+    return shape.rank() == 1 && stored != DType.F32 ? shape.elements() * Float.BYTES : 0;
   }
 
   @Override

@@ -1,6 +1,7 @@
 package org.longform.kernels.device.cpu;
 
 import java.lang.ref.Cleaner;
+import org.longform.kernels.device.DeviceLostError;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
@@ -8,6 +9,7 @@ import org.longform.kernels.error.LongformException;
 final class CpuHandle {
   private static final Cleaner CLEANER = Cleaner.create();
   private static final int NO_MEMORY = 2;
+  private static final int LOST = 4;
 
   private final long address;
 
@@ -20,6 +22,21 @@ final class CpuHandle {
     long address = CpuNative.open(isa, threads);
     if (address == 0) {
       throw failure("open", 0);
+    }
+    return new CpuHandle(address);
+  }
+
+  /**
+   * A device on a card.
+   *
+   * @throws LongformException DEVICE_UNAVAILABLE or OUT_OF_MEMORY
+   */
+  static CpuHandle openCard(int card, int threads) {
+    long address = CpuNative.openCard(card, threads);
+    if (address == 0) {
+      throw new LongformException(
+          ErrorClass.DEVICE_UNAVAILABLE,
+          "Cannot open card %d: %s.".formatted(card, CpuNative.lastError()));
     }
     return new CpuHandle(address);
   }
@@ -37,8 +54,13 @@ final class CpuHandle {
   }
 
   private static LongformException failure(String operation, int status) {
+    if (status == LOST) {
+      throw new DeviceLostError(
+          "Cannot compute %s: %s. This process cannot use the card any more and must end."
+              .formatted(operation, CpuNative.lastError()));
+    }
     return new LongformException(
         status == NO_MEMORY ? ErrorClass.OUT_OF_MEMORY : ErrorClass.INTERNAL,
-        "Cannot compute %s on the processor: %s.".formatted(operation, CpuNative.lastError()));
+        "Cannot compute %s: %s.".formatted(operation, CpuNative.lastError()));
   }
 }

@@ -2,6 +2,7 @@ package org.longform.kernels.device.cpu;
 
 import java.lang.ref.Reference;
 import java.util.List;
+import org.longform.kernels.device.Activation;
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.device.MatmulShape;
@@ -14,8 +15,12 @@ import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Tensor;
 
 /** The operations by native code. Shapes are checked here: the library checks nothing. */
-final class CpuKernels implements Kernels {
+class CpuKernels implements Kernels {
   private static final int PRODUCT_WORDS = 4;
+  // kernels_function, which begins with the ordinals of Activation
+  private static final int SCALE = 3;
+  private static final int SOFT_CAP = 4;
+  private static final int CLAMP = 5;
 
   private final CpuHandle handle;
 
@@ -156,6 +161,42 @@ final class CpuKernels implements Kernels {
   }
 
   @Override
+  public void activate(Activation f, Tensor x) {
+    map("activate", f.ordinal(), 0, x);
+  }
+
+  @Override
+  public void multiply(Tensor x, Tensor y) {
+    requireFloats("multiply", y, x.elements());
+    requireFloats("multiply", x, y.elements());
+    CpuHandle.check(
+        "multiply", CpuNative.multiply(handle.address(), x.address(), y.address(), x.elements()));
+    Reference.reachabilityFence(handle);
+  }
+
+  @Override
+  public void scale(Tensor x, double factor) {
+    map("scale", SCALE, factor, x);
+  }
+
+  @Override
+  public void softCap(Tensor x, double cap) {
+    map("softCap", SOFT_CAP, cap, x);
+  }
+
+  @Override
+  public void clamp(Tensor x, double bound) {
+    map("clamp", CLAMP, bound, x);
+  }
+
+  private void map(String operation, int function, double parameter, Tensor x) {
+    requireFloats(operation, x, x.elements());
+    CpuHandle.check(
+        operation, CpuNative.map(handle.address(), function, parameter, x.address(), x.elements()));
+    Reference.reachabilityFence(handle);
+  }
+
+  @Override
   public void prefetch(long address, long bytes) {
     CpuNative.prefetch(address, bytes);
   }
@@ -174,9 +215,14 @@ final class CpuKernels implements Kernels {
 
   @Override
   public TopKeys topKeys(TopKeysRequest request) {
-    TopKeys found = TopKeysCall.run(request, handle.address());
+    TopKeys found = TopKeysCall.run(request, handle.address(), spareKeys());
     Reference.reachabilityFence(handle);
     return found;
+  }
+
+  /** Whether sketches of pages help to find the best keys. */
+  boolean spareKeys() {
+    return true;
   }
 
   private static void requireFloats(String operation, Tensor tensor, long elements) {

@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 5;
+  static final int ABI = 7;
 
   /** {@code KERNELS_ALIKE_TOKENS}. */
   static final int ALIKE_TOKENS = 8;
@@ -46,6 +46,10 @@ final class CpuNative {
 
   static native int swiGlu(long device, long gate, long up, long elements);
 
+  static native int multiply(long device, long x, long y, long elements);
+
+  static native int map(long device, int function, double parameter, long x, long elements);
+
   static native int matmul(long device, long x, long tokens, long inner, long products, long count);
 
   static native void prefetch(long address, long bytes);
@@ -60,4 +64,24 @@ final class CpuNative {
   static native long sketchBytes(long headDim);
 
   static native int sketch(long device, long layout, long pages, long count);
+
+  static native int cardCount();
+
+  static native String cardName(int card);
+
+  /** Null if the card can be used. */
+  static native String cardMissing(int card);
+
+  /** 0 if it fails. */
+  static native long openCard(int card, int threads);
+
+  /** Writes the address of the card's memory to {@code memory}. */
+  static native int cardAllocate(long device, long bytes, long memory);
+
+  static native int cardRelease(long device, long memory);
+
+  static native int cardCopy(long device, long to, long from, long bytes);
+
+  /** Writes two numbers: bytes that are free, and all. */
+  static native int cardRoom(long device, long free, long all);
 }

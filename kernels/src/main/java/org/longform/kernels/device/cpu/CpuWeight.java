@@ -10,12 +10,12 @@ import org.longform.kernels.tensor.Tensor;
  * A weight used where it lies, in its file's dtype, so that the processes of one machine share it.
  * Only vectors (norms, biases) are widened to float32.
  */
-final class CpuWeight implements Weight {
+class CpuWeight implements Weight {
   private final Tensor values;
   private final boolean widened;
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  private CpuWeight(Tensor values, boolean widened) {
+  CpuWeight(Tensor values, boolean widened) {
     this.values = values;
     this.widened = widened;
   }

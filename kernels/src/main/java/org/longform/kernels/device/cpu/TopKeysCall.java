@@ -12,7 +12,12 @@ final class TopKeysCall {
 
   private TopKeysCall() {}
 
-  static TopKeys run(TopKeysRequest request, long device) {
+  /**
+   * Asks a device.
+   *
+   * @param sketching whether it spares keys by sketches, which are then made
+   */
+  static TopKeys run(TopKeysRequest request, long device, boolean sketching) {
     request.validate();
     int heads = request.heads();
     int count = request.queryCount();
@@ -25,7 +30,8 @@ final class TopKeysCall {
     }
     RunList runs = new RunList();
     runs.add(request.cache(), request.from(), request.to(), 0);
-    SketchList sketches = canSketch(request) ? SketchList.of(request.cache(), runs, device) : null;
+    SketchList sketches =
+        sketching && canSketch(request) ? SketchList.of(request.cache(), runs, device) : null;
     CallBuffer buffer = CallBuffer.borrow();
     try (Memory answer = Memory.allocate(Long.BYTES + (long) entries * (Long.BYTES + Float.BYTES));
         Tensor turned = turned(request)) {

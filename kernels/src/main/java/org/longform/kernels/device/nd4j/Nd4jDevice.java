@@ -5,7 +5,9 @@ import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Kernels;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.Shape;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -26,6 +28,12 @@ public final class Nd4jDevice implements DeviceProvider {
   @Override
   public Optional<String> whyUnavailable() {
     return Optional.ofNullable(Backend.REFUSAL);
+  }
+
+  /** Everything is widened that is not float32 already, see {@link Nd4jWeight}. */
+  @Override
+  public long ownBytes(DType stored, Shape shape) {
+    return stored == DType.F32 ? 0 : shape.elements() * Float.BYTES;
   }
 
   /**

@@ -60,6 +60,9 @@ record QueryPart(
 
   /** First row that a query may see, before a tree's own mask. */
   long lowestKey(long queryRow) {
+    if (segment().band() instanceof Band.Between between) {
+      return queryRow - between.to() + 1;
+    }
     return segment().band() instanceof Band.Near near ? queryRow - near.width() + 1 : 0;
   }
 
@@ -67,6 +70,9 @@ record QueryPart(
   long highestKey(long queryRow) {
     if (segment().band() instanceof Band.Far far) {
       return queryRow - far.width() + 1;
+    }
+    if (segment().band() instanceof Band.Between between) {
+      return queryRow - between.from() + 1;
     }
     return segment().band() instanceof Band.Tree ? Long.MAX_VALUE : queryRow + 1;
   }

@@ -67,6 +67,11 @@ final class ScoreTile {
     if (part.request().encoding() instanceof PositionEncoding.Alibi alibi) {
       addBias(alibi);
     }
+    if (part.request().softCap() > 0) {
+      for (int i = from; i < to; i++) {
+        logits[i] = (float) part.request().capped(logits[i]);
+      }
+    }
     if (maskTree(Float.NEGATIVE_INFINITY)) {
       return true;
     }

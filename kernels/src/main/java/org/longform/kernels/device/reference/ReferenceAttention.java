@@ -89,7 +89,8 @@ final class ReferenceAttention {
         continue;
       }
       request.cache().readKey(kvHead, row, key);
-      double logit = logit(query, queryPosition, key, keyPosition) * segment.logitScale();
+      double logit =
+          request.capped(logit(query, queryPosition, key, keyPosition) * segment.logitScale());
       max = Math.max(max, logit);
       seen.add(new Seen(number, row, logit));
     }

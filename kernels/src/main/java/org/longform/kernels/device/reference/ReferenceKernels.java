@@ -88,6 +88,27 @@ final class ReferenceKernels implements Kernels {
   }
 
   @Override
+  public void layerNorm(Tensor x, Weight gain, double epsilon, Tensor out) {
+    float[] gains = StoredWeight.of(gain).toArray();
+    float[] row = new float[gains.length];
+    for (long t = 0; t < x.rows(); t++) {
+      x.read(t * row.length, row);
+      double mean = 0;
+      for (float value : row) {
+        mean += value / (double) row.length;
+      }
+      double variance = 0;
+      for (float value : row) {
+        variance += (value - mean) * (value - mean) / row.length;
+      }
+      for (int i = 0; i < row.length; i++) {
+        row[i] = (float) ((row[i] - mean) / Math.sqrt(variance + epsilon) * gains[i]);
+      }
+      out.write(t * row.length, row);
+    }
+  }
+
+  @Override
   public void swiGlu(Tensor gate, Tensor up) {
     for (long i = 0; i < gate.elements(); i++) {
       double z = gate.get(i);

@@ -3,23 +3,38 @@ package org.longform.kernels.model.adapter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.weights.NamePattern;
 import org.longform.kernels.weights.StrictJson;
 
 /**
- * {@code adapter_config.json} as Hugging Face's PEFT writes it, of a plain LoRA. What would change
- * the weights in another way is refused: nothing is left out silently.
+ * {@code adapter_config.json} as Hugging Face's PEFT writes it, of a LoRA. What would change the
+ * weights in another way is refused: nothing is left out silently. {@code fan_in_fan_out} has no
+ * effect: it is for layers that store the transposed matrix, which no family has, and PEFT takes it
+ * back for the others.
  *
  * @param rank r
- * @param scale factor on B A: alpha / r, or alpha / sqrt(r) for a rank-stabilised one
+ * @param alpha of the factor on B A, which is alpha / r
+ * @param stabilised whether the factor is alpha / sqrt(r)
+ * @param ranks of modules that have one of their own
+ * @param alphas of modules that have one of their own
  * @param targets names of the modules it is for; empty if they are told by a pattern, which the
  *     tensors then stand for
+ * @param saved names of modules whose tensors it replaces
  */
-record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
+record AdapterConfig(
+    int rank,
+    double alpha,
+    boolean stabilised,
+    Map<NamePattern, Integer> ranks,
+    Map<NamePattern, Double> alphas,
+    Optional<List<String>> targets,
+    List<String> saved) {
   static final String FILE = "adapter_config.json";
 
   private static final long MAX_BYTES = 1L << 20;
@@ -29,6 +44,25 @@ record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
     return new Reader(directory, StrictJson.readObject(directory.resolve(FILE), MAX_BYTES)).read();
   }
 
+  /** The rank of a module. */
+  int rankOf(String module) {
+    return first(ranks, module).orElse(rank);
+  }
+
+  /** The factor on B A of a module. */
+  double scaleOf(String module) {
+    int r = rankOf(module);
+    return first(alphas, module).orElse(alpha) / (stabilised ? Math.sqrt(r) : r);
+  }
+
+  /** The first whose pattern matches decides, as in PEFT. */
+  private static <T> Optional<T> first(Map<NamePattern, T> patterns, String module) {
+    return patterns.entrySet().stream()
+        .filter(entry -> entry.getKey().matches(module))
+        .map(Map.Entry::getValue)
+        .findFirst();
+  }
+
   /** Checks of one file. */
   private record Reader(Path directory, Map<String, Object> values) {
     AdapterConfig read() {
@@ -36,14 +70,24 @@ record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
         throw unsupported("peft_type", "only LORA can be merged");
       }
       requirePlain();
-      int rank = rank();
-      double alpha = alpha();
-      boolean stabilised = flag("use_rslora");
-      return new AdapterConfig(rank, alpha / (stabilised ? Math.sqrt(rank) : rank), targets());
+      Map<NamePattern, Integer> ranks = new LinkedHashMap<>();
+      patterns("rank_pattern").forEach((key, value) -> ranks.put(key, rank("rank_pattern", value)));
+      Map<NamePattern, Double> alphas = new LinkedHashMap<>();
+      patterns("alpha_pattern")
+          .forEach((key, value) -> alphas.put(key, alpha("alpha_pattern", value)));
+      flag("fan_in_fan_out");
+      return new AdapterConfig(
+          rank("r", values.get("r")),
+          alpha("lora_alpha", values.get("lora_alpha")),
+          flag("use_rslora"),
+          ranks,
+          alphas,
+          targets(),
+          names("modules_to_save"));
     }
 
     private void requirePlain() {
-      for (String key : List.of("use_dora", "fan_in_fan_out", "lora_bias", "use_qalora")) {
+      for (String key : List.of("use_dora", "lora_bias", "use_qalora", "use_bdlora")) {
         if (flag(key)) {
           throw unsupported(key, "only W + scale * B A can be merged");
         }
@@ -54,12 +98,11 @@ record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
       }
       for (String key :
           List.of(
-              "rank_pattern",
-              "alpha_pattern",
-              "modules_to_save",
               "layer_replication",
               "target_parameters",
               "trainable_token_indices",
+              "alora_invocation_tokens",
+              "arrow_config",
               "megatron_config")) {
         Object value = values.get(key);
         boolean empty =
@@ -67,7 +110,7 @@ record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
                 || (value instanceof Collection<?> list && list.isEmpty())
                 || (value instanceof Map<?, ?> map && map.isEmpty());
         if (!empty) {
-          throw unsupported(key, "it changes more than the same low rank everywhere");
+          throw unsupported(key, "it changes more than whole matrices by W + scale * B A");
         }
       }
       Object start = values.get("init_lora_weights");
@@ -79,21 +122,21 @@ record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
       }
     }
 
-    private int rank() {
-      if (values.get("r") instanceof Integer rank && rank >= 1 && rank <= MOST_RANK) {
+    private int rank(String key, Object value) {
+      if (value instanceof Integer rank && rank >= 1 && rank <= MOST_RANK) {
         return rank;
       }
-      throw invalid("r", "a whole number from 1 to " + MOST_RANK);
+      throw invalid(key, "a whole number from 1 to " + MOST_RANK);
     }
 
-    private double alpha() {
-      if (values.get("lora_alpha") instanceof Number number) {
+    private double alpha(String key, Object value) {
+      if (value instanceof Number number) {
         double alpha = number.doubleValue();
         if (alpha > 0 && alpha < Double.POSITIVE_INFINITY) {
           return alpha;
         }
       }
-      throw invalid("lora_alpha", "a number above 0");
+      throw invalid(key, "a number above 0");
     }
 
     private boolean flag(String key) {
@@ -104,22 +147,52 @@ record AdapterConfig(int rank, double scale, Optional<List<String>> targets) {
       throw invalid(key, "true or false");
     }
 
+    /** Values by the ends of module names that they are for. */
+    private Map<NamePattern, Object> patterns(String key) {
+      Object value = values.get(key);
+      Map<NamePattern, Object> patterns = new LinkedHashMap<>();
+      if (value == null) {
+        return patterns;
+      }
+      if (!(value instanceof Map<?, ?> map)) {
+        throw invalid(key, "an object");
+      }
+      map.forEach(
+          (name, each) ->
+              patterns.put(
+                  NamePattern.of("(.*\\.)?(" + name + ")")
+                      .orElseThrow(() -> invalid(key, "names or patterns of modules")),
+                  each));
+      return patterns;
+    }
+
     private Optional<List<String>> targets() {
       Object value = values.get("target_modules");
       if (value instanceof String) {
         return Optional.empty();
       }
-      if (value instanceof List<?> list && !list.isEmpty()) {
-        List<String> names = new ArrayList<>();
+      List<String> names = names("target_modules");
+      if (names.isEmpty()) {
+        throw invalid("target_modules", "a list of names or a pattern");
+      }
+      return Optional.of(names);
+    }
+
+    /** A list of names; empty if absent. */
+    private List<String> names(String key) {
+      Object value = values.get(key);
+      List<String> names = new ArrayList<>();
+      if (value instanceof List<?> list) {
         for (Object item : list) {
-          if (!(item instanceof String name)) {
-            throw invalid("target_modules", "a list of names");
+          if (!(item instanceof String name) || name.isEmpty()) {
+            throw invalid(key, "a list of names");
           }
           names.add(name);
         }
-        return Optional.of(names);
+      } else if (value != null) {
+        throw invalid(key, "a list of names");
       }
-      throw invalid("target_modules", "a list of names or a pattern");
+      return names;
     }
 
     private LongformException invalid(String key, String expected) {

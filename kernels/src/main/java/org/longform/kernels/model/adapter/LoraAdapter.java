@@ -2,45 +2,85 @@ package org.longform.kernels.model.adapter;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
-import org.longform.kernels.model.DecoderSpec;
+import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.StoredModel;
-import org.longform.kernels.model.WeightNames;
+import org.longform.kernels.model.WeightShapes;
 import org.longform.kernels.tensor.Shape;
-import org.longform.kernels.tensor.Tensor;
-import org.longform.kernels.weights.ComputedWeights;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.SafetensorsWeights;
 import org.longform.kernels.weights.WeightSource;
 
 /**
  * Merges a LoRA adapter (Hu et al., 2021) into the model it was trained for: {@code W + scale * B
- * A}, with A (r, N) and B (O, r). The adapter is a directory as Hugging Face's PEFT saves it, with
- * {@code adapter_config.json} and {@code adapter_model.safetensors}; it is not believed: every
- * tensor must belong to a projection of the model and fit it, and none may be missing.
+ * A}, with A (r, N) and B (O, r); modules that it saved whole replace the model's. The adapter is a
+ * directory as Hugging Face's PEFT saves it, with {@code adapter_config.json} and {@code
+ * adapter_model.safetensors}; it is not believed: every tensor must belong to a weight of the model
+ * and fit it, and none may be missing.
  */
 public final class LoraAdapter {
-  private static final String FILE = "adapter_model.safetensors";
-  private static final String PREFIX = "base_model.model.";
-  private static final String A = ".lora_A.weight";
-  private static final String B = ".lora_B.weight";
+  /** The file that a directory with an adapter has. */
+  public static final String CONFIG = AdapterConfig.FILE;
 
-  private LoraAdapter() {}
+  static final String PREFIX = "base_model.model.";
+  static final String A = ".lora_A.weight";
+  static final String B = ".lora_B.weight";
+
+  private static final String FILE = "adapter_model.safetensors";
+  private static final String WEIGHT = ".weight";
+  private static final List<String> SAVED_ENDINGS = List.of(WEIGHT, ".bias");
+  // what PEFT puts between a saved module and its tensors in some of its files
+  private static final List<String> SAVED_MARKS =
+      List.of(".modules_to_save.default", ".modules_to_save");
+
+  private final Path directory;
+  private final AdapterConfig config;
+  private final SafetensorsWeights tensors;
+  private final StoredModel model;
+  // what the model reads; its files may have more
+  private final Map<String, Shape> weights;
+  // modules that have both factors
+  private final Set<String> changed = new TreeSet<>();
+  // the tensor that replaces a weight, by the weight's name
+  private final TreeMap<String, String> replaced = new TreeMap<>();
+
+  private LoraAdapter(
+      Path directory, AdapterConfig config, SafetensorsWeights tensors, StoredModel model) {
+    this.directory = directory;
+    this.config = config;
+    this.tensors = tensors;
+    this.model = model;
+    this.weights = WeightShapes.of(model.spec());
+  }
 
   /**
-   * The model with the adapter in its weights. It takes the place of the given one: closing it
-   * closes that, too.
+   * The model with the adapter in its weights, which are float32 where it changed them. It takes
+   * the place of the given one: closing it closes that, too.
    *
    * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying what does not fit
    */
   public static StoredModel merge(StoredModel model, Path directory) {
+    return merge(model, directory, MergedWeights.Precision.FLOAT32);
+  }
+
+  /**
+   * As {@link #merge(StoredModel, Path)}, to be kept in memory: what was narrower than float32 in
+   * the model becomes float16, unless that is not as good.
+   */
+  public static StoredModel mergeToRead(StoredModel model, Path directory) {
+    return merge(model, directory, MergedWeights.Precision.NARROW);
+  }
+
+  private static StoredModel merge(
+      StoredModel model, Path directory, MergedWeights.Precision precision) {
     if (model.weights().origin() instanceof GgufWeights) {
       throw AdapterConfig.refused(
           directory,
@@ -50,61 +90,66 @@ public final class LoraAdapter {
     AdapterConfig config = AdapterConfig.read(directory);
     SafetensorsWeights tensors = SafetensorsWeights.openFile(directory.resolve(FILE));
     try {
-      Map<String, Shape> modules = modules(model.spec());
-      Set<String> changed = changed(directory, config, tensors, modules.keySet());
-      for (String module : changed) {
-        requireFits(directory, config, tensors, module, modules.get(module));
-      }
-      return new StoredModel(
-          model.config(),
-          model.spec(),
-          new Merged(model.weights(), tensors, config, Set.copyOf(changed)));
+      return new LoraAdapter(directory, config, tensors, model).merged(precision);
     } catch (Throwable e) {
       tensors.close();
       throw e;
     }
   }
 
-  /** The matrices an adapter may change, by their names without the ending, and their shapes. */
-  private static Map<String, Shape> modules(DecoderSpec spec) {
-    Map<String, Shape> modules = new LinkedHashMap<>();
-    WeightNames.Attention attention = spec.names().attention();
-    WeightNames.FeedForward ffn = spec.names().feedForward();
-    int hidden = spec.hidden();
-    for (int layer = 0; layer < spec.layers(); layer++) {
-      int queries = spec.queryWidth(layer);
-      int keys = spec.kvWidth(layer);
-      int inner = spec.intermediate(layer);
-      modules.put(attention.query().formatted(layer), Shape.of(queries, hidden));
-      modules.put(attention.key().formatted(layer), Shape.of(keys, hidden));
-      modules.put(attention.value().formatted(layer), Shape.of(keys, hidden));
-      modules.put(attention.output().formatted(layer), Shape.of(hidden, queries));
-      modules.put(ffn.gate().formatted(layer), Shape.of(inner, hidden));
-      modules.put(ffn.up().formatted(layer), Shape.of(inner, hidden));
-      modules.put(ffn.down().formatted(layer), Shape.of(hidden, inner));
+  private StoredModel merged(MergedWeights.Precision precision) {
+    for (String name : new TreeSet<>(tensors.names())) {
+      take(name);
     }
-    return modules;
+    if (changed.isEmpty() && replaced.isEmpty()) {
+      throw invalid(FILE + " has no tensors");
+    }
+    config.targets().ifPresent(this::requireTargets);
+    requireSaved();
+    changed.forEach(this::requireFits);
+    WeightSource merged =
+        new MergedWeights(
+            model.weights(),
+            new MergedWeights.Adapter(
+                directory, tensors, config, Set.copyOf(changed), Map.copyOf(replaced)),
+            precision);
+    return new StoredModel(model.config(), model.spec(), merged);
   }
 
-  /** The modules that the file has both factors of. */
-  private static Set<String> changed(
-      Path directory, AdapterConfig config, WeightSource tensors, Set<String> modules) {
-    Set<String> changed = new TreeSet<>();
-    for (String name : new TreeSet<>(tensors.names())) {
-      String module = moduleOf(name);
-      if (module == null || !modules.contains(module)) {
-        throw AdapterConfig.refused(
-            directory,
-            ErrorClass.UNSUPPORTED_MODEL,
-            "tensor '%s' belongs to no projection of the model".formatted(shortened(name)));
-      }
+  private void take(String name) {
+    String module = moduleOf(name);
+    if (module != null && isMatrix(module)) {
       changed.add(module);
+      return;
     }
-    if (changed.isEmpty()) {
-      throw AdapterConfig.refused(directory, ErrorClass.INVALID_MODEL, FILE + " has no tensors");
+    Optional<String> weight = savedWeight(name);
+    if (weight.isEmpty()) {
+      throw AdapterConfig.refused(
+          directory,
+          ErrorClass.UNSUPPORTED_MODEL,
+          "tensor '%s' belongs to no projection of the model".formatted(shortened(name)));
     }
-    config.targets().ifPresent(targets -> requireTargets(directory, targets, changed));
-    return changed;
+    requireUntied(weight.get());
+    requireShape(name, weights.get(weight.get()));
+    if (replaced.put(weight.get(), name) != null) {
+      throw invalid("it has two tensors for '%s'".formatted(weight.get()));
+    }
+  }
+
+  private boolean isMatrix(String module) {
+    Shape shape = weights.get(module + WEIGHT);
+    return shape != null && shape.rank() == 2 && !module.equals(model.spec().names().embedding());
+  }
+
+  private void requireUntied(String weight) {
+    if (model.spec().has(Trait.TIED_EMBEDDINGS)
+        && weight.equals(model.spec().names().embedding() + WEIGHT)) {
+      throw AdapterConfig.refused(
+          directory,
+          ErrorClass.UNSUPPORTED_MODEL,
+          "it replaces '%s', and the model has one matrix for its embedding and its output"
+              .formatted(weight));
+    }
   }
 
   private static String moduleOf(String name) {
@@ -116,113 +161,85 @@ public final class LoraAdapter {
     return null;
   }
 
+  /** The weight that a tensor of a saved module replaces. */
+  private Optional<String> savedWeight(String name) {
+    if (!name.startsWith(PREFIX)) {
+      return Optional.empty();
+    }
+    for (String end : SAVED_ENDINGS) {
+      if (name.endsWith(end)) {
+        String module = name.substring(PREFIX.length(), name.length() - end.length());
+        for (String mark : SAVED_MARKS) {
+          if (module.endsWith(mark)) {
+            module = module.substring(0, module.length() - mark.length());
+            break;
+          }
+        }
+        String plain = module;
+        boolean saved = config.saved().stream().anyMatch(each -> isNamed(plain, each));
+        return Optional.of(module + end).filter(each -> saved && weights.containsKey(each));
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Whether a name is a module's, or the end of it, as PEFT reads such lists. */
+  private static boolean isNamed(String module, String name) {
+    return module.equals(name) || module.endsWith("." + name);
+  }
+
+  /** Tensors and {@code modules_to_save} must tell the same. */
+  private void requireSaved() {
+    for (String name : config.saved()) {
+      boolean found =
+          replaced.keySet().stream()
+              .map(weight -> weight.substring(0, weight.lastIndexOf('.')))
+              .anyMatch(module -> isNamed(module, name));
+      if (!found) {
+        throw invalid("saved module '%s' has no tensors for this model".formatted(shortened(name)));
+      }
+    }
+  }
+
   /** Tensors and {@code target_modules} must tell the same. */
-  private static void requireTargets(Path directory, List<String> targets, Set<String> changed) {
-    List<String> unused = new ArrayList<>(targets);
+  private void requireTargets(List<String> targets) {
+    List<String> unused = new ArrayList<>(new LinkedHashSet<>(targets));
     for (String module : changed) {
-      Optional<String> target =
-          targets.stream()
-              .filter(each -> module.equals(each) || module.endsWith("." + each))
-              .findFirst();
-      if (target.isEmpty()) {
-        throw AdapterConfig.refused(
-            directory,
-            ErrorClass.INVALID_MODEL,
+      List<String> found = targets.stream().filter(each -> isNamed(module, each)).toList();
+      if (found.isEmpty()) {
+        throw invalid(
             "it has tensors of '%s', which is none of its target_modules".formatted(module));
       }
-      unused.remove(target.get());
+      unused.removeAll(found);
     }
     if (!unused.isEmpty()) {
-      throw AdapterConfig.refused(
-          directory,
-          ErrorClass.INVALID_MODEL,
+      throw invalid(
           "target module '%s' has no tensors for this model".formatted(shortened(unused.get(0))));
     }
   }
 
-  private static void requireFits(
-      Path directory, AdapterConfig config, WeightSource tensors, String module, Shape matrix) {
-    requireShape(directory, tensors, module + A, Shape.of(config.rank(), matrix.axis(1)));
-    requireShape(directory, tensors, module + B, Shape.of(matrix.axis(0), config.rank()));
+  private void requireFits(String module) {
+    Shape matrix = weights.get(module + WEIGHT);
+    int rank = config.rankOf(module);
+    requireShape(PREFIX + module + A, Shape.of(rank, matrix.axis(1)));
+    requireShape(PREFIX + module + B, Shape.of(matrix.axis(0), rank));
   }
 
-  private static void requireShape(
-      Path directory, WeightSource tensors, String name, Shape expected) {
-    Optional<Shape> found = tensors.shape(PREFIX + name);
+  private void requireShape(String name, Shape expected) {
+    Optional<Shape> found = tensors.shape(name);
     if (found.isEmpty()) {
-      throw AdapterConfig.refused(
-          directory, ErrorClass.INVALID_MODEL, "tensor '%s' is missing".formatted(PREFIX + name));
+      throw invalid("tensor '%s' is missing".formatted(name));
     }
     if (!found.get().equals(expected)) {
-      throw AdapterConfig.refused(
-          directory,
-          ErrorClass.INVALID_MODEL,
-          "tensor '%s' has shape %s, expected %s".formatted(PREFIX + name, found.get(), expected));
+      throw invalid("tensor '%s' has shape %s, expected %s".formatted(name, found.get(), expected));
     }
+  }
+
+  private LongformException invalid(String why) {
+    return AdapterConfig.refused(directory, ErrorClass.INVALID_MODEL, why);
   }
 
   private static String shortened(String text) {
     return text.length() <= 120 ? text : text.substring(0, 120) + "…";
-  }
-
-  /** The weights with the adapter added. */
-  private static final class Merged extends ComputedWeights {
-    private final SafetensorsWeights adapter;
-    private final AdapterConfig config;
-    private final Set<String> modules;
-
-    Merged(
-        WeightSource source,
-        SafetensorsWeights adapter,
-        AdapterConfig config,
-        Set<String> modules) {
-      super(source);
-      this.adapter = adapter;
-      this.config = config;
-      this.modules = modules;
-    }
-
-    private static String module(String name) {
-      return name.endsWith(".weight")
-          ? name.substring(0, name.length() - ".weight".length())
-          : name;
-    }
-
-    @Override
-    protected boolean changes(String name) {
-      return name.endsWith(".weight") && modules.contains(module(name));
-    }
-
-    @Override
-    protected Shape changedShape(String name, Shape stored) {
-      return stored;
-    }
-
-    @Override
-    protected void change(String name, Tensor stored, Tensor target) {
-      int rows = Math.toIntExact(stored.shape().axis(0));
-      int columns = Math.toIntExact(stored.shape().axis(1));
-      int rank = config.rank();
-      String module = PREFIX + module(name);
-      float[] a = adapter.tensor(module + A, Shape.of(rank, columns)).toArray();
-      float[] b = adapter.tensor(module + B, Shape.of(rows, rank)).toArray();
-      float[] row = new float[columns];
-      for (int o = 0; o < rows; o++) {
-        stored.read((long) o * columns, row);
-        for (int i = 0; i < columns; i++) {
-          double sum = 0;
-          for (int k = 0; k < rank; k++) {
-            sum += (double) b[o * rank + k] * a[k * columns + i];
-          }
-          row[i] = (float) (row[i] + config.scale() * sum);
-        }
-        target.write((long) o * columns, row);
-      }
-    }
-
-    @Override
-    protected void closeOthers() {
-      adapter.close();
-    }
   }
 }

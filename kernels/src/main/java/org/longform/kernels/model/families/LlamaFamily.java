@@ -33,7 +33,6 @@ public final class LlamaFamily implements ModelFamily {
 
   @Override
   public DecoderSpec spec(ModelConfig config) {
-    config.requirePlainWeights();
     config.require("hidden_act", "silu", "silu", "swish");
     int hidden = config.count("hidden_size");
     LayerConfig layers = new LayerConfig(config);

@@ -55,6 +55,7 @@ public final class LossGradients {
   }
 
   private double run() {
+    spec.requireLlamaLayers("compute gradients of");
     requireReadable();
     OutsideParameters outside =
         OutsideParameters.read(

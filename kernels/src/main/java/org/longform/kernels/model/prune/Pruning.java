@@ -61,9 +61,11 @@ public final class Pruning {
    * The model without its least important units. It takes the place of the given one: closing it
    * closes that, too.
    *
-   * @throws LongformException INVALID_OPTION if the layers are not the model's
+   * @throws LongformException INVALID_OPTION if the layers are not the model's, UNSUPPORTED_MODEL
+   *     if they are of another kind than Llama's
    */
   public StoredModel apply(StoredModel model) {
+    model.spec().requireLlamaWeights("prune");
     int hidden = model.spec().hidden();
     if (options.mode() == PruneOptions.Mode.CHANNEL) {
       StoredModel narrowed = model;

@@ -1,0 +1,59 @@
+package org.longform.kernels.device.cpu;
+
+import java.lang.ref.Reference;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.Tensor;
+
+/** A matrix in the memory of a card, in its file's dtype. */
+final class CardWeight extends CpuWeight {
+  private final CpuHandle card;
+  private final long address;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  private CardWeight(Tensor stored, CpuHandle card, long address) {
+    super(stored, false);
+    this.card = card;
+    this.address = address;
+  }
+
+  /** Copies a stored matrix to the card. */
+  static CardWeight load(Tensor stored, CpuHandle card) {
+    long bytes = stored.dtype().bytes(stored.elements());
+    long address;
+    try (Memory answer = Memory.allocate(Long.BYTES)) {
+      CpuHandle.check(
+          "the place of a weight",
+          CpuNative.cardAllocate(card.address(), bytes, answer.address(0)));
+      address = answer.getLong(0);
+    }
+    int status = CpuNative.cardCopy(card.address(), address, stored.address(), bytes);
+    if (status != 0) {
+      CpuNative.cardRelease(card.address(), address);
+    }
+    CpuHandle.check("the copy of a weight", status);
+    return new CardWeight(stored, card, address);
+  }
+
+  @Override
+  long address() {
+    if (closed.get()) {
+      throw new IllegalStateException("Cannot use a weight %s: it is closed.".formatted(shape()));
+    }
+    return address;
+  }
+
+  @Override
+  public long ownedBytes() {
+    // on the card: nothing of the host's memory
+    return 0;
+  }
+
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      CpuHandle.check("the release of a weight", CpuNative.cardRelease(card.address(), address));
+      Reference.reachabilityFence(card);
+    }
+  }
+}

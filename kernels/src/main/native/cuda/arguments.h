@@ -1,0 +1,260 @@
+// What each kernel is launched with, and the list of kernels. Shared by the host's code and the card's.
+// Letters as in kernels.h; all addresses are the card's.
+#pragma once
+
+#include <stdint.h>
+
+#include "../kernels.h"
+
+namespace longform::card {
+
+struct AddArgs {
+  float *x;       // (elements)
+  const float *y; // (width), again and again
+  int64_t elements;
+  int64_t width;
+};
+
+struct RmsNormArgs {
+  const float *x;
+  const float *gain;
+  double epsilon;
+  int64_t inner;
+  float *out;
+};
+
+struct SwiGluArgs {
+  float *gate;
+  const float *up;
+  int64_t elements;
+};
+
+struct GatherArgs {
+  const uint8_t *table;
+  const int32_t *ids;
+  float *out;
+  int64_t dtype;
+  int64_t inner;
+  int64_t row_bytes;
+};
+
+// Activations as signed bytes: blocks of 32, each with a scale and scale times sum.
+struct CodesArgs {
+  const float *x; // (blocks, 32)
+  int8_t *codes;
+  float *scales;
+  float *sums;
+  int64_t blocks;
+};
+
+struct MatmulArgs {
+  const float *x;      // (T, I)
+  const int8_t *codes; // as CodesArgs, of x
+  const float *scales;
+  const float *sums;
+  const uint8_t *weight; // (O, I)
+  float *out;            // (T, O)
+  int64_t tokens;
+  int64_t inner;
+  int64_t outer;
+  int64_t row_bytes;
+};
+
+// A row of a list.
+struct ListRow {
+  const char *key; // first head's
+  int64_t row;     // document index
+  double position; // before a head's scale
+};
+
+// Runs become rows: one block for each run.
+struct RowsArgs {
+  const kernels_run *runs;
+  const int64_t *list_starts; // (runs) where the list of a run begins in `rows`
+  ListRow *rows;
+  int64_t row_bytes;
+  int64_t key_kind;
+  int64_t key_anchor;
+  int64_t key_first;
+  int64_t key_stride;
+  double key_position;
+  const double *key_positions;
+};
+
+// One segment as the attention kernels read it.
+struct CardSegment {
+  const int64_t *starts;   // (groups + 1) of its lists in the rows of the call
+  const double *scales;    // (H) on positions, or NULL
+  const uint8_t *mask;
+  const float *angles;     // cosine and sine, (rows, variants, pairs, 2)
+  const float *queries;    // (T, H, D), turned for this segment
+  const double *positions; // (T) of queries, before a head's scale
+  int64_t groups;
+  int64_t variants; // 1, or the heads that share a list if each has a scale
+  int64_t first;    // starts[0]
+  int64_t band;
+  int64_t width;
+  int64_t width_end;
+  int64_t mask_width;
+  int64_t query_from;
+  int64_t query_to;
+  double logit_scale;
+};
+
+// Cosines and sines of the rows of one segment.
+struct AnglesArgs {
+  const ListRow *rows; // of the segment
+  const int64_t *starts;
+  const double *scales;
+  const double *frequencies;
+  float *angles;
+  int64_t first;
+  int64_t count; // rows
+  int64_t groups;
+  int64_t variants;
+  int64_t pairs;
+  double factor;
+};
+
+// Queries turned for one segment: one block for each token.
+struct TurnArgs {
+  const float *queries; // (T, H, D)
+  float *turned;
+  const double *positions; // (T)
+  const double *scales;    // (H) or NULL
+  const double *frequencies;
+  int64_t heads;
+  int64_t head_dim;
+  int64_t pairs;
+  int64_t interleaved;
+  double factor;
+};
+
+struct AttendArgs {
+  const CardSegment *segments;
+  const ListRow *rows;
+  const double *slopes; // (H), ALiBi only
+  float *partial;       // (splits, T, H, D)
+  float *largest;       // (splits, T, H)
+  float *sums;          // (splits, T, H)
+  int64_t segment_count;
+  int64_t tokens;
+  int64_t heads;
+  int64_t units; // lists of keys that blocks work on: each has heads / units query heads
+  int64_t splits;
+  int64_t first_row;
+  int64_t pairs;
+  int64_t interleaved;
+  double scale;
+  double soft_cap;
+  kernels_kv_layout layout;
+};
+
+struct MergeArgs {
+  const float *partial;
+  const float *largest;
+  const float *sums;
+  float *out;
+  float *log_sum_exp; // or NULL
+  float *stats;       // (T, H, 2): largest logit and one over the sum; or NULL
+  int64_t splits;
+  int64_t rows; // T * H
+  int64_t head_dim;
+};
+
+// Mass of the rows of one segment.
+struct MassArgs {
+  AttendArgs attend;
+  const float *stats;
+  float *mass;
+  int64_t segment;
+  int64_t group;
+  int64_t of_heads;
+};
+
+struct NormArgs {
+  const ListRow *rows;
+  float *norms; // (G, rows)
+  int64_t count;
+  int64_t squares;
+  kernels_kv_layout layout;
+};
+
+struct TopKeysArgs {
+  const float *queries; // (Q, H, D)
+  const ListRow *rows;  // the candidates
+  const float *norms;   // (G, count) or NULL
+  uint64_t *best;       // (H * Q, splits, slots); of whole_scores (G, tiles * 32, columns)
+  int64_t query_count;
+  int64_t heads;
+  int64_t count; // candidates
+  int64_t splits;
+  int64_t modulo;
+  int64_t first_tile; // of query rows, whole_scores only
+  int64_t columns;
+  kernels_kv_layout layout;
+};
+
+// Lists of words, best first, become one.
+struct BestArgs {
+  const uint64_t *lists; // (rows, splits, slots)
+  int64_t *rows;         // (rows, k)
+  float *scores;
+  int64_t splits;
+  int64_t k;
+  int64_t from;
+  int64_t count; // rows
+};
+
+// Rows of words: the best of each block of them, then sorted.
+struct SortArgs {
+  uint64_t *words; // (rows, columns), columns a power of two
+  int64_t *rows;
+  float *scores;
+  int64_t count; // candidates
+  int64_t columns;
+  int64_t block_rows;
+  int64_t k;
+  int64_t from;
+  const int64_t *answers; // for each row the answer it is, or -1
+};
+
+}  // namespace longform::card
+
+// Every kernel and its arguments; %_N are made for heads of up to N dimensions.
+#define LONGFORM_CARD_KERNELS(K)                                                                              \
+  K(card_add, AddArgs) K(card_rms_norm, RmsNormArgs) K(card_swi_glu, SwiGluArgs) K(card_gather, GatherArgs)   \
+  K(card_codes, CodesArgs)                                                                                    \
+  K(matmul_few_f32, MatmulArgs) K(matmul_few_f16, MatmulArgs) K(matmul_few_bf16, MatmulArgs)                  \
+  K(matmul_few_q8_0, MatmulArgs) K(matmul_few_q4_0, MatmulArgs) K(matmul_few_q5_0, MatmulArgs)                \
+  K(matmul_few_q4_k, MatmulArgs) K(matmul_few_q5_k, MatmulArgs) K(matmul_few_q6_k, MatmulArgs)                \
+  K(matmul_many_f32, MatmulArgs) K(matmul_many_f16, MatmulArgs) K(matmul_many_bf16, MatmulArgs)               \
+  K(matmul_many_q8_0, MatmulArgs) K(matmul_many_q4_0, MatmulArgs) K(matmul_many_q5_0, MatmulArgs)             \
+  K(matmul_many_q4_k, MatmulArgs) K(matmul_many_q5_k, MatmulArgs) K(matmul_many_q6_k, MatmulArgs)             \
+  K(card_rows, RowsArgs) K(card_angles, AnglesArgs) K(card_turn, TurnArgs)                                    \
+  K(attend_32, AttendArgs) K(attend_64, AttendArgs) K(attend_96, AttendArgs) K(attend_128, AttendArgs)        \
+  K(attend_256, AttendArgs) K(attend_merge, MergeArgs)                                                        \
+  K(mass_32, MassArgs) K(mass_64, MassArgs) K(mass_96, MassArgs) K(mass_128, MassArgs) K(mass_256, MassArgs)  \
+  K(value_norms, NormArgs)                                                                                    \
+  K(top_keys_32, TopKeysArgs) K(top_keys_64, TopKeysArgs) K(top_keys_96, TopKeysArgs)                         \
+  K(top_keys_128, TopKeysArgs) K(top_keys_256, TopKeysArgs) K(top_keys_merge, BestArgs)                       \
+  K(whole_scores_32, TopKeysArgs) K(whole_scores_64, TopKeysArgs) K(whole_scores_96, TopKeysArgs)             \
+  K(whole_scores_128, TopKeysArgs) K(whole_scores_256, TopKeysArgs) K(top_keys_sort, SortArgs)
+
+namespace longform::card {
+
+// In the order of the list.
+enum class Kernel {
+#define LONGFORM_CARD_NAME(name, Args) name,
+  LONGFORM_CARD_KERNELS(LONGFORM_CARD_NAME)
+#undef LONGFORM_CARD_NAME
+      kCount
+};
+
+// Answers of top_keys_N that a thread keeps for a row of queries.
+constexpr int64_t kSlots = 4;
+// Queries and keys of one tile.
+constexpr int64_t kTileQueries = 32;
+constexpr int64_t kTileKeys = 32;
+
+}  // namespace longform::card

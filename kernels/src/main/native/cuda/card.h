@@ -1,0 +1,64 @@
+// A card: memory of its own and kernels that run on it, in the order they are asked for. Made by
+// driver_card.cpp (a real one), emulated_card.cpp (tests) or no_card.cpp (a build without CUDA).
+#pragma once
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "arguments.h"
+
+namespace longform::card {
+
+// What a card answers when it cannot go on: after it nothing on it works any more.
+struct CardLost : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Its memory is taken.
+struct CardFull : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// What the card's kernels do not do; the processor's do.
+struct NotHere : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct Grid {
+  int64_t x = 1, y = 1, z = 1;
+  int64_t shared_bytes = 0;
+};
+
+class Card {
+ public:
+  virtual ~Card() = default;
+
+  // Aligned to 256. Throws CardFull.
+  virtual void *allocate(int64_t bytes) = 0;
+  virtual void release(void *memory) noexcept = 0;
+  // Scratch for one operation: good until end().
+  virtual void *scratch(int64_t bytes) = 0;
+  virtual void end() noexcept = 0;
+
+  // `from` may change as soon as this returns.
+  virtual void upload(void *to, const void *from, int64_t bytes) = 0;
+  // Returns when the bytes are there.
+  virtual void download(void *to, const void *from, int64_t bytes) = 0;
+  virtual void launch(Kernel kernel, const Grid &grid, const void *args) = 0;
+  // Returns when all that was launched is done.
+  virtual void wait() = 0;
+
+  // Multiprocessors.
+  virtual int64_t processors() const = 0;
+  virtual void free_bytes(int64_t *free, int64_t *all) const = 0;
+};
+
+// Cards that this process may use.
+int32_t card_count();
+std::string card_name(int32_t card);
+// Why it cannot be used, or why there is none, as part of a sentence; empty if it can.
+std::string card_missing(int32_t card);
+std::unique_ptr<Card> open_card(int32_t card);
+
+}  // namespace longform::card

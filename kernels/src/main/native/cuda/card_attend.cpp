@@ -1,0 +1,267 @@
+// Attention on a card: lists of rows, angles and turned queries are laid out for the kernels of attend.inl.
+#include <algorithm>
+#include <vector>
+
+#include "card_device.h"
+#include "sizes.h"
+
+namespace longform::card {
+namespace {
+
+double query_position(const kernels_segment &segment, int64_t query_row) {
+  switch (segment.query_kind) {
+    case KERNELS_POSITION_CONSTANT: return segment.query_position;
+    case KERNELS_POSITION_SHIFTED: return static_cast<double>(query_row) + segment.query_position;
+    case KERNELS_POSITION_LISTED: return segment.query_positions[query_row - segment.query_anchor];
+    default: return static_cast<double>(query_row);
+  }
+}
+
+// Where each list of a segment begins and ends, among `first` rows of the segments before it.
+std::vector<int64_t> starts_of(const kernels_segment &segment, int64_t first) {
+  std::vector<int64_t> starts = {first};
+  for (int64_t g = 0; g < segment.groups; g++) {
+    const int64_t begin = segment.run_starts[g], end = segment.run_starts[g + 1];
+    const int64_t length = begin == end ? 0 : segment.runs[end - 1].index + segment.runs[end - 1].count;
+    starts.push_back(starts.back() + length);
+  }
+  return starts;
+}
+
+// One attention call on its way to the card.
+struct Attend {
+  const kernels_attention &call;
+  Operation &operation;
+  const int64_t head_dim;
+  std::vector<std::vector<int64_t>> starts; // of each segment
+  std::vector<CardSegment> segments;
+  AttendArgs args = {};
+  ListRow *rows = nullptr;
+  const float *queries = nullptr;
+  const double *frequencies = nullptr;
+
+  Attend(const kernels_attention &of, Operation &on) : call(of), operation(on), head_dim(of.layout->head_dim) {}
+
+  bool turns() const { return call.encoding != KERNELS_ALIBI && call.pairs > 0; }
+
+  void prepare() {
+    int64_t first = 0;
+    for (int64_t s = 0; s < call.segment_count; s++) {
+      starts.push_back(starts_of(call.segments[s], first));
+      first = starts.back().back();
+    }
+    rows = operation.scratch<ListRow>(first);
+    queries = operation.in(call.queries, call.tokens * call.heads * head_dim);
+    const int64_t numbers = call.encoding == KERNELS_ALIBI ? call.heads : call.pairs;
+    frequencies = operation.in(call.frequencies, numbers);
+    for (int64_t s = 0; s < call.segment_count; s++) segments.push_back(lay_out(s));
+    fill();
+  }
+
+  CardSegment lay_out(int64_t s) {
+    const kernels_segment &from = call.segments[s];
+    CardSegment segment = {};
+    segment.starts = operation.in(starts[static_cast<size_t>(s)].data(), from.groups + 1);
+    segment.scales = operation.in(from.head_scales, call.heads);
+    segment.groups = from.groups;
+    segment.variants = from.head_scales == nullptr ? 1 : call.heads / from.groups;
+    segment.first = starts[static_cast<size_t>(s)][0];
+    segment.band = from.band;
+    segment.width = from.width;
+    segment.width_end = from.width_end;
+    segment.mask_width = from.mask_width;
+    if (from.band == KERNELS_BAND_TREE) segment.mask = operation.in(from.mask, from.mask_width * from.mask_width);
+    segment.query_from = from.query_from;
+    segment.query_to = from.query_to;
+    segment.logit_scale = from.logit_scale;
+    list(s, from);
+    positions(from, segment);
+    if (turns()) {
+      turn(from, segment, starts[static_cast<size_t>(s)].back() - segment.first);
+    } else {
+      segment.queries = queries;
+    }
+    return segment;
+  }
+
+  // The rows of a segment's lists.
+  void list(int64_t s, const kernels_segment &from) {
+    const int64_t count = from.run_starts[from.groups];
+    if (count == 0) return;
+    const std::vector<kernels_run> moved = runs_on_card(operation, *call.layout, from.runs, count);
+    std::vector<int64_t> lists;
+    for (int64_t g = 0; g < from.groups; g++) {
+      lists.insert(lists.end(), static_cast<size_t>(from.run_starts[g + 1] - from.run_starts[g]),
+                   starts[static_cast<size_t>(s)][static_cast<size_t>(g)]);
+    }
+    int64_t last = 0;
+    for (const kernels_run &run : moved) last = std::max(last, run.row + run.count);
+    RowsArgs to = {};
+    to.runs = operation.in(moved.data(), count);
+    to.list_starts = operation.in(lists.data(), count);
+    to.rows = rows;
+    to.row_bytes = call.layout->row_bytes;
+    to.key_kind = from.key_kind;
+    to.key_anchor = from.key_anchor;
+    to.key_first = from.key_first;
+    to.key_stride = from.key_stride;
+    to.key_position = from.key_position;
+    if (from.key_kind == KERNELS_POSITION_LISTED) {
+      to.key_positions = operation.in(from.key_positions, last - from.key_anchor);
+    }
+    Grid grid;
+    grid.x = count;
+    operation.launch(Kernel::card_rows, grid, to);
+  }
+
+  void positions(const kernels_segment &from, CardSegment &segment) {
+    std::vector<double> at(static_cast<size_t>(call.tokens), 0);
+    for (int64_t t = 0; t < call.tokens; t++) {
+      const int64_t row = call.first_row + t;
+      if (row >= from.query_from && row < from.query_to) at[static_cast<size_t>(t)] = query_position(from, row);
+    }
+    segment.positions = operation.in(at.data(), call.tokens);
+  }
+
+  // Queries of a segment turned, and the angles of its keys.
+  void turn(const kernels_segment &from, CardSegment &segment, int64_t count) {
+    TurnArgs to = {};
+    to.queries = queries;
+    to.turned = operation.scratch<float>(call.tokens * call.heads * head_dim);
+    to.positions = segment.positions;
+    to.scales = segment.scales;
+    to.frequencies = frequencies;
+    to.heads = call.heads;
+    to.head_dim = head_dim;
+    to.pairs = call.pairs;
+    to.interleaved = call.encoding == KERNELS_ROPE_INTERLEAVED;
+    to.factor = call.attention_factor;
+    Grid grid;
+    grid.x = call.tokens;
+    operation.launch(Kernel::card_turn, grid, to);
+    segment.queries = to.turned;
+
+    AnglesArgs angles = {};
+    angles.rows = rows + segment.first;
+    angles.starts = segment.starts;
+    angles.scales = segment.scales;
+    angles.frequencies = frequencies;
+    angles.angles = operation.scratch<float>(count * segment.variants * call.pairs * 2);
+    angles.first = segment.first;
+    angles.count = count;
+    angles.groups = from.groups;
+    angles.variants = segment.variants;
+    angles.pairs = call.pairs;
+    angles.factor = call.attention_factor;
+    grid.x = blocks_of(count * segment.variants * call.pairs, kThreads);
+    operation.launch(Kernel::card_angles, grid, angles);
+    segment.angles = angles.angles;
+  }
+
+  void fill() {
+    args.segments = operation.in(segments.data(), call.segment_count);
+    args.rows = rows;
+    args.slopes = call.encoding == KERNELS_ALIBI ? frequencies : nullptr;
+    args.segment_count = call.segment_count;
+    args.tokens = call.tokens;
+    args.heads = call.heads;
+    args.first_row = call.first_row;
+    args.pairs = turns() ? call.pairs : 0;
+    args.interleaved = call.encoding == KERNELS_ROPE_INTERLEAVED;
+    args.scale = call.scale;
+    args.soft_cap = call.soft_cap;
+    args.layout = *call.layout;
+    // heads share a tile of keys unless each has rows or angles of its own
+    args.units = call.layout->kv_heads;
+    int64_t most = 0;
+    for (const CardSegment &segment : segments) {
+      if (segment.groups == call.heads || segment.variants > 1) args.units = call.heads;
+    }
+    for (int64_t u = 0; u < args.units; u++) {
+      int64_t tiles = 0;
+      for (size_t s = 0; s < segments.size(); s++) {
+        const size_t group = static_cast<size_t>(u * segments[s].groups / args.units);
+        tiles += blocks_of(starts[s][group + 1] - starts[s][group], kTileKeys);
+      }
+      most = std::max(most, tiles);
+    }
+    // enough blocks for all multiprocessors, but of several tiles each
+    const int64_t blocks = blocks_of(call.tokens * (call.heads / args.units), kTileQueries) * args.units;
+    const int64_t wanted = blocks_of(4 * operation.card().processors(), blocks);
+    args.splits = std::max<int64_t>(1, std::min(wanted, most / 4));
+  }
+
+  void run() {
+    const int64_t answers = call.tokens * call.heads;
+    float *partial = operation.scratch<float>(args.splits * answers * head_dim);
+    args.partial = partial;
+    args.largest = operation.scratch<float>(args.splits * answers);
+    args.sums = operation.scratch<float>(args.splits * answers);
+    Grid grid;
+    grid.x = blocks_of(call.tokens * (call.heads / args.units), kTileQueries);
+    grid.y = args.units;
+    grid.z = args.splits;
+    grid.shared_bytes = tile_bytes(head_dim);
+    operation.launch(kernel_of_heads(Kernel::attend_32, head_dim), grid, args);
+
+    MergeArgs merge = {};
+    merge.partial = args.partial;
+    merge.largest = args.largest;
+    merge.sums = args.sums;
+    merge.out = operation.out(call.out, answers * head_dim);
+    merge.log_sum_exp = operation.out(call.log_sum_exp, answers);
+    merge.stats = call.mass == nullptr ? nullptr : operation.scratch<float>(2 * answers);
+    merge.splits = args.splits;
+    merge.rows = answers;
+    merge.head_dim = head_dim;
+    Grid rows_grid;
+    rows_grid.x = answers;
+    operation.launch(Kernel::attend_merge, rows_grid, merge);
+    if (call.mass != nullptr) mass(merge.stats);
+    operation.finish(call.out, merge.out, answers * head_dim);
+    if (call.log_sum_exp != nullptr) operation.finish(call.log_sum_exp, merge.log_sum_exp, answers);
+  }
+
+  void mass(const float *stats) {
+    int64_t columns = 0;
+    for (size_t s = 0; s < segments.size(); s++) {
+      const int64_t sharers = call.mass_of_heads != 0 ? call.heads / segments[s].groups : 1;
+      columns += (starts[s].back() - starts[s].front()) * sharers;
+    }
+    float *out = operation.out(call.mass, columns), *at = out;
+    for (size_t s = 0; s < segments.size(); s++) {
+      for (int64_t g = 0; g < segments[s].groups; g++) {
+        const int64_t length = starts[s][static_cast<size_t>(g) + 1] - starts[s][static_cast<size_t>(g)];
+        MassArgs to = {};
+        to.attend = args;
+        to.stats = stats;
+        to.mass = at;
+        to.segment = static_cast<int64_t>(s);
+        to.group = g;
+        to.of_heads = call.mass_of_heads;
+        Grid grid;
+        grid.x = blocks_of(length, kTileKeys);
+        grid.shared_bytes = tile_bytes(head_dim);
+        operation.launch(kernel_of_heads(Kernel::mass_32, head_dim), grid, to);
+        at += length * (call.mass_of_heads != 0 ? call.heads / segments[s].groups : 1);
+      }
+    }
+    operation.finish(call.mass, out, columns);
+  }
+};
+
+}  // namespace
+
+void CardDevice::attend(const kernels_attention &call) {
+  if (call.tokens == 0) return;
+  tile_bytes(call.layout->head_dim);
+  for (int64_t s = 0; s < call.segment_count; s++) {
+    if (call.segments[s].band > KERNELS_BAND_BETWEEN) throw NotHere("a band of this kind");
+  }
+  Operation operation(*this);
+  Attend attend(call, operation);
+  attend.prepare();
+  attend.run();
+}
+
+}  // namespace longform::card

@@ -1,0 +1,146 @@
+// Before a card serves anybody it answers a few small questions as the processor does.
+#include "card_check.h"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace longform::card {
+namespace {
+
+struct Numbers {
+  uint64_t state = 9;
+
+  // from -1 to 1
+  float next() {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    return static_cast<float>(state >> 40) / 8388608.f - 1;
+  }
+  std::vector<float> draw(int64_t count) {
+    std::vector<float> all(static_cast<size_t>(count));
+    for (float &x : all) x = next();
+    return all;
+  }
+};
+
+void done(int32_t status, const char *operation) {
+  if (status != KERNELS_OK) throw std::runtime_error(std::string(operation) + ": " + kernels_last_error());
+}
+
+void compare(const char *operation, const std::vector<float> &found, const std::vector<float> &expected) {
+  float largest = 0;
+  for (float x : expected) largest = std::max(largest, std::fabs(x));
+  for (size_t i = 0; i < expected.size(); i++) {
+    if (std::fabs(found[i] - expected[i]) <= 1e-4f * largest) continue;
+    throw std::runtime_error(std::string("its answers are wrong (") + operation + " gives " +
+                             std::to_string(found[i]) + " and not " + std::to_string(expected[i]) + ")");
+  }
+}
+
+void check_matmul(kernels_device *card, kernels_device *processor, int64_t dtype, int64_t tokens) {
+  constexpr int64_t kInner = 256, kOuter = 70;
+  Numbers numbers;
+  const std::vector<float> x = numbers.draw(tokens * kInner);
+  const std::vector<float> weight = numbers.draw(kOuter * kInner);
+  std::vector<unsigned char> codes;
+  for (int64_t b = 0; b < kOuter * kInner / 32; b++) {
+    // a scale of 1/64 in float16
+    codes.insert(codes.end(), {0, 0x24});
+    for (int i = 0; i < 32; i++) codes.push_back(static_cast<unsigned char>(static_cast<int>(numbers.next() * 127)));
+  }
+  std::vector<float> found(static_cast<size_t>(tokens * kOuter)), expected = found;
+  const void *stored = dtype == KERNELS_F32 ? static_cast<const void *>(weight.data()) : codes.data();
+  const kernels_product on_card = {stored, found.data(), kOuter, dtype};
+  const kernels_product here = {stored, expected.data(), kOuter, dtype};
+  done(kernels_matmul(card, x.data(), tokens, kInner, &on_card, 1), "matmul");
+  done(kernels_matmul(processor, x.data(), tokens, kInner, &here, 1), "matmul");
+  compare("matmul", found, expected);
+}
+
+// Float32 rows, [head][key or value][row].
+struct Cache {
+  static constexpr int64_t kRows = 200, kKvHeads = 2, kHeads = 8, kTokens = 5;
+  int64_t dim;
+  Numbers numbers;
+  std::vector<float> memory, queries;
+  kernels_kv_layout layout;
+  kernels_run run;
+
+  explicit Cache(int64_t head_dim)
+      : dim(head_dim), memory(numbers.draw(2 * kKvHeads * kRows * dim)), queries(numbers.draw(kTokens * kHeads * dim)) {
+    layout = {KERNELS_KV_F32, kKvHeads, dim, 4 * dim, 4 * dim * kRows, 8 * dim * kRows};
+    run = {reinterpret_cast<const char *>(memory.data()), 0, 0, kRows};
+  }
+
+  std::vector<float> attend(kernels_device *device) const {
+    std::vector<double> frequencies;
+    for (int64_t i = 0; i < dim / 2; i++) {
+      frequencies.push_back(std::pow(10000., -2. * static_cast<double>(i) / static_cast<double>(dim)));
+    }
+    const int64_t starts[] = {0, 1};
+    kernels_segment segment = {};
+    segment.runs = &run;
+    segment.run_starts = starts;
+    segment.groups = 1;
+    segment.key_stride = 1;
+    segment.band = KERNELS_BAND_NEAR;
+    segment.width = 150;
+    segment.query_to = INT64_MAX;
+    segment.logit_scale = 1;
+    std::vector<float> out(queries.size());
+    kernels_attention call = {};
+    call.queries = queries.data();
+    call.out = out.data();
+    call.tokens = kTokens;
+    call.heads = kHeads;
+    call.first_row = kRows - kTokens;
+    call.scale = 0.3;
+    call.frequencies = frequencies.data();
+    call.pairs = dim / 2;
+    call.attention_factor = 1;
+    call.layout = &layout;
+    call.segments = &segment;
+    call.segment_count = 1;
+    done(kernels_attend(device, &call), "attend");
+    return out;
+  }
+
+  std::vector<float> best_scores(kernels_device *device) const {
+    constexpr int64_t kBest = 4;
+    std::vector<float> scores(static_cast<size_t>(kTokens * kHeads * kBest));
+    std::vector<int64_t> rows(scores.size());
+    int64_t rescored = 0;
+    kernels_top_keys_request request = {};
+    request.queries = queries.data();
+    request.query_count = kTokens;
+    request.heads = kHeads;
+    request.layout = &layout;
+    request.runs = &run;
+    request.run_count = 1;
+    request.to = kRows;
+    request.k = kBest;
+    request.block_rows = 1;
+    request.rows = rows.data();
+    request.scores = scores.data();
+    request.rescored = &rescored;
+    done(kernels_top_keys(device, &request), "top_keys");
+    return scores;
+  }
+};
+
+}  // namespace
+
+void check_card(kernels_device *card, kernels_device *processor) {
+  for (int64_t dtype : {KERNELS_F32, KERNELS_Q8_0}) {
+    for (int64_t tokens : {3, 20}) check_matmul(card, processor, dtype, tokens);
+  }
+  for (int64_t dim : {64, 128}) {
+    const Cache cache(dim);
+    compare("attend", cache.attend(card), cache.attend(processor));
+    compare("top_keys", cache.best_scores(card), cache.best_scores(processor));
+  }
+}
+
+}  // namespace longform::card

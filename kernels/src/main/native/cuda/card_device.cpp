@@ -1,0 +1,192 @@
+#include "card_device.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "../cpu/formats.h"
+#include "sizes.h"
+
+namespace longform::card {
+
+CardDevice::~CardDevice() {
+  for (const auto &memory : held_) card_->release(reinterpret_cast<void *>(memory.first));
+}
+
+void *CardDevice::allocate(int64_t bytes) {
+  std::lock_guard<std::mutex> lock(busy_);
+  void *memory = card_->allocate(bytes);
+  std::lock_guard<std::mutex> map(map_);
+  held_[reinterpret_cast<uintptr_t>(memory)] = bytes;
+  return memory;
+}
+
+void CardDevice::release(void *memory) {
+  std::lock_guard<std::mutex> lock(busy_);
+  std::lock_guard<std::mutex> map(map_);
+  if (held_.erase(reinterpret_cast<uintptr_t>(memory)) != 0) card_->release(memory);
+}
+
+bool CardDevice::holds(const void *address) {
+  const uintptr_t at = reinterpret_cast<uintptr_t>(address);
+  std::lock_guard<std::mutex> map(map_);
+  auto after = held_.upper_bound(at);
+  if (after == held_.begin()) return false;
+  --after;
+  return at < after->first + static_cast<uintptr_t>(after->second);
+}
+
+void CardDevice::copy(void *to, const void *from, int64_t bytes) {
+  Operation operation(*this);
+  if (holds(to) && holds(from)) throw NotHere("both ends of a copy are on the card");
+  if (holds(to)) {
+    operation.card().upload(to, from, bytes);
+    operation.card().wait();
+  } else {
+    operation.card().download(to, from, bytes);
+  }
+}
+
+void CardDevice::gather(const void *table, int32_t dtype, int64_t inner, const int32_t *ids, int64_t tokens,
+                        float *out) {
+  if (!holds(table)) throw NotHere("the table is on the host");
+  Operation operation(*this);
+  GatherArgs args = {};
+  args.table = static_cast<const uint8_t *>(table);
+  args.ids = operation.in(ids, tokens);
+  args.out = operation.out(out, tokens * inner);
+  args.dtype = dtype;
+  args.inner = inner;
+  args.row_bytes = stored_bytes(dtype, inner);
+  Grid grid;
+  grid.x = tokens;
+  operation.launch(Kernel::card_gather, grid, args);
+  operation.finish(out, args.out, tokens * inner);
+}
+
+void CardDevice::add(float *x, const float *y, int64_t elements, int64_t width) {
+  Operation operation(*this);
+  AddArgs args = {const_cast<float *>(operation.in(x, elements)), operation.in(y, width), elements, width};
+  Grid grid;
+  grid.x = blocks_of(elements, kThreads);
+  operation.launch(Kernel::card_add, grid, args);
+  operation.finish(x, args.x, elements);
+}
+
+void CardDevice::rms_norm(const float *x, const float *gain, double epsilon, int64_t tokens, int64_t inner,
+                          float *out) {
+  Operation operation(*this);
+  RmsNormArgs args = {operation.in(x, tokens * inner), operation.in(gain, inner), epsilon, inner,
+                      operation.out(out, tokens * inner)};
+  Grid grid;
+  grid.x = tokens;
+  grid.shared_bytes = kThreads / kWarp * static_cast<int64_t>(sizeof(double));
+  operation.launch(Kernel::card_rms_norm, grid, args);
+  operation.finish(out, args.out, tokens * inner);
+}
+
+void CardDevice::swi_glu(float *gate, const float *up, int64_t elements) {
+  Operation operation(*this);
+  SwiGluArgs args = {const_cast<float *>(operation.in(gate, elements)), operation.in(up, elements), elements};
+  Grid grid;
+  grid.x = blocks_of(elements, kThreads);
+  operation.launch(Kernel::card_swi_glu, grid, args);
+  operation.finish(gate, args.gate, elements);
+}
+
+void CardDevice::matmul(const float *x, int64_t tokens, int64_t inner, const kernels_product *products,
+                        int64_t count) {
+  if (tokens == 0 || inner == 0) return;
+  Operation operation(*this);
+  MatmulArgs args = {};
+  args.x = operation.in(x, tokens * inner);
+  args.tokens = tokens;
+  args.inner = inner;
+  bool quantised = false;
+  for (int64_t j = 0; j < count; j++) quantised |= is_quantised(products[j].dtype);
+  if (quantised) {
+    const int64_t blocks = tokens * (inner / 32);
+    CodesArgs codes = {args.x, operation.scratch<int8_t>(blocks * 32), operation.scratch<float>(blocks),
+                       operation.scratch<float>(blocks), blocks};
+    Grid grid;
+    grid.x = blocks_of(blocks, kThreads / kWarp);
+    operation.launch(Kernel::card_codes, grid, codes);
+    args.codes = codes.codes;
+    args.scales = codes.scales;
+    args.sums = codes.sums;
+  }
+  const bool few = tokens <= KERNELS_ALIKE_TOKENS;
+  std::vector<float *> outs;
+  for (int64_t j = 0; j < count; j++) {
+    const kernels_product &product = products[j];
+    args.row_bytes = stored_bytes(product.dtype, inner);
+    args.weight = operation.in(static_cast<const uint8_t *>(product.weight), args.row_bytes * product.outer);
+    args.outer = product.outer;
+    args.out = operation.out(product.out, tokens * product.outer);
+    outs.push_back(args.out);
+    Grid grid;
+    grid.x = few ? blocks_of(product.outer, kThreads / kWarp) : blocks_of(product.outer, kTileRows);
+    grid.y = few ? 1 : blocks_of(tokens, kTileRows);
+    grid.shared_bytes = few ? 0 : is_quantised(product.dtype) ? kCodeTileBytes : kFloatTileBytes;
+    const Kernel first = few ? Kernel::matmul_few_f32 : Kernel::matmul_many_f32;
+    operation.launch(static_cast<Kernel>(static_cast<int64_t>(first) + product.dtype), grid, args);
+  }
+  for (int64_t j = 0; j < count; j++) {
+    operation.finish(products[j].out, outs[static_cast<size_t>(j)], tokens * products[j].outer);
+  }
+}
+
+std::vector<kernels_run> runs_on_card(Operation &operation, const kernels_kv_layout &layout, const kernels_run *runs,
+                                      int64_t count) {
+  struct Span {
+    const char *from;
+    const char *to;
+    char *copy;
+  };
+  const int64_t beyond = (layout.kv_heads - 1) * layout.head_stride + layout.value_stride;
+  std::vector<kernels_run> moved(runs, runs + count);
+  std::vector<Span> spans;
+  for (const kernels_run &run : moved) {
+    if (!operation.holds(run.key)) spans.push_back({run.key, run.key + beyond + run.count * layout.row_bytes, nullptr});
+  }
+  std::sort(spans.begin(), spans.end(), [](const Span &a, const Span &b) { return a.from < b.from; });
+  std::vector<Span> pages;
+  for (const Span &span : spans) {
+    // what lies between two pages may be nobody's
+    if (!pages.empty() && span.from < pages.back().to) {
+      pages.back().to = std::max(pages.back().to, span.to);
+    } else {
+      pages.push_back(span);
+    }
+  }
+  for (Span &page : pages) {
+    page.copy = operation.scratch<char>(page.to - page.from);
+    operation.card().upload(page.copy, page.from, page.to - page.from);
+  }
+  for (kernels_run &run : moved) {
+    if (operation.holds(run.key)) continue;
+    auto after = std::upper_bound(pages.begin(), pages.end(), run.key,
+                                  [](const char *key, const Span &page) { return key < page.from; });
+    --after;
+    run.key = after->copy + (run.key - after->from);
+  }
+  return moved;
+}
+
+namespace {
+
+int64_t size_of_heads(int64_t head_dim) {
+  int64_t size = 0;
+  while (size < kHeadSizeCount && kHeadSizes[size] < head_dim) size++;
+  if (size == kHeadSizeCount) throw NotHere("heads of more than 256 dimensions");
+  return size;
+}
+
+}  // namespace
+
+Kernel kernel_of_heads(Kernel first, int64_t head_dim) {
+  return static_cast<Kernel>(static_cast<int64_t>(first) + size_of_heads(head_dim));
+}
+
+int64_t tile_bytes(int64_t head_dim) { return bytes_of_tiles(kHeadSizes[size_of_heads(head_dim)]); }
+
+}  // namespace longform::card

@@ -1,0 +1,104 @@
+// The operations of kernels.h on a card. Every address is the host's or, if card memory was allocated there,
+// the card's; what is on the host is copied for the operation. One operation at a time.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "card.h"
+
+namespace longform::card {
+
+class CardDevice {
+ public:
+  explicit CardDevice(std::unique_ptr<Card> card) : card_(std::move(card)) {}
+  ~CardDevice();
+
+  void *allocate(int64_t bytes);
+  void release(void *memory);
+  // Between the card and the host, or on the card.
+  void copy(void *to, const void *from, int64_t bytes);
+  bool holds(const void *address);
+  void free_bytes(int64_t *free, int64_t *all) { card_->free_bytes(free, all); }
+
+  void gather(const void *table, int32_t dtype, int64_t inner, const int32_t *ids, int64_t tokens, float *out);
+  void add(float *x, const float *y, int64_t elements, int64_t width);
+  void rms_norm(const float *x, const float *gain, double epsilon, int64_t tokens, int64_t inner, float *out);
+  void swi_glu(float *gate, const float *up, int64_t elements);
+  void matmul(const float *x, int64_t tokens, int64_t inner, const kernels_product *products, int64_t count);
+  // May throw NotHere, before anything is written.
+  void attend(const kernels_attention &call);
+  void top_keys(const kernels_top_keys_request &request);
+
+ private:
+  friend class Operation;
+
+  std::unique_ptr<Card> card_;
+  std::mutex busy_;
+  std::mutex map_;
+  std::map<uintptr_t, int64_t> held_; // card memory: where it begins, its bytes
+};
+
+// One operation: holds the card, and gives its scratch back.
+class Operation {
+ public:
+  explicit Operation(CardDevice &device) : device_(device), lock_(device.busy_) {}
+  ~Operation() { device_.card_->end(); }
+
+  Card &card() { return *device_.card_; }
+
+  template <typename T>
+  T *scratch(int64_t count) {
+    return static_cast<T *>(card().scratch(count > 0 ? count * static_cast<int64_t>(sizeof(T)) : 1));
+  }
+
+  // Where the card reads what lies at `from`.
+  template <typename T>
+  const T *in(const T *from, int64_t count) {
+    if (from == nullptr || device_.holds(from)) return from;
+    T *copy = scratch<T>(count);
+    if (count > 0) card().upload(copy, from, count * static_cast<int64_t>(sizeof(T)));
+    return copy;
+  }
+
+  // Where the card writes what is to be at `to`; finish() brings it there.
+  template <typename T>
+  T *out(T *to, int64_t count) {
+    return to == nullptr || device_.holds(to) ? to : scratch<T>(count);
+  }
+
+  template <typename T>
+  void finish(T *to, const T *written, int64_t count) {
+    if (to == written || count == 0) {
+      card().wait();
+    } else {
+      card().download(to, written, count * static_cast<int64_t>(sizeof(T)));
+    }
+  }
+
+  template <typename Args>
+  void launch(Kernel kernel, const Grid &grid, const Args &args) {
+    if (grid.x > 0 && grid.y > 0 && grid.z > 0) card().launch(kernel, grid, &args);
+  }
+
+  bool holds(const void *address) { return device_.holds(address); }
+
+ private:
+  CardDevice &device_;
+  std::lock_guard<std::mutex> lock_;
+};
+
+// Runs of a cache with the card's addresses: rows on the host are copied, each page once.
+std::vector<kernels_run> runs_on_card(Operation &operation, const kernels_kv_layout &layout, const kernels_run *runs,
+                                      int64_t count);
+
+// One of five kernels that follow each other, for heads of up to 32, 64, 96, 128 and 256 dimensions, and the shared
+// memory it needs. Throws NotHere for larger heads.
+Kernel kernel_of_heads(Kernel first, int64_t head_dim);
+int64_t tile_bytes(int64_t head_dim);
+
+inline int64_t blocks_of(int64_t elements, int64_t of_block) { return (elements + of_block - 1) / of_block; }
+
+}  // namespace longform::card

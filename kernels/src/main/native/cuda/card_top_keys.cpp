@@ -1,0 +1,150 @@
+// The best keys on a card: see top_keys.inl.
+#include <algorithm>
+#include <vector>
+
+#include "card_device.h"
+#include "sizes.h"
+
+namespace longform::card {
+namespace {
+
+// Words of whole scores at once.
+constexpr int64_t kMostWords = int64_t{1} << 26;
+
+struct TopKeys {
+  const kernels_top_keys_request &request;
+  Operation &operation;
+  const int64_t count;
+  const int64_t answers; // H * Q
+  TopKeysArgs args = {};
+  int64_t *rows = nullptr;
+  float *scores = nullptr;
+
+  TopKeys(const kernels_top_keys_request &of, Operation &on)
+      : request(of), operation(on), count(of.to - of.from), answers(of.heads * of.query_count) {}
+
+  int64_t query_tiles() const {
+    return blocks_of(request.query_count * (request.heads / request.layout->kv_heads), kTileQueries);
+  }
+
+  void prepare() {
+    ListRow *list = operation.scratch<ListRow>(count);
+    const std::vector<kernels_run> moved =
+        runs_on_card(operation, *request.layout, request.runs, request.run_count);
+    const std::vector<int64_t> starts(static_cast<size_t>(request.run_count), 0);
+    RowsArgs to = {};
+    to.runs = operation.in(moved.data(), request.run_count);
+    to.list_starts = operation.in(starts.data(), request.run_count);
+    to.rows = list;
+    to.row_bytes = request.layout->row_bytes;
+    to.key_kind = KERNELS_POSITION_TRUE;
+    Grid grid;
+    grid.x = request.run_count;
+    operation.launch(Kernel::card_rows, grid, to);
+
+    args.queries = operation.in(request.queries, answers * request.layout->head_dim);
+    args.rows = list;
+    args.query_count = request.query_count;
+    args.heads = request.heads;
+    args.count = count;
+    args.modulo = request.pairing == KERNELS_PAIRING_MODULO;
+    args.layout = *request.layout;
+    if (request.key_norm != KERNELS_NORM_NONE) {
+      NormArgs norm = {list, operation.scratch<float>(request.layout->kv_heads * count), count,
+                       request.key_norm == KERNELS_NORM_VALUE_L2, *request.layout};
+      grid.x = blocks_of(count, kThreads);
+      grid.y = request.layout->kv_heads;
+      operation.launch(Kernel::value_norms, grid, norm);
+      args.norms = norm.norms;
+    }
+    rows = operation.out(request.rows, answers * request.k);
+    scores = operation.out(request.scores, answers * request.k);
+  }
+
+  int64_t splits(int64_t blocks) {
+    const int64_t wanted = blocks_of(4 * operation.card().processors(), blocks);
+    return std::max<int64_t>(1, std::min(wanted, blocks_of(count, kTileKeys) / 4));
+  }
+
+  // Up to kSlots answers.
+  void in_registers() {
+    Grid grid;
+    grid.x = query_tiles();
+    grid.y = request.layout->kv_heads;
+    args.splits = grid.z = splits(grid.x * grid.y);
+    grid.shared_bytes = tile_bytes(request.layout->head_dim);
+    args.best = operation.scratch<uint64_t>(answers * args.splits * kSlots);
+    operation.launch(kernel_of_heads(Kernel::top_keys_32, request.layout->head_dim), grid, args);
+    BestArgs merge = {args.best, rows, scores, args.splits, request.k, request.from, answers};
+    Grid all;
+    all.x = blocks_of(answers, kThreads);
+    operation.launch(Kernel::top_keys_merge, all, merge);
+  }
+
+  // Any number of answers, of any blocks of rows: all scores, some tiles of queries at once, and sorted.
+  void by_sorting() {
+    const int64_t kv_heads = request.layout->kv_heads, sharers = request.heads / kv_heads;
+    int64_t columns = 1;
+    while (columns < count) columns *= 2;
+    const int64_t tiles = query_tiles();
+    const int64_t at_once = std::max<int64_t>(1, std::min(tiles, kMostWords / (columns * kTileQueries * kv_heads)));
+    args.columns = columns;
+    args.best = operation.scratch<uint64_t>(kv_heads * at_once * kTileQueries * columns);
+    for (int64_t first = 0; first < tiles; first += at_once) {
+      const int64_t here = std::min(at_once, tiles - first);
+      std::vector<int64_t> names;
+      for (int64_t g = 0; g < kv_heads; g++) {
+        for (int64_t m = first * kTileQueries; m < (first + here) * kTileQueries; m++) {
+          const int64_t query = m / sharers, sharer = m % sharers;
+          const int64_t head = args.modulo != 0 ? g + sharer * kv_heads : g * sharers + sharer;
+          names.push_back(query < request.query_count ? head * request.query_count + query : -1);
+        }
+      }
+      Grid grid;
+      grid.x = here;
+      grid.y = kv_heads;
+      args.splits = grid.z = splits(grid.x * grid.y);
+      grid.shared_bytes = tile_bytes(request.layout->head_dim);
+      args.first_tile = first;
+      operation.launch(kernel_of_heads(Kernel::whole_scores_32, request.layout->head_dim), grid, args);
+      SortArgs sort = {};
+      sort.words = args.best;
+      sort.rows = rows;
+      sort.scores = scores;
+      sort.count = count;
+      sort.columns = columns;
+      sort.block_rows = request.block_rows;
+      sort.k = request.k;
+      sort.from = request.from;
+      sort.answers = operation.in(names.data(), static_cast<int64_t>(names.size()));
+      Grid all;
+      all.x = here * kTileQueries * kv_heads;
+      operation.launch(Kernel::top_keys_sort, all, sort);
+    }
+  }
+
+  void finish() {
+    operation.finish(request.rows, rows, answers * request.k);
+    operation.finish(request.scores, scores, answers * request.k);
+    *request.rescored = answers * count;
+  }
+};
+
+}  // namespace
+
+void CardDevice::top_keys(const kernels_top_keys_request &request) {
+  if (request.heads % request.layout->kv_heads != 0) throw NotHere("heads that do not share keys evenly");
+  if (request.to - request.from >= int64_t{1} << 32) throw NotHere("more than four thousand million candidates");
+  tile_bytes(request.layout->head_dim);
+  Operation operation(*this);
+  TopKeys find(request, operation);
+  find.prepare();
+  if (request.k <= kSlots && request.block_rows == 1) {
+    find.in_registers();
+  } else {
+    find.by_sorting();
+  }
+  find.finish();
+}
+
+}  // namespace longform::card

@@ -1,0 +1,280 @@
+// A real card through NVIDIA's driver, which is looked for when the first card is asked for: nothing of CUDA is
+// needed to load this library.
+#include <cuda.h>
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "card.h"
+#include "sizes.h"
+
+extern "C" const unsigned char longform_card_image[];
+
+namespace longform::card {
+namespace {
+
+#define LONGFORM_DRIVER(F)                                                                                     \
+  F(cuInit) F(cuGetErrorName) F(cuGetErrorString) F(cuDeviceGetCount) F(cuDeviceGet) F(cuDeviceGetName)        \
+  F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) F(cuDevicePrimaryCtxRelease_v2) F(cuCtxSetCurrent)       \
+  F(cuModuleLoadData) F(cuModuleUnload) F(cuModuleGetFunction) F(cuFuncSetAttribute) F(cuLaunchKernel)         \
+  F(cuMemAlloc_v2) F(cuMemFree_v2) F(cuMemGetInfo_v2) F(cuMemcpyHtoDAsync_v2) F(cuMemcpyDtoHAsync_v2)          \
+  F(cuStreamCreate) F(cuStreamDestroy_v2) F(cuStreamSynchronize)
+
+// Functions of libcuda.so.1; `missing` says why they cannot be called.
+struct Driver {
+#define LONGFORM_POINTER(name) decltype(&::name) name = nullptr;
+  LONGFORM_DRIVER(LONGFORM_POINTER)
+#undef LONGFORM_POINTER
+  std::string missing;
+
+  Driver() {
+    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) {
+      missing = "no NVIDIA driver: libcuda.so.1 is not found";
+      return;
+    }
+#define LONGFORM_FIND(name)                                           \
+  name = reinterpret_cast<decltype(name)>(dlsym(library, #name));     \
+  if (name == nullptr) {                                              \
+    missing = "the NVIDIA driver is too old: it has no " #name;       \
+    return;                                                           \
+  }
+    LONGFORM_DRIVER(LONGFORM_FIND)
+#undef LONGFORM_FIND
+    const CUresult result = cuInit(0);
+    if (result != CUDA_SUCCESS) missing = "the NVIDIA driver does not start (" + text(result) + ")";
+  }
+
+  std::string text(CUresult result) const {
+    const char *name = nullptr, *words = nullptr;
+    cuGetErrorName(result, &name);
+    cuGetErrorString(result, &words);
+    return std::string(name == nullptr ? "an unknown error" : name) + (words == nullptr ? "" : std::string(": ") + words);
+  }
+};
+
+const Driver &driver() {
+  static const Driver one;
+  return one;
+}
+
+void check(CUresult result, const char *doing) {
+  if (result == CUDA_SUCCESS) return;
+  // after a failed launch or copy the context answers nothing but this error
+  throw CardLost(std::string("the card fails while ") + doing + " (" + driver().text(result) + ")");
+}
+
+const char *const kNames[] = {
+#define LONGFORM_CARD_NAME(name, Args) #name,
+    LONGFORM_CARD_KERNELS(LONGFORM_CARD_NAME)
+#undef LONGFORM_CARD_NAME
+};
+
+CUdeviceptr address(const void *memory) { return reinterpret_cast<CUdeviceptr>(memory); }
+
+int attribute(CUdevice device, CUdevice_attribute name) {
+  int value = 0;
+  check(driver().cuDeviceGetAttribute(&value, name, device), "it is asked what it is");
+  return value;
+}
+
+// Memory of operations: taken once, used again.
+class Arena {
+ public:
+  // bytes from the last block, or nullptr if they do not fit
+  void *take(int64_t bytes) {
+    const int64_t rounded = (bytes + 255) / 256 * 256;
+    if (blocks_.empty() || used_ + rounded > blocks_.back().bytes) return nullptr;
+    void *memory = blocks_.back().memory + used_;
+    used_ += rounded;
+    return memory;
+  }
+
+  void add(void *memory, int64_t bytes) {
+    blocks_.push_back({static_cast<char *>(memory), bytes});
+    used_ = 0;
+  }
+
+  // All blocks: the caller frees them, and may add one that is as large as all.
+  std::vector<void *> clear(int64_t *bytes) {
+    std::vector<void *> all;
+    *bytes = 0;
+    for (const Block &block : blocks_) {
+      all.push_back(block.memory);
+      *bytes += block.bytes;
+    }
+    blocks_.clear();
+    used_ = 0;
+    return all;
+  }
+
+  bool is_one_block() const { return blocks_.size() <= 1; }
+  void rewind() { used_ = 0; }
+
+ private:
+  struct Block {
+    char *memory;
+    int64_t bytes;
+  };
+  std::vector<Block> blocks_;
+  int64_t used_ = 0;
+};
+
+class DriverCard : public Card {
+ public:
+  explicit DriverCard(int32_t number) {
+    const Driver &cuda = driver();
+    check(cuda.cuDeviceGet(&device_, number), "it is opened");
+    check(cuda.cuDevicePrimaryCtxRetain(&context_, device_), "it is opened");
+    current();
+    check(cuda.cuStreamCreate(&stream_, CU_STREAM_NON_BLOCKING), "it is opened");
+    const CUresult loaded = cuda.cuModuleLoadData(&module_, longform_card_image);
+    check(loaded, "its kernels are loaded");
+    for (size_t i = 0; i < functions_.size(); i++) {
+      check(cuda.cuModuleGetFunction(&functions_[i], module_, kNames[i]), "its kernels are loaded");
+      // more than 48 KB of shared memory only if asked for
+      check(cuda.cuFuncSetAttribute(functions_[i], CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
+                                    static_cast<int>(bytes_of_tiles(kHeadSizes[kHeadSizeCount - 1]))),
+            "its kernels are loaded");
+    }
+    processors_ = attribute(device_, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  }
+
+  ~DriverCard() override {
+    const Driver &cuda = driver();
+    if (cuda.cuCtxSetCurrent(context_) != CUDA_SUCCESS) return;
+    cuda.cuStreamSynchronize(stream_);
+    int64_t bytes;
+    for (void *block : arena_.clear(&bytes)) cuda.cuMemFree_v2(address(block));
+    cuda.cuModuleUnload(module_);
+    cuda.cuStreamDestroy_v2(stream_);
+    cuda.cuDevicePrimaryCtxRelease_v2(device_);
+  }
+
+  void *allocate(int64_t bytes) override {
+    current();
+    CUdeviceptr memory = 0;
+    CUresult result = driver().cuMemAlloc_v2(&memory, static_cast<size_t>(bytes));
+    if (result == CUDA_ERROR_OUT_OF_MEMORY) {
+      int64_t free_now = 0, all = 0;
+      free_bytes(&free_now, &all);
+      throw CardFull("the card has no room for " + std::to_string(bytes) + " bytes (" + std::to_string(free_now) +
+                     " of " + std::to_string(all) + " are free)");
+    }
+    check(result, "memory is taken");
+    return reinterpret_cast<void *>(memory);
+  }
+
+  void release(void *memory) noexcept override {
+    if (driver().cuCtxSetCurrent(context_) == CUDA_SUCCESS) driver().cuMemFree_v2(address(memory));
+  }
+
+  void *scratch(int64_t bytes) override {
+    void *memory = arena_.take(bytes);
+    if (memory == nullptr) {
+      const int64_t block = std::max(bytes, kLeastBlock) + 256;
+      arena_.add(allocate(block), block);
+      memory = arena_.take(bytes);
+    }
+    return memory;
+  }
+
+  void end() noexcept override {
+    arena_.rewind();
+    if (arena_.is_one_block()) return;
+    // the next operation like this one finds one block
+    int64_t bytes = 0;
+    current_or_lost();
+    driver().cuStreamSynchronize(stream_);
+    for (void *block : arena_.clear(&bytes)) driver().cuMemFree_v2(address(block));
+    CUdeviceptr memory = 0;
+    if (driver().cuMemAlloc_v2(&memory, static_cast<size_t>(bytes)) == CUDA_SUCCESS) {
+      arena_.add(reinterpret_cast<void *>(memory), bytes);
+    }
+  }
+
+  void upload(void *to, const void *from, int64_t bytes) override {
+    current();
+    // of memory that is not pinned the driver has taken its copy when this returns
+    check(driver().cuMemcpyHtoDAsync_v2(address(to), from, static_cast<size_t>(bytes), stream_), "it is written to");
+  }
+
+  void download(void *to, const void *from, int64_t bytes) override {
+    current();
+    check(driver().cuMemcpyDtoHAsync_v2(to, address(from), static_cast<size_t>(bytes), stream_), "it is read");
+    wait();
+  }
+
+  void launch(Kernel kernel, const Grid &grid, const void *args) override {
+    current();
+    void *parameters[] = {const_cast<void *>(args)};
+    check(driver().cuLaunchKernel(functions_[static_cast<size_t>(kernel)], static_cast<unsigned>(grid.x),
+                                  static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z), kThreads, 1, 1,
+                                  static_cast<unsigned>(grid.shared_bytes), stream_, parameters, nullptr),
+          kNames[static_cast<size_t>(kernel)]);
+  }
+
+  void wait() override {
+    current();
+    check(driver().cuStreamSynchronize(stream_), "kernels run");
+  }
+
+  int64_t processors() const override { return processors_; }
+
+  void free_bytes(int64_t *free_now, int64_t *all) const override {
+    current();
+    size_t left = 0, total = 0;
+    check(driver().cuMemGetInfo_v2(&left, &total), "it is asked for its memory");
+    *free_now = static_cast<int64_t>(left);
+    *all = static_cast<int64_t>(total);
+  }
+
+ private:
+  static constexpr int64_t kLeastBlock = int64_t{64} << 20;
+
+  // The calling thread may never have met this card.
+  void current() const { check(driver().cuCtxSetCurrent(context_), "a thread turns to it"); }
+  void current_or_lost() const noexcept { driver().cuCtxSetCurrent(context_); }
+
+  CUdevice device_ = 0;
+  CUcontext context_ = nullptr;
+  CUstream stream_ = nullptr;
+  CUmodule module_ = nullptr;
+  std::array<CUfunction, static_cast<size_t>(Kernel::kCount)> functions_ = {};
+  int64_t processors_ = 1;
+  Arena arena_;
+};
+
+}  // namespace
+
+int32_t card_count() {
+  int count = 0;
+  return driver().missing.empty() && driver().cuDeviceGetCount(&count) == CUDA_SUCCESS ? count : 0;
+}
+
+std::string card_name(int32_t card) {
+  std::array<char, 128> name = {};
+  CUdevice device = 0;
+  if (card >= card_count() || driver().cuDeviceGet(&device, card) != CUDA_SUCCESS) return "";
+  driver().cuDeviceGetName(name.data(), static_cast<int>(name.size()) - 1, device);
+  return name.data();
+}
+
+std::string card_missing(int32_t card) {
+  if (!driver().missing.empty()) return driver().missing;
+  const int32_t count = card_count();
+  if (count == 0) return "the NVIDIA driver has no card for this process (see CUDA_VISIBLE_DEVICES)";
+  if (card < 0 || card >= count) return "there are " + std::to_string(count) + " cards, counted from 0";
+  CUdevice device = 0;
+  check(driver().cuDeviceGet(&device, card), "it is asked what it is");
+  const int major = attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR);
+  const int minor = attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+  if (major >= 8) return "";
+  return "its compute capability is " + std::to_string(major) + "." + std::to_string(minor) + ", 8.0 is needed";
+}
+
+std::unique_ptr<Card> open_card(int32_t card) { return std::make_unique<DriverCard>(card); }
+
+}  // namespace longform::card

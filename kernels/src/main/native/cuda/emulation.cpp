@@ -1,0 +1,213 @@
+#include "emulation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <memory>
+
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
+
+namespace longform::card::emulation {
+namespace {
+
+constexpr int kThreads = 128;
+constexpr int kWarp = 32;
+constexpr size_t kStackBytes = size_t{256} << 10;
+
+// --- switching stacks ---
+
+#if defined(__x86_64__)
+
+// Keeps the registers that a function must keep on the stack, and the stack pointer at `from`.
+extern "C" void longform_switch_stack(void **from, void *to);
+asm(R"(
+.text
+.type longform_switch_stack,@function
+.globl longform_switch_stack
+longform_switch_stack:
+  endbr64
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+.size longform_switch_stack, .-longform_switch_stack
+)");
+
+struct Stack {
+  void *top = nullptr;
+
+  void start(char *memory, void (*entry)()) {
+    void **words = reinterpret_cast<void **>(memory + kStackBytes - 16);
+    *--words = nullptr;  // as if a call had put a return address here
+    *--words = reinterpret_cast<void *>(entry);
+    for (int i = 0; i < 6; i++) *--words = nullptr;
+    top = words;
+  }
+};
+
+void switch_stack(Stack &from, Stack &to) { longform_switch_stack(&from.top, to.top); }
+
+#else
+
+struct Stack {
+  ucontext_t context;
+
+  void start(char *memory, void (*entry)()) {
+    getcontext(&context);
+    context.uc_stack.ss_sp = memory;
+    context.uc_stack.ss_size = kStackBytes;
+    context.uc_link = nullptr;
+    makecontext(&context, entry, 0);
+  }
+};
+
+void switch_stack(Stack &from, Stack &to) { swapcontext(&from.context, &to.context); }
+
+#endif
+
+// --- one block ---
+
+enum class State { kReady, kAtWarpBarrier, kAtBlockBarrier, kDone };
+
+struct Fiber {
+  Stack stack;
+  State state = State::kDone;
+  // words offered to others, by turns: a slow reader of one exchange still finds it during the next
+  uint64_t words[2];
+  int turn = 0;
+};
+
+struct Machine {
+  std::unique_ptr<char[]> stacks;
+  Fiber fibers[kThreads];
+  Stack scheduler;
+  Place place;
+  Fiber *running = nullptr;
+  void (*kernel)(const void *) = nullptr;
+  const void *args = nullptr;
+  uint32_t launches = 0;
+};
+
+Machine &machine() {
+  static Machine one;
+  return one;
+}
+
+void wait(State state) {
+  Machine &m = machine();
+  m.running->state = state;
+  switch_stack(m.running->stack, m.scheduler);
+}
+
+void entry() {
+  Machine &m = machine();
+  m.kernel(m.args);
+  wait(State::kDone);
+  abort();  // nobody goes on with a thread that is done
+}
+
+void resume(int thread) {
+  Machine &m = machine();
+  m.place.thread = thread;
+  m.running = &m.fibers[thread];
+  switch_stack(m.scheduler, m.running->stack);
+}
+
+// If all threads from `first` on wait at such a barrier they may go on. Stricter than a card, which does not
+// wait for threads that are done.
+bool release(int first, int count, State barrier) {
+  Machine &m = machine();
+  for (int i = first; i < first + count; i++) {
+    if (m.fibers[i].state != barrier) return false;
+  }
+  for (int i = first; i < first + count; i++) m.fibers[i].state = State::kReady;
+  return true;
+}
+
+void run_block() {
+  Machine &m = machine();
+  for (int i = 0; i < kThreads; i++) {
+    m.fibers[i].stack.start(m.stacks.get() + static_cast<size_t>(i) * kStackBytes, entry);
+    m.fibers[i].state = State::kReady;
+    m.fibers[i].turn = 0;
+  }
+  for (;;) {
+    for (int i = 0; i < kThreads; i++) {
+      // forwards, backwards, or by strides that mix the warps
+      const int thread = m.launches % 3 == 0 ? i : m.launches % 3 == 1 ? kThreads - 1 - i : i * 37 % kThreads;
+      if (m.fibers[thread].state == State::kReady) resume(thread);
+    }
+    bool goes_on = release(0, kThreads, State::kAtBlockBarrier);
+    for (int w = 0; w < kThreads; w += kWarp) goes_on |= release(w, kWarp, State::kAtWarpBarrier);
+    if (goes_on) continue;
+    for (const Fiber &fiber : m.fibers) {
+      if (fiber.state == State::kDone) continue;
+      fprintf(stderr, "Cannot go on with a block: its threads wait at different barriers.\n");
+      abort();
+    }
+    return;
+  }
+}
+
+}  // namespace
+
+const Place &now() { return machine().place; }
+
+void wait_for_block() { wait(State::kAtBlockBarrier); }
+
+bool any_of_block(bool said) {
+  Machine &m = machine();
+  const int turn = m.running->turn++ & 1;
+  m.running->words[turn] = said;
+  wait(State::kAtBlockBarrier);
+  for (const Fiber &fiber : m.fibers) {
+    if (fiber.words[turn] != 0) return true;
+  }
+  return false;
+}
+
+uint64_t word_of_lane(uint64_t word, int mask) {
+  Machine &m = machine();
+  const int turn = m.running->turn++ & 1;
+  m.running->words[turn] = word;
+  const int other = m.place.thread ^ mask;
+  wait(State::kAtWarpBarrier);
+  return m.fibers[other].words[turn];
+}
+
+void run(void (*kernel)(const void *), const void *args, const int64_t *blocks, int64_t shared_bytes) {
+  Machine &m = machine();
+  if (m.stacks == nullptr) m.stacks.reset(new char[kStackBytes * kThreads]);
+  m.kernel = kernel;
+  m.args = args;
+  m.launches++;
+  const int64_t total = blocks[0] * blocks[1] * blocks[2];
+  for (int64_t i = 0; i < total; i++) {
+    const int64_t block = m.launches % 2 == 0 ? i : total - 1 - i;
+    // of its exact size, so that what is beyond it is seen
+    std::unique_ptr<unsigned char[]> shared(new unsigned char[static_cast<size_t>(shared_bytes)]);
+    memset(shared.get(), 0xff, static_cast<size_t>(shared_bytes));
+    m.place.shared = shared.get();
+    m.place.block[0] = block % blocks[0];
+    m.place.block[1] = block / blocks[0] % blocks[1];
+    m.place.block[2] = block / blocks[0] / blocks[1];
+    for (int axis = 0; axis < 3; axis++) m.place.blocks[axis] = blocks[axis];
+    run_block();
+  }
+}
+
+}  // namespace longform::card::emulation

@@ -1,0 +1,10 @@
+// Everything nvcc compiles, one image for the whole device.
+#include "arguments.h"
+#include "portable.h"
+
+#include "stored.inl"
+#include "rowwise.inl"
+#include "matmul.inl"
+#include "tiles.inl"
+#include "attend.inl"
+#include "top_keys.inl"

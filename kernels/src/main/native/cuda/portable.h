@@ -1,0 +1,144 @@
+// One source for two machines: nvcc makes kernels for a card of it, g++ functions that the emulation
+// calls on a processor. What differs between them is here and nowhere else.
+//
+// Every block has kThreads threads, four warps. Shared memory is what the launch asked for.
+#pragma once
+
+#include <math.h>
+#include <stdint.h>
+
+#include "sizes.h"
+
+#ifdef __CUDACC__
+
+#define CARD __device__ __forceinline__
+#define CARD_KERNEL(name, Args) \
+  extern "C" __global__ void __launch_bounds__(128) name(const __grid_constant__ Args args)
+
+namespace longform::card {
+
+struct alignas(16) Four {
+  float x, y, z, w;
+};
+
+CARD int thread_of_block() { return static_cast<int>(threadIdx.x); }
+CARD int64_t block_x() { return blockIdx.x; }
+CARD int64_t block_y() { return blockIdx.y; }
+CARD int64_t block_z() { return blockIdx.z; }
+CARD int64_t blocks_x() { return gridDim.x; }
+
+CARD unsigned char *shared_memory() {
+  extern __shared__ __align__(16) unsigned char block[];
+  return block;
+}
+
+// Every thread of the block waits for the others.
+CARD void block_barrier() { __syncthreads(); }
+// Whether any thread of the block says so; a barrier, too.
+CARD bool block_any(bool said) { return __syncthreads_or(said) != 0; }
+// What the lane whose number differs by `mask` has. All lanes of a warp call it.
+CARD float from_lane(float value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+CARD int from_lane(int value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+CARD double from_lane(double value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+
+// sum + the four products of signed bytes
+CARD int dot4(uint32_t a, uint32_t b, int sum) { return __dp4a(static_cast<int>(a), static_cast<int>(b), sum); }
+
+CARD float half_to_float(uint16_t bits) {
+  float wide;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(bits));
+  return wide;
+}
+
+CARD float bits_to_float(uint32_t bits) { return __uint_as_float(bits); }
+CARD uint32_t float_to_bits(float value) { return __float_as_uint(value); }
+CARD void sine_and_cosine(double angle, double *sine, double *cosine) { sincos(angle, sine, cosine); }
+
+}  // namespace longform::card
+
+#else
+
+#include <string.h>
+
+#include "emulation.h"
+
+#define CARD inline
+#define CARD_KERNEL(name, Args) void name(const Args &args)
+
+namespace longform::card {
+
+struct alignas(16) Four {
+  float x, y, z, w;
+};
+
+CARD int thread_of_block() { return emulation::now().thread; }
+CARD int64_t block_x() { return emulation::now().block[0]; }
+CARD int64_t block_y() { return emulation::now().block[1]; }
+CARD int64_t block_z() { return emulation::now().block[2]; }
+CARD int64_t blocks_x() { return emulation::now().blocks[0]; }
+CARD unsigned char *shared_memory() { return emulation::now().shared; }
+
+CARD void block_barrier() { emulation::wait_for_block(); }
+CARD bool block_any(bool said) { return emulation::any_of_block(said); }
+
+template <typename Value>
+CARD Value from_lane(Value value, int mask) {
+  uint64_t word = 0;
+  memcpy(&word, &value, sizeof(value));
+  word = emulation::word_of_lane(word, mask);
+  memcpy(&value, &word, sizeof(value));
+  return value;
+}
+
+CARD int dot4(uint32_t a, uint32_t b, int sum) {
+  for (int shift = 0; shift < 32; shift += 8) {
+    sum += static_cast<int8_t>(a >> shift) * static_cast<int8_t>(b >> shift);
+  }
+  return sum;
+}
+
+CARD float bits_to_float(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, 4);
+  return value;
+}
+CARD uint32_t float_to_bits(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, 4);
+  return bits;
+}
+
+CARD float half_to_float(uint16_t bits) {
+  const uint32_t sign = static_cast<uint32_t>(bits & 0x8000) << 16, exponent = bits >> 10 & 31, fraction = bits & 1023;
+  if (exponent == 31) return bits_to_float(sign | 0x7f800000 | fraction << 13);
+  if (exponent != 0) return bits_to_float(sign | (exponent + 112) << 23 | fraction << 13);
+  const float small = static_cast<float>(fraction) * 5.9604644775390625e-8f;  // 2^-24
+  return sign != 0 ? -small : small;
+}
+
+CARD void sine_and_cosine(double angle, double *sine, double *cosine) {
+  *sine = sin(angle);
+  *cosine = cos(angle);
+}
+
+}  // namespace longform::card
+
+#endif
+
+namespace longform::card {
+
+// The sum over a warp, the same bits in every lane.
+template <typename Value>
+CARD Value warp_sum(Value value) {
+  for (int mask = kWarp / 2; mask > 0; mask /= 2) value += from_lane(value, mask);
+  return value;
+}
+
+CARD float warp_max(float value) {
+  for (int mask = kWarp / 2; mask > 0; mask /= 2) value = fmaxf(value, from_lane(value, mask));
+  return value;
+}
+
+CARD int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+}  // namespace longform::card

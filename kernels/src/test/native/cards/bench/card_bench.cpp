@@ -1,0 +1,233 @@
+// Times of the operations on card 0, with everything in its memory, beside what its memory and the CPU's copies allow.
+// card_bench [quick]: prints a table in Markdown. Each time is the median of repetitions after a first one, host clock
+// around calls that return when the card is done. "Roofline" is the larger of bytes over the measured copy rate and
+// floating-point operations over the rate that is given (FLOPS environment: of the card's float32 units).
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels.h"
+
+namespace {
+
+kernels_device *card = nullptr;
+double copy_rate = 0;  // bytes a second, read plus written, from the largest row-wise operation
+
+void done(int32_t status) {
+  if (status == KERNELS_OK) return;
+  std::fprintf(stderr, "Cannot measure: %s\n", kernels_last_error());
+  std::exit(1);
+}
+
+template <typename T>
+T *allocate(int64_t count) {
+  void *memory = nullptr;
+  done(kernels_card_allocate(card, count * static_cast<int64_t>(sizeof(T)), &memory));
+  return static_cast<T *>(memory);
+}
+
+// random numbers of about one, the same tile again and again: zeros would be faster than real data
+template <typename T>
+T *filled(int64_t count, const std::function<T(std::mt19937 &)> &draw) {
+  std::mt19937 random(5);
+  std::vector<T> tile(static_cast<size_t>(std::min<int64_t>(count, 1 << 20)));
+  for (T &v : tile) v = draw(random);
+  T *memory = allocate<T>(count);
+  for (int64_t at = 0; at < count; at += static_cast<int64_t>(tile.size())) {
+    const int64_t here = std::min(count - at, static_cast<int64_t>(tile.size()));
+    done(kernels_card_copy(card, memory + at, tile.data(), here * static_cast<int64_t>(sizeof(T))));
+  }
+  return memory;
+}
+
+float *floats(int64_t count) {
+  return filled<float>(count, [](std::mt19937 &r) { return static_cast<float>(r() % 20001) / 1e4f - 1; });
+}
+// float16 or bfloat16 numbers of sound size
+uint16_t *halves(int64_t count, bool brain) {
+  return filled<uint16_t>(count, [brain](std::mt19937 &r) {
+    return static_cast<uint16_t>((r() & 1) << 15 | (brain ? (120 + r() % 8) << 7 | (r() & 127) : (9 + r() % 6) << 10 | (r() & 1023)));
+  });
+}
+
+double seconds(const std::function<void()> &operation, int repetitions) {
+  operation();
+  std::vector<double> times;
+  for (int i = 0; i < repetitions; i++) {
+    const auto start = std::chrono::steady_clock::now();
+    operation();
+    times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  std::sort(times.begin(), times.end());
+  return times[times.size() / 2];
+}
+
+void row(const std::string &what, double time, double bytes, double operations) {
+  const char *flops = std::getenv("FLOPS");
+  const double by_bytes = copy_rate > 0 ? bytes / copy_rate : 0;
+  const double by_flops = flops == nullptr ? 0 : operations / std::atof(flops);
+  const double floor = std::max(by_bytes, by_flops);
+  std::printf("| %s | %.3f | %.1f | %.2f | %.3f | %.0f%% |\n", what.c_str(), time * 1e3, bytes / time / 1e9,
+              operations / time / 1e12, floor * 1e3, 100 * floor / time);
+  std::fflush(stdout);
+}
+
+void row_wise(int64_t elements) {
+  float *x = floats(elements), *y = floats(elements);
+  const double bytes = 12. * static_cast<double>(elements);
+  const double time = seconds([&] { done(kernels_add(card, x, y, elements)); }, 20);
+  copy_rate = bytes / time;
+  row("add, " + std::to_string(elements >> 20) + "M float32", time, bytes, static_cast<double>(elements));
+  kernels_card_release(card, x);
+  kernels_card_release(card, y);
+}
+
+void matmul(const char *name, int64_t dtype, int64_t tokens, int64_t inner, int64_t outer) {
+  const int64_t weights = inner * outer;
+  const double weight_bytes = static_cast<double>(weights) * (dtype == KERNELS_Q8_0 ? 34. / 32 : 2.);
+  void *w = dtype == KERNELS_Q8_0 ? static_cast<void *>(filled<uint8_t>(weights / 32 * 34, [](std::mt19937 &r) {
+    return static_cast<uint8_t>(r() & 0x33);
+  }))
+                                  : static_cast<void *>(halves(weights, dtype == KERNELS_BF16));
+  float *x = floats(tokens * inner), *out = allocate<float>(tokens * outer);
+  const kernels_product product = {w, out, outer, dtype};
+  const double time = seconds([&] { done(kernels_matmul(card, x, tokens, inner, &product, 1)); }, 10);
+  row(std::string("matmul ") + name + ", " + std::to_string(tokens) + " x " + std::to_string(inner) + " x " +
+          std::to_string(outer),
+      time, weight_bytes + 4. * static_cast<double>(tokens * (inner + outer)),
+      2. * static_cast<double>(tokens) * static_cast<double>(weights));
+  kernels_card_release(card, w);
+  kernels_card_release(card, x);
+  kernels_card_release(card, out);
+}
+
+// A cache of float16 rows as a device that holds pages would have it: [head][key or value][row].
+struct Cache {
+  int64_t rows, kv_heads, dim;
+  uint16_t *memory;
+  kernels_kv_layout layout;
+
+  Cache(int64_t rows_, int64_t kv_heads_, int64_t dim_)
+      : rows(rows_), kv_heads(kv_heads_), dim(dim_), memory(halves(2 * rows * kv_heads * dim, false)) {
+    layout = {KERNELS_KV_F16, kv_heads, dim, dim * 2, rows * dim * 2, 2 * rows * dim * 2};
+  }
+  ~Cache() { kernels_card_release(card, memory); }
+
+  // pages of 64 rows, as Longform's caches give them
+  std::vector<kernels_run> runs(int64_t from, int64_t to) const {
+    std::vector<kernels_run> all;
+    for (int64_t row = from; row < to; row += 64) {
+      all.push_back({reinterpret_cast<const char *>(memory + row * dim), row, row - from, std::min<int64_t>(64, to - row)});
+    }
+    return all;
+  }
+};
+
+void attend(const Cache &cache, int64_t tokens, int64_t heads, int64_t window) {
+  const int64_t from = std::max<int64_t>(0, cache.rows - tokens - window);
+  const std::vector<kernels_run> runs = cache.runs(from, cache.rows);
+  const int64_t starts[] = {0, static_cast<int64_t>(runs.size())};
+  kernels_segment segment = {};
+  segment.runs = runs.data();
+  segment.run_starts = starts;
+  segment.groups = 1;
+  segment.key_stride = 1;
+  segment.band = KERNELS_BAND_NEAR;
+  segment.width = window;
+  segment.query_to = INT64_MAX;
+  segment.logit_scale = 1;
+  std::vector<double> frequencies;
+  for (int64_t i = 0; i < cache.dim / 2; i++) {
+    frequencies.push_back(std::pow(500000., -2. * static_cast<double>(i) / static_cast<double>(cache.dim)));
+  }
+  float *queries = floats(tokens * heads * cache.dim), *out = allocate<float>(tokens * heads * cache.dim);
+  kernels_attention call = {};
+  call.queries = queries;
+  call.out = out;
+  call.tokens = tokens;
+  call.heads = heads;
+  call.first_row = cache.rows - tokens;
+  call.scale = 1 / std::sqrt(static_cast<double>(cache.dim));
+  call.frequencies = frequencies.data();
+  call.pairs = cache.dim / 2;
+  call.attention_factor = 1;
+  call.layout = &cache.layout;
+  call.segments = &segment;
+  call.segment_count = 1;
+  const double time = seconds([&] { done(kernels_attend(card, &call)); }, 10);
+  double seen = 0;
+  for (int64_t t = 0; t < tokens; t++) seen += static_cast<double>(std::min(window, cache.rows - tokens + t + 1));
+  row("attend, " + std::to_string(tokens) + " queries, window " + std::to_string(window) + ", " +
+          std::to_string(heads) + "/" + std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim),
+      time, 4. * static_cast<double>((cache.rows - from) * cache.kv_heads * cache.dim),
+      4. * seen * static_cast<double>(heads * cache.dim));
+  kernels_card_release(card, queries);
+  kernels_card_release(card, out);
+}
+
+void top_keys(const Cache &cache, int64_t queries, int64_t heads) {
+  const std::vector<kernels_run> runs = cache.runs(0, cache.rows);
+  float *q = floats(queries * heads * cache.dim);
+  std::vector<int64_t> rows(static_cast<size_t>(heads * queries * 4));
+  std::vector<float> scores(rows.size());
+  int64_t rescored = 0;
+  kernels_top_keys_request request = {};
+  request.queries = q;
+  request.query_count = queries;
+  request.heads = heads;
+  request.layout = &cache.layout;
+  request.runs = runs.data();
+  request.run_count = static_cast<int64_t>(runs.size());
+  request.to = cache.rows;
+  request.k = 4;
+  request.block_rows = 1;
+  request.rows = rows.data();
+  request.scores = scores.data();
+  request.rescored = &rescored;
+  const double time = seconds([&] { done(kernels_top_keys(card, &request)); }, 5);
+  row("top keys, " + std::to_string(queries) + " queries of " + std::to_string(heads) + "/" +
+          std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim) + ", " +
+          std::to_string(cache.rows >> 10) + "k keys",
+      time, 2. * static_cast<double>(cache.rows * cache.kv_heads * cache.dim),
+      2. * static_cast<double>(queries * heads) * static_cast<double>(cache.rows * cache.dim));
+  kernels_card_release(card, q);
+}
+
+}  // namespace
+
+int main(int count, char **arguments) {
+  const bool quick = count > 1 && std::strcmp(arguments[1], "quick") == 0;
+  if (kernels_open_card(0, 1, &card) != KERNELS_OK) {
+    std::fprintf(stderr, "Cannot open a card: %s\n", kernels_last_error());
+    return 1;
+  }
+  std::printf("| operation (%s) | ms | GB/s | TFLOP/s | roofline ms | of it |\n|---|---|---|---|---|---|\n",
+              kernels_card_name(0));
+  row_wise(quick ? 1 << 16 : 1 << 28);
+  const int64_t width = quick ? 256 : 4096, inner = quick ? 512 : 14336;
+  for (int64_t tokens : {int64_t{1}, quick ? int64_t{16} : int64_t{512}}) {
+    matmul("BF16", KERNELS_BF16, tokens, width, inner);
+    matmul("Q8_0", KERNELS_Q8_0, tokens, width, inner);
+  }
+  {
+    const Cache cache(quick ? 1024 : 131072, quick ? 2 : 8, quick ? 64 : 128);
+    const int64_t heads = 4 * cache.kv_heads;
+    attend(cache, 1, heads, cache.rows);
+    attend(cache, quick ? 16 : 512, heads, quick ? 256 : 4096);
+  }
+  {
+    const Cache cache(quick ? 1024 : 1 << 20, quick ? 2 : 8, quick ? 64 : 128);
+    const int64_t heads = 4 * cache.kv_heads;
+    top_keys(cache, 1, heads);
+    top_keys(cache, quick ? 16 : 512, heads);
+  }
+  kernels_close(card);
+  return 0;
+}

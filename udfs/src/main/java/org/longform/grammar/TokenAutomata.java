@@ -1,0 +1,61 @@
+package org.longform.grammar;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.WeakHashMap;
+import java.util.function.Supplier;
+import org.longform.tokenizer.Tokenizer;
+
+/** The newest automata of each tokenizer in use, shared by all documents of the process. */
+public final class TokenAutomata {
+  private static final int MOST = 32;
+  private static final Map<Tokenizer, TokenAutomata> OF_TOKENIZERS = new WeakHashMap<>();
+
+  private final byte[][] bytes;
+  private final TokenTrie trie;
+  private final Map<Key, TokenAutomaton> newest =
+      new LinkedHashMap<>(16, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<Key, TokenAutomaton> eldest) {
+          return size() > MOST;
+        }
+      };
+
+  private record Key(JsonType type, Set<Integer> endTokens) {}
+
+  // nothing here may hold the tokenizer, which would then never be forgotten
+  private TokenAutomata(byte[][] bytes) {
+    this.bytes = bytes;
+    this.trie = new TokenTrie(bytes);
+  }
+
+  /**
+   * The automata of a tokenizer.
+   *
+   * @throws org.longform.kernels.error.LongformException UNSUPPORTED_MODEL if it is not known what
+   *     its tokens write
+   */
+  public static TokenAutomata of(Tokenizer tokenizer) {
+    synchronized (OF_TOKENIZERS) {
+      return OF_TOKENIZERS.computeIfAbsent(tokenizer, each -> new TokenAutomata(each.tokenBytes()));
+    }
+  }
+
+  /**
+   * JSON of a type, perhaps behind a blank.
+   *
+   * @param endTokens tokens that end an answer
+   */
+  public TokenAutomaton json(JsonType type, Set<Integer> endTokens) {
+    return find(
+        new Key(type, endTokens),
+        () -> new TokenAutomaton(trie, bytes, endTokens, new BlankFirst(type.rule())));
+  }
+
+  private synchronized TokenAutomaton find(Key key, Supplier<TokenAutomaton> made) {
+    return newest.computeIfAbsent(key, each -> made.get());
+  }
+}
