@@ -10,7 +10,7 @@ public final class ModelOptions {
   public static final Option<String> MODEL =
       Option.text("model")
           .doc(
-              "The model: a Hugging Face directory or a `.gguf` file of the Llama family, at a local"
+              "The model: a Hugging Face directory or a `.gguf` file, at a local"
                   + " path or at any address that Hadoop reads (`hdfs://`, `s3a://`), a model of the"
                   + " Hugging Face hub (`org/name`, `org/name@revision`, `hf://org/name/file.gguf`),"
                   + " or the name of a bundled model.")

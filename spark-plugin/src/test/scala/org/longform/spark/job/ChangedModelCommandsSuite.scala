@@ -149,14 +149,13 @@ class ChangedModelCommandsSuite extends SparkSuite {
     target
   }
 
-  test("a checkpoint in few bits is read, and inspect says how it is stored and what it became") {
+  test("a checkpoint in few bits is read, and inspect says how it is stored") {
     val model = int8Model()
     val (code, page, err) = command("inspect", "--model", model.toString)
     assert(code == 0, err)
     assert(
       page.contains("Weights are stored as compressed-tensors (8 bits in rows, symmetric), in 4 matrices")
     )
-    assert(page.contains("4 of them became Q8_0, each weight within 1/2048 of the largest of its row"), page)
     val found = perplexity(model.toString)
     val base = perplexity("longform-tiny")
     assert(math.abs(found / base - 1) < 0.05 && found != base, s"$found $base")
