@@ -271,7 +271,10 @@ class ChangedModelCommandsSuite extends SparkSuite {
           s" map('model', 'longform-tiny', 'adapter', '$adapter')) AS d)"
       )
       .head()
-    assert(math.abs(row.getString(0).toDouble - merged) < 0.1 * math.abs(merged - base), s"$row $merged $base")
+    assert(
+      math.abs(row.getString(0).toDouble - merged) < 0.1 * math.abs(merged - base),
+      s"$row $merged $base"
+    )
     assert(row.getString(1).contains("+"))
     val (shown, page, _) = command("inspect", "--adapter", adapter.toString)
     assert(shown == 0 && page.contains(s"adapter         $adapter"), page)
