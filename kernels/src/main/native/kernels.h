@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 7
+#define KERNELS_ABI 8
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
@@ -82,6 +82,9 @@ int32_t kernels_add(kernels_device *device, float *x, const float *y, int64_t el
 int32_t kernels_rms_norm(kernels_device *device, const float *x, const float *gain, double epsilon,
                          int64_t tokens, int64_t inner, float *out);
 
+/* out[t] = x[t] less its mean; x, out (T, I). */
+int32_t kernels_center(kernels_device *device, const float *x, int64_t tokens, int64_t inner, float *out);
+
 /* gate = silu(gate) * up. */
 int32_t kernels_swi_glu(kernels_device *device, float *gate, const float *up, int64_t elements);
 
@@ -133,6 +136,17 @@ typedef struct {
   int64_t value_stride; /* from a key to its value */
   int64_t head_stride;  /* from a head's key to the next head's */
 } kernels_kv_layout;
+
+/* Where rows of a cache are to be written, side by side. */
+typedef struct {
+  char *key;     /* first head's key of the first row */
+  int64_t from;  /* token that becomes the first row */
+  int64_t count;
+} kernels_place;
+
+/* Stores keys and values (T, G*D), bit for bit as org.longform.kernels.cache.KvDType does. */
+int32_t kernels_store(kernels_device *device, const kernels_kv_layout *layout, const float *keys, const float *values,
+                      const kernels_place *places, int64_t count);
 
 enum kernels_position_kind {
   KERNELS_POSITION_TRUE = 0,       /* row */
@@ -252,6 +266,10 @@ int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request 
  * the card's kernels do not do on the processor. Weights, activations and rows of a cache may lie on the host or in
  * card memory, in any mix; what is on the host is copied for each operation, and row-wise operations of host memory
  * are done where it lies. KERNELS_LOST means that the card answers nothing any more in this process.
+ *
+ * An operation has read what lies on the host, and written what is to lie there, when it returns. What it writes to
+ * card memory may come later: the operations of a device are done in the order of the calls, so each finds
+ * what those before it wrote, and kernels_finish waits for all of them.
  */
 int32_t kernels_card_count(void);
 const char *kernels_card_name(int32_t card);
@@ -263,6 +281,13 @@ int32_t kernels_open_card(int32_t card, int32_t threads, kernels_device **device
 /* Memory of the card, aligned to 256 bytes. All of it is released with the device. */
 int32_t kernels_card_allocate(kernels_device *device, int64_t bytes, void **memory);
 int32_t kernels_card_release(kernels_device *device, void *memory);
+/*
+ * The same, zeroed, in memory that the host addresses, too: the card's own while the card uses it. The host calls
+ * kernels_finish before it reads or writes there. KERNELS_UNSUPPORTED if the card has no such memory.
+ */
+int32_t kernels_card_share(kernels_device *device, int64_t bytes, void **memory);
+/* Returns when all that was asked for before is done. */
+int32_t kernels_finish(kernels_device *device);
 /* From the host to the card or back. */
 int32_t kernels_card_copy(kernels_device *device, void *to, const void *from, int64_t bytes);
 int32_t kernels_card_room(kernels_device *device, int64_t *free_bytes, int64_t *bytes);

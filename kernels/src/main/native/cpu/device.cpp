@@ -12,6 +12,7 @@
 #include "../cuda/card_device.h"
 #include "formats.h"
 #include "isa.h"
+#include "kv_store.h"
 #include "pool.h"
 #include "sketch.h"
 
@@ -56,13 +57,17 @@ int32_t guarded(Operation operation) {
   } catch (const longform::card::CardLost &e) {
     last_error = e.what();
     return KERNELS_LOST;
+  } catch (const longform::card::NotHere &e) {
+    last_error = e.what();
+    return KERNELS_UNSUPPORTED;
   } catch (const std::exception &e) {
     last_error = e.what();
     return KERNELS_INVALID;
   }
 }
 
-// Does an operation on the card. False if there is no card, or it does not do this: then the processor does.
+// Does an operation on the card. False if there is no card, or it does not do this: then the processor does, which
+// may read and write what the card was to write.
 template <typename Operation>
 bool on_card(kernels_device *device, Operation operation) {
   if (device->card == nullptr) return false;
@@ -70,14 +75,18 @@ bool on_card(kernels_device *device, Operation operation) {
     operation(*device->card);
     return true;
   } catch (const longform::card::NotHere &) {
+    device->card->finish();
     return false;
   }
 }
 
 // The same for what is too little work to copy for: only where it lies on the card.
 template <typename Operation>
-bool on_card_if_there(kernels_device *device, const float *x, Operation operation) {
-  return device->card != nullptr && device->card->holds(x) && on_card(device, operation);
+bool on_card_if_there(kernels_device *device, const void *x, Operation operation) {
+  if (device->card == nullptr) return false;
+  if (device->card->holds(x)) return on_card(device, operation);
+  device->card->finish();
+  return false;
 }
 
 // elements of one piece of an elementwise operation: about ten microseconds
@@ -132,6 +141,26 @@ void rms_norm_piece(const void *data, int64_t piece, Arena &) {
   const int64_t rows = rows_of_piece(job.inner);
   for (int64_t t = piece * rows; t < std::min(job.tokens, (piece + 1) * rows); t++) {
     job.isa->rms_norm(job.x + t * job.inner, job.gain, job.epsilon, job.inner, job.out + t * job.inner);
+  }
+}
+
+struct Center {
+  const float *x;
+  int64_t tokens;
+  int64_t inner;
+  float *out;
+};
+
+void center_piece(const void *data, int64_t piece, Arena &) {
+  const Center &job = *static_cast<const Center *>(data);
+  const int64_t rows = rows_of_piece(job.inner);
+  for (int64_t t = piece * rows; t < std::min(job.tokens, (piece + 1) * rows); t++) {
+    const float *x = job.x + t * job.inner;
+    float *out = job.out + t * job.inner;
+    double sum = 0;
+    for (int64_t i = 0; i < job.inner; i++) sum += x[i];
+    const double mean = sum / static_cast<double>(job.inner);
+    for (int64_t i = 0; i < job.inner; i++) out[i] = static_cast<float>(x[i] - mean);
   }
 }
 
@@ -199,6 +228,15 @@ int32_t kernels_rms_norm(kernels_device *device, const float *x, const float *ga
   });
 }
 
+int32_t kernels_center(kernels_device *device, const float *x, int64_t tokens, int64_t inner, float *out) {
+  const Center job = {x, tokens, inner, out};
+  const int64_t rows = rows_of_piece(inner);
+  return guarded([&] {
+    if (on_card_if_there(device, x, [&](auto &card) { card.center(x, tokens, inner, out); })) return;
+    device->pool.run((tokens + rows - 1) / rows, center_piece, &job);
+  });
+}
+
 int32_t kernels_swi_glu(kernels_device *device, float *gate, const float *up, int64_t elements) {
   return guarded([&] {
     if (on_card_if_there(device, gate, [&](auto &card) { card.swi_glu(gate, up, elements); })) return;
@@ -207,12 +245,18 @@ int32_t kernels_swi_glu(kernels_device *device, float *gate, const float *up, in
 }
 
 int32_t kernels_multiply(kernels_device *device, float *x, const float *y, int64_t elements) {
-  return guarded([&] { elementwise(device, {device->isa.multiply, x, y, elements}); });
+  return guarded([&] {
+    if (on_card_if_there(device, x, [&](auto &card) { card.multiply(x, y, elements); })) return;
+    elementwise(device, {device->isa.multiply, x, y, elements});
+  });
 }
 
 int32_t kernels_map(kernels_device *device, int32_t function, double parameter, float *x, int64_t elements) {
   const Map job = {&device->isa, function, static_cast<float>(parameter), x, elements};
-  return guarded([&] { device->pool.run((elements + kPiece - 1) / kPiece, map_piece, &job); });
+  return guarded([&] {
+    if (on_card_if_there(device, x, [&](auto &card) { card.map(function, job.parameter, x, elements); })) return;
+    device->pool.run((elements + kPiece - 1) / kPiece, map_piece, &job);
+  });
 }
 
 int32_t kernels_matmul(kernels_device *device, const float *x, int64_t tokens, int64_t inner,
@@ -220,6 +264,14 @@ int32_t kernels_matmul(kernels_device *device, const float *x, int64_t tokens, i
   return guarded([&] {
     if (on_card(device, [&](auto &card) { card.matmul(x, tokens, inner, products, count); })) return;
     device->isa.matmul(device->pool, x, tokens, inner, products, count);
+  });
+}
+
+int32_t kernels_store(kernels_device *device, const kernels_kv_layout *layout, const float *keys, const float *values,
+                      const kernels_place *places, int64_t count) {
+  return guarded([&] {
+    if (on_card(device, [&](auto &card) { card.store(*layout, keys, values, places, count); })) return;
+    longform::KvStore{*layout, keys, values, places, count}.run(device->pool);
   });
 }
 
@@ -241,7 +293,10 @@ int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(h
 
 int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,
                        int64_t count) {
-  return guarded([&] { device->isa.sketch(device->pool, *layout, pages, count); });
+  return guarded([&] {
+    if (device->card != nullptr) device->card->finish();
+    device->isa.sketch(device->pool, *layout, pages, count);
+  });
 }
 
 int32_t kernels_card_count(void) { return longform::card::card_count(); }
@@ -286,6 +341,16 @@ int32_t kernels_open_card(int32_t card, int32_t threads, kernels_device **device
 
 int32_t kernels_card_allocate(kernels_device *device, int64_t bytes, void **memory) {
   return guarded([&] { *memory = device->card->allocate(bytes); });
+}
+
+int32_t kernels_card_share(kernels_device *device, int64_t bytes, void **memory) {
+  return guarded([&] { *memory = device->card->share(bytes); });
+}
+
+int32_t kernels_finish(kernels_device *device) {
+  return guarded([&] {
+    if (device->card != nullptr) device->card->finish();
+  });
 }
 
 int32_t kernels_card_release(kernels_device *device, void *memory) {

@@ -23,6 +23,32 @@ struct RmsNormArgs {
   float *out;
 };
 
+struct CenterArgs {
+  const float *x;
+  int64_t inner;
+  float *out;
+};
+
+struct MultiplyArgs {
+  float *x;
+  const float *y;
+  int64_t elements;
+};
+
+struct MapArgs {
+  float *x;
+  int64_t elements;
+  int32_t function;
+  float parameter;
+};
+
+struct StoreArgs {
+  const float *keys; // (T, G, D)
+  const float *values;
+  const kernels_place *places;
+  kernels_kv_layout layout;
+};
+
 struct SwiGluArgs {
   float *gate;
   const float *up;
@@ -224,6 +250,7 @@ struct SortArgs {
 // Every kernel and its arguments; %_N are made for heads of up to N dimensions.
 #define LONGFORM_CARD_KERNELS(K)                                                                              \
   K(card_add, AddArgs) K(card_rms_norm, RmsNormArgs) K(card_swi_glu, SwiGluArgs) K(card_gather, GatherArgs)   \
+  K(card_center, CenterArgs) K(card_multiply, MultiplyArgs) K(card_map, MapArgs) K(card_store, StoreArgs)     \
   K(card_codes, CodesArgs)                                                                                    \
   K(matmul_few_f32, MatmulArgs) K(matmul_few_f16, MatmulArgs) K(matmul_few_bf16, MatmulArgs)                  \
   K(matmul_few_q8_0, MatmulArgs) K(matmul_few_q4_0, MatmulArgs) K(matmul_few_q5_0, MatmulArgs)                \

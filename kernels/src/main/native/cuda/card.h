@@ -36,17 +36,18 @@ class Card {
 
   // Aligned to 256. Throws CardFull.
   virtual void *allocate(int64_t bytes) = 0;
+  // Zeroed, and addressed by the host, too. Throws CardFull, or NotHere if the card has no such memory.
+  virtual void *share(int64_t bytes) = 0;
   virtual void release(void *memory) noexcept = 0;
   // Scratch for one operation: good until end().
   virtual void *scratch(int64_t bytes) = 0;
   virtual void end() noexcept = 0;
 
-  // `from` may change as soon as this returns.
+  // All of these are done in the order of the calls. download() and wait() return when they are, the others may
+  // return before; `from` of an upload and `args` may change then.
   virtual void upload(void *to, const void *from, int64_t bytes) = 0;
-  // Returns when the bytes are there.
   virtual void download(void *to, const void *from, int64_t bytes) = 0;
   virtual void launch(Kernel kernel, const Grid &grid, const void *args) = 0;
-  // Returns when all that was launched is done.
   virtual void wait() = 0;
 
   // Multiprocessors.

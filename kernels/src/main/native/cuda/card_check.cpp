@@ -130,6 +130,31 @@ struct Cache {
   }
 };
 
+// Memory that both address, if there is such: what the host writes is what the card reads, and the other way round.
+void check_shared(kernels_device *card) {
+  constexpr int64_t kCount = 5000;
+  const int64_t bytes = kCount * static_cast<int64_t>(sizeof(float));
+  void *memory = nullptr, *other = nullptr;
+  const int32_t status = kernels_card_share(card, bytes, &memory);
+  if (status == KERNELS_UNSUPPORTED) return;
+  done(status, "shared memory");
+  done(kernels_card_share(card, bytes, &other), "shared memory");
+  done(kernels_finish(card), "finish");
+  const std::vector<float> drawn = Numbers().draw(kCount);
+  float *x = static_cast<float *>(memory), *y = static_cast<float *>(other);
+  std::copy(drawn.begin(), drawn.end(), x);
+  // y is zeros
+  done(kernels_add(card, y, x, kCount), "add");
+  done(kernels_add(card, x, y, kCount), "add");
+  done(kernels_finish(card), "finish");
+  std::vector<float> expected;
+  for (float value : drawn) expected.push_back(2 * value);
+  compare("add in shared memory", std::vector<float>(x, x + kCount), expected);
+  compare("zeroed shared memory", std::vector<float>(y, y + kCount), drawn);
+  done(kernels_card_release(card, memory), "release");
+  done(kernels_card_release(card, other), "release");
+}
+
 }  // namespace
 
 void check_card(kernels_device *card, kernels_device *processor) {
@@ -141,6 +166,7 @@ void check_card(kernels_device *card, kernels_device *processor) {
     compare("attend", cache.attend(card), cache.attend(processor));
     compare("top_keys", cache.best_scores(card), cache.best_scores(processor));
   }
+  check_shared(card);
 }
 
 }  // namespace longform::card

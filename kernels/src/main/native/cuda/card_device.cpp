@@ -9,6 +9,11 @@
 namespace longform::card {
 
 CardDevice::~CardDevice() {
+  try {
+    wait();
+  } catch (const CardLost &) {
+    // nothing of it will be read
+  }
   for (const auto &memory : held_) card_->release(reinterpret_cast<void *>(memory.first));
 }
 
@@ -20,8 +25,31 @@ void *CardDevice::allocate(int64_t bytes) {
   return memory;
 }
 
+void *CardDevice::share(int64_t bytes) {
+  std::lock_guard<std::mutex> lock(busy_);
+  void *memory = card_->share(bytes);
+  pending_ = true; // it is being zeroed
+  std::lock_guard<std::mutex> map(map_);
+  held_[reinterpret_cast<uintptr_t>(memory)] = bytes;
+  return memory;
+}
+
+void CardDevice::wait() {
+  if (!pending_) return;
+  card_->wait();
+  pending_ = false;
+}
+
+void CardDevice::finish() {
+  // what this thread asked for, or another one before it told this one, is seen here
+  if (!pending_) return;
+  std::lock_guard<std::mutex> lock(busy_);
+  wait();
+}
+
 void CardDevice::release(void *memory) {
   std::lock_guard<std::mutex> lock(busy_);
+  wait();
   std::lock_guard<std::mutex> map(map_);
   if (held_.erase(reinterpret_cast<uintptr_t>(memory)) != 0) card_->release(memory);
 }
@@ -82,6 +110,53 @@ void CardDevice::rms_norm(const float *x, const float *gain, double epsilon, int
   grid.shared_bytes = kThreads / kWarp * static_cast<int64_t>(sizeof(double));
   operation.launch(Kernel::card_rms_norm, grid, args);
   operation.finish(out, args.out, tokens * inner);
+}
+
+void CardDevice::center(const float *x, int64_t tokens, int64_t inner, float *out) {
+  Operation operation(*this);
+  CenterArgs args = {operation.in(x, tokens * inner), inner, operation.out(out, tokens * inner)};
+  Grid grid;
+  grid.x = tokens;
+  grid.shared_bytes = kThreads / kWarp * static_cast<int64_t>(sizeof(double));
+  operation.launch(Kernel::card_center, grid, args);
+  operation.finish(out, args.out, tokens * inner);
+}
+
+void CardDevice::multiply(float *x, const float *y, int64_t elements) {
+  Operation operation(*this);
+  MultiplyArgs args = {const_cast<float *>(operation.in(x, elements)), operation.in(y, elements), elements};
+  Grid grid;
+  grid.x = blocks_of(elements, kThreads);
+  operation.launch(Kernel::card_multiply, grid, args);
+  operation.finish(x, args.x, elements);
+}
+
+void CardDevice::map(int32_t function, float parameter, float *x, int64_t elements) {
+  Operation operation(*this);
+  MapArgs args = {const_cast<float *>(operation.in(x, elements)), elements, function, parameter};
+  Grid grid;
+  grid.x = blocks_of(elements, kThreads);
+  operation.launch(Kernel::card_map, grid, args);
+  operation.finish(x, args.x, elements);
+}
+
+void CardDevice::store(const kernels_kv_layout &layout, const float *keys, const float *values,
+                       const kernels_place *places, int64_t count) {
+  int64_t tokens = 0, most = 0;
+  for (int64_t i = 0; i < count; i++) {
+    if (!holds(places[i].key)) throw NotHere("pages are on the host");
+    tokens = std::max(tokens, places[i].from + places[i].count);
+    most = std::max(most, places[i].count);
+  }
+  Operation operation(*this);
+  const int64_t width = layout.kv_heads * layout.head_dim;
+  StoreArgs args = {operation.in(keys, tokens * width), operation.in(values, tokens * width),
+                    operation.in(places, count), layout};
+  Grid grid;
+  grid.x = count;
+  grid.y = most;
+  grid.z = 2;
+  operation.launch(Kernel::card_store, grid, args);
 }
 
 void CardDevice::swi_glu(float *gate, const float *up, int64_t elements) {

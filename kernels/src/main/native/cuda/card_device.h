@@ -1,7 +1,9 @@
 // The operations of kernels.h on a card. Every address is the host's or, if card memory was allocated there,
-// the card's; what is on the host is copied for the operation. One operation at a time.
+// the card's; what is on the host is copied for the operation. One operation at a time is laid out; the card does
+// them in this order, and is waited for only where the host is to have an answer.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,7 +19,10 @@ class CardDevice {
   ~CardDevice();
 
   void *allocate(int64_t bytes);
+  void *share(int64_t bytes);
   void release(void *memory);
+  // Returns when all that was asked for before is done.
+  void finish();
   // Between the card and the host, or on the card.
   void copy(void *to, const void *from, int64_t bytes);
   bool holds(const void *address);
@@ -26,7 +31,13 @@ class CardDevice {
   void gather(const void *table, int32_t dtype, int64_t inner, const int32_t *ids, int64_t tokens, float *out);
   void add(float *x, const float *y, int64_t elements, int64_t width);
   void rms_norm(const float *x, const float *gain, double epsilon, int64_t tokens, int64_t inner, float *out);
+  void center(const float *x, int64_t tokens, int64_t inner, float *out);
   void swi_glu(float *gate, const float *up, int64_t elements);
+  void multiply(float *x, const float *y, int64_t elements);
+  void map(int32_t function, float parameter, float *x, int64_t elements);
+  // Throws NotHere if pages are on the host.
+  void store(const kernels_kv_layout &layout, const float *keys, const float *values, const kernels_place *places,
+             int64_t count);
   void matmul(const float *x, int64_t tokens, int64_t inner, const kernels_product *products, int64_t count);
   // May throw NotHere, before anything is written.
   void attend(const kernels_attention &call);
@@ -35,8 +46,12 @@ class CardDevice {
  private:
   friend class Operation;
 
+  // Brings what is laid out to an end; to be called while busy_ is held.
+  void wait();
+
   std::unique_ptr<Card> card_;
   std::mutex busy_;
+  std::atomic<bool> pending_{false}; // whether something may not be done yet
   std::mutex map_;
   std::map<uintptr_t, int64_t> held_; // card memory: where it begins, its bytes
 };
@@ -71,16 +86,17 @@ class Operation {
 
   template <typename T>
   void finish(T *to, const T *written, int64_t count) {
-    if (to == written || count == 0) {
-      card().wait();
-    } else {
-      card().download(to, written, count * static_cast<int64_t>(sizeof(T)));
-    }
+    // what stays on the card is waited for by who reads it
+    if (to == written || count == 0) return;
+    card().download(to, written, count * static_cast<int64_t>(sizeof(T)));
+    device_.pending_ = false;
   }
 
   template <typename Args>
   void launch(Kernel kernel, const Grid &grid, const Args &args) {
-    if (grid.x > 0 && grid.y > 0 && grid.z > 0) card().launch(kernel, grid, &args);
+    if (grid.x <= 0 || grid.y <= 0 || grid.z <= 0) return;
+    device_.pending_ = true;
+    card().launch(kernel, grid, &args);
   }
 
   bool holds(const void *address) { return device_.holds(address); }

@@ -1,15 +1,21 @@
 // The card of the tests: kernels run by emulation.cpp, every piece of memory a block of its own that begins as NaN.
+// Nothing is done before somebody waits for it: whoever reads without waiting finds what was there before.
 #include <stdlib.h>
 #include <string.h>
 
+#include <deque>
+#include <functional>
+#include <memory>
 #include <new>
 #include <vector>
 
 #include "card.h"
 #include "portable.h"
+#include "../kv_rows.h"
 
 #include "stored.inl"
 #include "rowwise.inl"
+#include "store.inl"
 #include "matmul.inl"
 #include "tiles.inl"
 #include "attend.inl"
@@ -26,14 +32,37 @@ const Entry kEntries[] = {
 #undef LONGFORM_CARD_ENTRY
 };
 
+const size_t kArgumentBytes[] = {
+#define LONGFORM_CARD_BYTES(name, Args) sizeof(Args),
+    LONGFORM_CARD_KERNELS(LONGFORM_CARD_BYTES)
+#undef LONGFORM_CARD_BYTES
+};
+
+// Bytes as they are now.
+std::shared_ptr<unsigned char> kept(const void *from, size_t bytes) {
+  std::shared_ptr<unsigned char> copy(static_cast<unsigned char *>(::operator new(bytes)),
+                                      [](unsigned char *memory) { ::operator delete(memory); });
+  memcpy(copy.get(), from, bytes);
+  return copy;
+}
+
 class EmulatedCard : public Card {
  public:
-  ~EmulatedCard() override { end(); }
+  ~EmulatedCard() override {
+    end();
+    wait();
+  }
 
   void *allocate(int64_t bytes) override {
     // of its exact size, so that sanitizers see what is beyond
     void *memory = ::operator new(static_cast<size_t>(bytes));
     memset(memory, 0xff, static_cast<size_t>(bytes));
+    return memory;
+  }
+
+  void *share(int64_t bytes) override {
+    void *memory = allocate(bytes);
+    queue_.push_back([=] { memset(memory, 0, static_cast<size_t>(bytes)); });
     return memory;
   }
 
@@ -45,25 +74,39 @@ class EmulatedCard : public Card {
   }
 
   void end() noexcept override {
-    for (void *memory : scratch_) release(memory);
+    for (void *memory : scratch_) queue_.push_back([=] { release(memory); });
     scratch_.clear();
   }
 
-  void upload(void *to, const void *from, int64_t bytes) override { memcpy(to, from, static_cast<size_t>(bytes)); }
-  void download(void *to, const void *from, int64_t bytes) override { memcpy(to, from, static_cast<size_t>(bytes)); }
-
-  void launch(Kernel kernel, const Grid &grid, const void *args) override {
-    const int64_t blocks[3] = {grid.x, grid.y, grid.z};
-    emulation::run(kEntries[static_cast<int>(kernel)], args, blocks, grid.shared_bytes);
+  void upload(void *to, const void *from, int64_t bytes) override {
+    const auto copy = kept(from, static_cast<size_t>(bytes));
+    queue_.push_back([=] { memcpy(to, copy.get(), static_cast<size_t>(bytes)); });
   }
 
-  void wait() override {}
+  void download(void *to, const void *from, int64_t bytes) override {
+    wait();
+    memcpy(to, from, static_cast<size_t>(bytes));
+  }
+
+  void launch(Kernel kernel, const Grid &grid, const void *args) override {
+    const int number = static_cast<int>(kernel);
+    const auto copy = kept(args, kArgumentBytes[number]);
+    queue_.push_back([=] {
+      const int64_t blocks[3] = {grid.x, grid.y, grid.z};
+      emulation::run(kEntries[number], copy.get(), blocks, grid.shared_bytes);
+    });
+  }
+
+  void wait() override {
+    for (; !queue_.empty(); queue_.pop_front()) queue_.front()();
+  }
   // few, so that shares of keys are of several tiles
   int64_t processors() const override { return 3; }
   void free_bytes(int64_t *free, int64_t *all) const override { *free = *all = int64_t{1} << 40; }
 
  private:
   std::vector<void *> scratch_;
+  std::deque<std::function<void()>> queue_;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <memory>
+#include <mutex>
 
 #if !defined(__x86_64__)
 #include <ucontext.h>
@@ -190,6 +191,9 @@ uint64_t word_of_lane(uint64_t word, int mask) {
 }
 
 void run(void (*kernel)(const void *), const void *args, const int64_t *blocks, int64_t shared_bytes) {
+  // several cards may be open
+  static std::mutex one_at_a_time;
+  const std::lock_guard<std::mutex> lock(one_at_a_time);
   Machine &m = machine();
   if (m.stacks == nullptr) m.stacks.reset(new char[kStackBytes * kThreads]);
   m.kernel = kernel;

@@ -1,9 +1,11 @@
 // Everything nvcc compiles, one image for the whole device.
 #include "arguments.h"
 #include "portable.h"
+#include "../kv_rows.h"
 
 #include "stored.inl"
 #include "rowwise.inl"
+#include "store.inl"
 #include "matmul.inl"
 #include "tiles.inl"
 #include "attend.inl"

@@ -31,6 +31,44 @@ CARD_KERNEL(card_rms_norm, RmsNormArgs) {
   for (int64_t i = thread_of_block(); i < args.inner; i += kThreads) out[i] = x[i] * inverse * args.gain[i];
 }
 
+// One block for each row.
+CARD_KERNEL(card_center, CenterArgs) {
+  const float *x = args.x + block_x() * args.inner;
+  float *out = args.out + block_x() * args.inner;
+  double sum = 0;
+  for (int64_t i = thread_of_block(); i < args.inner; i += kThreads) sum += static_cast<double>(x[i]);
+  const double mean = block_sum(sum) / static_cast<double>(args.inner);
+  for (int64_t i = thread_of_block(); i < args.inner; i += kThreads) {
+    out[i] = static_cast<float>(static_cast<double>(x[i]) - mean);
+  }
+}
+
+CARD_KERNEL(card_multiply, MultiplyArgs) {
+  const int64_t i = element_of_grid();
+  if (i < args.elements) args.x[i] *= args.y[i];
+}
+
+CARD float mapped(int32_t function, float p, float x) {
+  switch (function) {
+    case KERNELS_SILU: return x / (1 + expf(-x));
+    // erfc keeps what 1 + erf loses where x is far below zero
+    case KERNELS_GELU: return x * (erfcf(x * -0.70710678f) / 2);
+    case KERNELS_GELU_TANH: {
+      // (1 + tanh z) / 2 is 1 / (1 + exp(-2 z))
+      const float z = 0.79788456f * (x + 0.044715f * x * x * x);
+      return x / (1 + expf(-2 * z));
+    }
+    case KERNELS_SCALE: return p * x;
+    case KERNELS_SOFT_CAP: return p * tanhf(x / p);
+    default: return x < -p ? -p : x > p ? p : x;
+  }
+}
+
+CARD_KERNEL(card_map, MapArgs) {
+  const int64_t i = element_of_grid();
+  if (i < args.elements) args.x[i] = mapped(args.function, args.parameter, args.x[i]);
+}
+
 CARD_KERNEL(card_swi_glu, SwiGluArgs) {
   const int64_t i = element_of_grid();
   if (i >= args.elements) return;

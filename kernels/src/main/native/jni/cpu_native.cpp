@@ -64,6 +64,10 @@ NATIVE(jint, rmsNorm)
                           pointer<float>(out));
 }
 
+NATIVE(jint, center)(JNIEnv *, jclass, jlong device, jlong x, jlong tokens, jlong inner, jlong out) {
+  return kernels_center(device_of(device), pointer<float>(x), tokens, inner, pointer<float>(out));
+}
+
 NATIVE(jint, swiGlu)(JNIEnv *, jclass, jlong device, jlong gate, jlong up, jlong elements) {
   return kernels_swi_glu(device_of(device), pointer<float>(gate), pointer<float>(up), elements);
 }
@@ -79,6 +83,12 @@ NATIVE(jint, map)(JNIEnv *, jclass, jlong device, jint function, jdouble paramet
 NATIVE(jint, matmul)
 (JNIEnv *, jclass, jlong device, jlong x, jlong tokens, jlong inner, jlong products, jlong count) {
   return kernels_matmul(device_of(device), pointer<float>(x), tokens, inner, pointer<kernels_product>(products), count);
+}
+
+NATIVE(jint, store)
+(JNIEnv *, jclass, jlong device, jlong layout, jlong keys, jlong values, jlong places, jlong count) {
+  return kernels_store(device_of(device), pointer<kernels_kv_layout>(layout), pointer<float>(keys), pointer<float>(values),
+                       pointer<kernels_place>(places), count);
 }
 
 NATIVE(jint, attend)(JNIEnv *, jclass, jlong device, jlong attention) {
@@ -110,6 +120,12 @@ NATIVE(jlong, openCard)(JNIEnv *, jclass, jint card, jint threads) {
 NATIVE(jint, cardAllocate)(JNIEnv *, jclass, jlong device, jlong bytes, jlong memory) {
   return kernels_card_allocate(device_of(device), bytes, pointer<void *>(memory));
 }
+
+NATIVE(jint, cardShare)(JNIEnv *, jclass, jlong device, jlong bytes, jlong memory) {
+  return kernels_card_share(device_of(device), bytes, pointer<void *>(memory));
+}
+
+NATIVE(jint, finish)(JNIEnv *, jclass, jlong device) { return kernels_finish(device_of(device)); }
 
 NATIVE(jint, cardRelease)(JNIEnv *, jclass, jlong device, jlong memory) {
   return kernels_card_release(device_of(device), pointer<void>(memory));

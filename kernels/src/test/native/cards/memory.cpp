@@ -109,6 +109,56 @@ void row_wise() {
   }
 }
 
+double mapped(int32_t function, double p, double x) {
+  switch (function) {
+    case KERNELS_SILU: return x / (1 + std::exp(-x));
+    case KERNELS_GELU: return x * std::erfc(-x / std::sqrt(2.)) / 2;
+    case KERNELS_GELU_TANH: return x / (1 + std::exp(-2 * std::sqrt(2 / std::acos(-1.)) * (x + 0.044715 * x * x * x)));
+    case KERNELS_SCALE: return p * x;
+    case KERNELS_SOFT_CAP: return p * std::tanh(x / p);
+    default: return std::max(-p, std::min(p, x));
+  }
+}
+
+void functions() {
+  for (int64_t count : {1, 127, 129, 1000}) {
+    const std::vector<float> x = draw(count, 9), y = draw(count, 2);
+    for (int32_t function = KERNELS_SILU; function <= KERNELS_CLAMP; function++) {
+      OnCard<float> there(x);
+      done(kernels_map(card, function, 2.5, there.memory, count), "map");
+      std::vector<double> expected;
+      for (float value : x) expected.push_back(mapped(function, 2.5, value));
+      compare("function " + std::to_string(function), there.read(), expected, 1e-5);
+    }
+    OnCard<float> there(x), other(y);
+    done(kernels_multiply(card, there.memory, other.memory, count), "multiply");
+    std::vector<double> products;
+    for (size_t i = 0; i < x.size(); i++) products.push_back(x[i] * y[i]);
+    compare("products", there.read(), products, 1e-7);
+  }
+}
+
+void center() {
+  for (int64_t width : {1, 31, 128, 1000}) {
+    const int64_t tokens = 3;
+    const std::vector<float> x = draw(tokens * width, 3);
+    OnCard<float> there(x);
+    done(kernels_center(card, there.memory, tokens, width, there.memory), "center");
+    std::vector<double> expected;
+    for (int64_t t = 0; t < tokens; t++) {
+      double sum = 0;
+      for (int64_t i = 0; i < width; i++) sum += x[static_cast<size_t>(t * width + i)];
+      for (int64_t i = 0; i < width; i++) {
+        expected.push_back(x[static_cast<size_t>(t * width + i)] - sum / static_cast<double>(width));
+      }
+    }
+    compare("center of " + std::to_string(width), there.read(), expected, 1e-6);
+    std::vector<float> here = x;
+    done(kernels_center(processor, here.data(), tokens, width, here.data()), "center");
+    compare("center on the processor", here, expected, 1e-6);
+  }
+}
+
 void gather() {
   const int64_t inner = 64;
   const std::vector<float> table = draw(5 * inner);
@@ -209,6 +259,8 @@ int main() {
     return 1;
   }
   row_wise();
+  functions();
+  center();
   gather();
   Layer().check();
   refusals();

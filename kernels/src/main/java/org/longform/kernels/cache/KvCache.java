@@ -7,6 +7,8 @@ import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
 /**
@@ -40,13 +42,27 @@ public final class KvCache implements AutoCloseable {
     void advise(long address, long bytes);
   }
 
+  /** Is told of reserved rows that lie side by side in one page. */
+  public interface Place {
+    /**
+     * @param at byte offset of the first head's key of the first row
+     * @param from which of the tokens to be stored is that row
+     */
+    void is(Memory page, long at, int from, int count);
+  }
+
   /** A cache whose pages all stay in memory. */
   public KvCache(KvShape shape) {
     this(shape, KvMemory.UNLIMITED);
   }
 
   public KvCache(KvShape shape, KvMemory budget) {
-    this(new PageStore(shape, budget));
+    this(shape, budget, MemorySource.HOST);
+  }
+
+  /** A cache whose pages lie where a device reads them, but for those on disk. */
+  public KvCache(KvShape shape, KvMemory budget, MemorySource source) {
+    this(new PageStore(shape, budget, source));
   }
 
   private KvCache(PageStore store) {
@@ -209,9 +225,28 @@ public final class KvCache implements AutoCloseable {
    * @param values (T, G*D)
    */
   public void put(int layer, int first, Tensor keys, Tensor values) {
-    long rows = keys.rows();
     int kvHeads = shape.kvHeads(layer);
-    long width = (long) kvHeads * shape.headDim();
+    KvView layout = view(layer);
+    long valueStride = layout.valueStride();
+    long headStride = layout.headStride();
+    forEachPlace(
+        layer,
+        first,
+        keys,
+        values,
+        (page, at, from, count) -> {
+          writer.write(kvHeads, keys, from, count, page, at, headStride);
+          writer.write(kvHeads, values, from, count, page, at + valueStride, headStride);
+        });
+  }
+
+  /**
+   * Tells a device that stores keys and values itself where some of the reserved rows of one layer
+   * lie; see {@link #put}.
+   */
+  public void forEachPlace(int layer, int first, Tensor keys, Tensor values, Place place) {
+    long rows = keys.rows();
+    long width = (long) shape.kvHeads(layer) * shape.headDim();
     if (rows > reserved - first || values.rows() != rows || keys.elements() != rows * width) {
       throw cannotStore(layer, keys, values);
     }
@@ -220,9 +255,7 @@ public final class KvCache implements AutoCloseable {
       Page page = page(begin + t);
       int row = (int) ((begin + t) % Page.ROWS);
       int count = (int) Math.min(rows - t, Page.ROWS - row);
-      long at = page.keyOffset(layer, 0, row);
-      writer.write(kvHeads, keys, t, count, page, at);
-      writer.write(kvHeads, values, t, count, page, at + page.valueStride());
+      place.is(page.memory(), page.keyOffset(layer, 0, row), t, count);
       t += count;
     }
   }

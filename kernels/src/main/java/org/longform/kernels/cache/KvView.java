@@ -1,5 +1,7 @@
 package org.longform.kernels.cache;
 
+import org.longform.kernels.tensor.MemoryOwner;
+
 /**
  * One layer of a cache, read only. Rows are addressed by token index; {@link #keyAddress} gives
  * native devices the place of {@link #contiguous} rows at once.
@@ -115,10 +117,19 @@ public final class KvView {
    * next {@link #contiguous} rows follow every {@link #rowBytes}.
    */
   public long keyAddress(long row) {
+    return keyAddress(row, null);
+  }
+
+  /**
+   * The same for a device that may own the page.
+   *
+   * @param reader who will work there; null for the host
+   */
+  public long keyAddress(long row, MemoryOwner reader) {
     long place = place(row);
     Page page = cache.page(place);
     page.touch();
-    return page.memory().address(page.keyOffset(layer, 0, (int) (place % Page.ROWS)));
+    return page.memory().address(page.keyOffset(layer, 0, (int) (place % Page.ROWS)), reader);
   }
 
   /** Rows of a page, the first at a multiple of this; sketches are of whole pages. */

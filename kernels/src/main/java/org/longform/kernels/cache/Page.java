@@ -25,7 +25,7 @@ final class Page {
   /** A page of zeros. */
   Page(PageStore store) {
     this.store = store;
-    this.memory = Memory.allocate(bytes(store.shape()));
+    this.memory = store.source().allocate(bytes(store.shape()));
   }
 
   static long bytes(KvShape shape) {

@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.MemorySource;
 
 /**
  * The pages of one document and its forks, wherever they are. A page changes its place only while
@@ -16,6 +17,7 @@ import org.longform.kernels.error.LongformException;
 final class PageStore {
   private final KvShape shape;
   private final KvMemory budget;
+  private final MemorySource source;
   private final List<Extent> extents = new ArrayList<>();
   // oldest first
   private final Set<Page> inMemory = new LinkedHashSet<>();
@@ -28,9 +30,17 @@ final class PageStore {
   // caches that are between reserving rows and committing them
   private int reading;
 
-  PageStore(KvShape shape, KvMemory budget) {
+  /**
+   * @param source of the memory of pages that are not on disk
+   */
+  PageStore(KvShape shape, KvMemory budget, MemorySource source) {
     this.shape = shape;
     this.budget = budget;
+    this.source = source;
+  }
+
+  MemorySource source() {
+    return source;
   }
 
   KvShape shape() {

@@ -1,5 +1,6 @@
 package org.longform.kernels.cache;
 
+import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.Tensor;
 
 /** Stores rows of keys or values in pages. Its buffers stay from call to call. */
@@ -17,9 +18,12 @@ final class RowWriter {
    * Stores rows {@code from} to {@code from + count} side by side in one page.
    *
    * @param rows (T, G*D), G the layer's key/value heads
+   * @param page the memory it lies in
    * @param at byte offset of the first head of the first row
+   * @param headStride bytes from a head to the next one
    */
-  void write(int kvHeads, Tensor rows, long from, int count, Page page, long at) {
+  void write(
+      int kvHeads, Tensor rows, long from, int count, Memory page, long at, long headStride) {
     int headDim = shape.headDim();
     int width = kvHeads * headDim;
     int rowBytes = shape.rowBytes();
@@ -34,7 +38,7 @@ final class RowWriter {
       for (int i = 0; i < count; i++) {
         shape.dtype().encode(wide, i * width + g * headDim, headDim, stored, i * rowBytes);
       }
-      page.memory().writeBytes(at + g * page.headStride(), stored, 0, count * rowBytes);
+      page.writeBytes(at + g * headStride, stored, 0, count * rowBytes);
     }
   }
 }

@@ -2,11 +2,15 @@ package org.longform.kernels.device;
 
 import java.util.List;
 import org.longform.kernels.attention.QueryAttention;
+import org.longform.kernels.cache.KvCache;
+import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
 /**
  * The numeric operations of one device. Thread-safe: sessions of several tasks call it at once.
- * Activations are float32 tensors in host memory; T new tokens, I and O widths of a matrix.
+ * Activations are float32 tensors that lie anywhere, best in {@link #memory}; T new tokens, I and O
+ * widths of a matrix. What an operation writes to this device's own memory may come later: whoever
+ * reads it through a {@link Tensor} waits for it.
  */
 public interface Kernels {
   /** A caller's turn: see {@link Kernels#turn}. */
@@ -21,6 +25,11 @@ public interface Kernels {
    */
   default Turn turn() {
     return () -> {};
+  }
+
+  /** Where activations and pages of caches are best allocated. */
+  default MemorySource memory() {
+    return MemorySource.HOST;
   }
 
   /** Brings a stored weight (any dtype) into this device's form. The caller closes it. */
@@ -98,6 +107,18 @@ public interface Kernels {
 
   /** Says that a stretch of a mapped file need not stay in memory. */
   default void forget(long address, long bytes) {}
+
+  /**
+   * Stores some of the reserved rows of one layer of a cache, see {@link KvCache#put}: the same
+   * bits on every device.
+   *
+   * @param first which of the reserved rows is the first
+   * @param keys (T, G*D) before rotation
+   * @param values (T, G*D)
+   */
+  default void store(KvCache cache, int layer, int first, Tensor keys, Tensor values) {
+    cache.put(layer, first, keys, values);
+  }
 
   /** Softmax attention over the plan's segments, see {@link AttendRequest}. */
   void attend(AttendRequest request);

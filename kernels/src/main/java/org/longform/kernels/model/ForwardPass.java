@@ -46,7 +46,7 @@ final class ForwardPass implements AutoCloseable {
     this.spec = spec;
     this.weights = weights;
     this.kernels = kernels;
-    this.scratch = new Scratch(spec);
+    this.scratch = new Scratch(spec, kernels.memory());
     this.observer = observer;
     this.norms = new Norms(spec, kernels);
     this.feedForward = new FeedForward(spec, kernels, observer);
@@ -272,10 +272,12 @@ final class ForwardPass implements AutoCloseable {
   /** The attention of one block, whose rows begin at {@code from}. */
   private void attend(int layer, PassBlock block, Scratch.Block rows, int from, int answered) {
     int tokens = block.tokens();
-    block
-        .cache()
-        .put(
-            layer, block.first(), rows.keys().rows(from, tokens), rows.values().rows(from, tokens));
+    kernels.store(
+        block.cache(),
+        layer,
+        block.first(),
+        rows.keys().rows(from, tokens),
+        rows.values().rows(from, tokens));
     for (int i = 0; i < block.branches().size(); i++) {
       Branch branch = block.branches().get(i);
       long begin = from + (long) branch.from();

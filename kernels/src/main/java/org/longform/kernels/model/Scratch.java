@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
+import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 
@@ -19,11 +20,16 @@ final class Scratch implements AutoCloseable {
   private static final int ANSWER = 8;
 
   private final DecoderSpec spec;
+  private final MemorySource source;
   private final List<Tensor> owned = new ArrayList<>();
   private int capacity;
 
-  Scratch(DecoderSpec spec) {
+  /**
+   * @param source where the device works best
+   */
+  Scratch(DecoderSpec spec, MemorySource source) {
     this.spec = spec;
+    this.source = source;
   }
 
   /**
@@ -112,7 +118,7 @@ final class Scratch implements AutoCloseable {
 
   private void allocate(int tokens, int width, int times) {
     for (int i = 0; i < times; i++) {
-      owned.add(Tensor.allocate(tokens, width));
+      owned.add(Tensor.allocate(source, tokens, width));
     }
   }
 

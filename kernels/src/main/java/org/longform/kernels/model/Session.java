@@ -87,7 +87,11 @@ public final class Session implements AutoCloseable {
   static Session start(Decoder decoder, ContextStrategy strategy, SessionOptions options) {
     Objects.requireNonNull(strategy, "strategy");
     Objects.requireNonNull(options, "options");
-    KvCache cache = new KvCache(decoder.spec().kvShape(options.kvDType()), options.kvMemory());
+    KvCache cache =
+        new KvCache(
+            decoder.spec().kvShape(options.kvDType()),
+            options.kvMemory(),
+            decoder.kernels().memory());
     return opened(decoder, strategy, options, cache, new PendingTokens());
   }
 

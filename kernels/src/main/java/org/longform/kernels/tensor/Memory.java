@@ -17,6 +17,9 @@ import org.longform.kernels.error.LongformException;
  * A block of off-heap bytes with 64-bit offsets. Whoever allocates it closes it; every access is
  * checked against its size and fails after {@link #close}. Values are little-endian, as in the
  * model files.
+ *
+ * <p>A device that has memory of its own may write there later than it is asked to. Each access of
+ * the host waits for that; only the owner itself gets an address without waiting.
  */
 public final class Memory implements AutoCloseable {
   static {
@@ -34,12 +37,16 @@ public final class Memory implements AutoCloseable {
   private final long size;
   private final ByteBuffer[] segments;
   private final FloatBuffer[] floats;
+  // null: the host
+  private final MemoryOwner owner;
   private final Runnable release;
   private boolean closed;
 
-  private Memory(long address, long size, ByteBuffer[] segments, Runnable release) {
+  private Memory(
+      long address, long size, ByteBuffer[] segments, MemoryOwner owner, Runnable release) {
     this.address = address;
     this.size = size;
+    this.owner = owner;
     this.segments = segments;
     this.floats = new FloatBuffer[segments.length];
     for (int i = 0; i < segments.length; i++) {
@@ -67,28 +74,38 @@ public final class Memory implements AutoCloseable {
           "Cannot allocate %d bytes off the heap: the operating system refused. Use a shorter window, a smaller model or fewer tasks per executor."
               .formatted(size));
     }
+    return counted(block.address(), size, null, () -> Pointer.free(block));
+  }
+
+  /** A block of a device; it goes back to its owner on close. */
+  public static Memory of(MemoryOwner owner, long address, long size) {
+    return counted(address, size, owner, () -> owner.release(address));
+  }
+
+  private static Memory counted(long address, long size, MemoryOwner owner, Runnable free) {
     ByteBuffer[] segments = new ByteBuffer[segmentCount(size)];
     for (int i = 0; i < segments.length; i++) {
       long from = (long) i << SEGMENT_BITS;
       segments[i] =
-          new BytePointer(new Address(block.address() + from))
+          new BytePointer(new Address(address + from))
               .capacity(Math.min(SEGMENT_BYTES, size - from))
               .asByteBuffer();
     }
     ALLOCATED.addAndGet(size);
     return new Memory(
-        block.address(),
+        address,
         size,
         segments,
+        owner,
         () -> {
-          Pointer.free(block);
+          free.run();
           ALLOCATED.addAndGet(-size);
         });
   }
 
   /**
-   * Bytes allocated by this process and not closed yet; wrapped buffers (mapped files) do not
-   * count.
+   * Bytes allocated by this process and not closed yet, on the host or a device; wrapped buffers
+   * (mapped files) do not count.
    */
   public static long allocatedBytes() {
     return ALLOCATED.get();
@@ -103,7 +120,7 @@ public final class Memory implements AutoCloseable {
       segments[i] = whole.slice(from, Math.min(SEGMENT_BYTES, whole.capacity() - from));
     }
     long address = new BytePointer(whole).address();
-    return new Memory(address, whole.capacity(), segments, release);
+    return new Memory(address, whole.capacity(), segments, null, release);
   }
 
   private static int segmentCount(long size) {
@@ -114,9 +131,21 @@ public final class Memory implements AutoCloseable {
     return size;
   }
 
-  /** Machine address of the byte at {@code offset}, for native callers. */
+  /** Machine address of the byte at {@code offset}, for native callers on the host. */
   public long address(long offset) {
-    check(offset, 0);
+    return address(offset, null);
+  }
+
+  /**
+   * Machine address of the byte at {@code offset}.
+   *
+   * @param reader who will work there; null for the host
+   */
+  public long address(long offset, MemoryOwner reader) {
+    inside(offset, 0);
+    if (owner != null && owner != reader) {
+      owner.finish();
+    }
     return address + offset;
   }
 
@@ -332,7 +361,15 @@ public final class Memory implements AutoCloseable {
     return bits;
   }
 
+  /** Before every access of the host. */
   private void check(long offset, long count) {
+    inside(offset, count);
+    if (owner != null) {
+      owner.finish();
+    }
+  }
+
+  private void inside(long offset, long count) {
     if (closed || offset < 0 || count < 0 || offset > size - count) {
       throw new IndexOutOfBoundsException(
           "Cannot access bytes %d to %d: the block has %d bytes%s."

@@ -40,8 +40,13 @@ public final class Tensor implements AutoCloseable {
 
   /** A zeroed float32 tensor that owns its memory. */
   public static Tensor allocate(long... axes) {
+    return allocate(MemorySource.HOST, axes);
+  }
+
+  /** A zeroed float32 tensor that owns its memory, which it has from a source. */
+  public static Tensor allocate(MemorySource source, long... axes) {
     Shape shape = Shape.of(axes);
-    Memory memory = Memory.allocate(Math.multiplyExact(shape.elements(), (long) Float.BYTES));
+    Memory memory = source.allocate(Math.multiplyExact(shape.elements(), (long) Float.BYTES));
     return new Tensor(DType.F32, shape, memory, 0, memory::close);
   }
 
@@ -109,9 +114,14 @@ public final class Tensor implements AutoCloseable {
     return byteOffset;
   }
 
-  /** Machine address of the first element. */
+  /** Machine address of the first element, for the host. */
   public long address() {
     return memory.address(byteOffset);
+  }
+
+  /** Machine address of the first element, as {@link Memory#address(long, MemoryOwner)}. */
+  public long address(MemoryOwner reader) {
+    return memory.address(byteOffset, reader);
   }
 
   /** The element at the flat index, widened to float32. */

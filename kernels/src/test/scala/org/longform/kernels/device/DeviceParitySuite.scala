@@ -10,7 +10,7 @@ import org.scalatest.funsuite.AnyFunSuite
 /** Every case. */
 object KernelCases {
   val ALL: Seq[KernelCase] = DenseCases.ALL ++ AttendCases.ALL ++ TopKeysCases.ALL ++ QueryRowsCases.ALL ++
-    KeyScoresCases.ALL
+    KeyScoresCases.ALL ++ StoreCases.ALL
 }
 
 /** Every listed device against the reference: a new line in the list is picked up by itself. */
@@ -26,6 +26,7 @@ class DeviceParitySuite extends AnyFunSuite {
     val operations =
       classOf[Kernels].getDeclaredMethods.filterNot(_.isSynthetic).map(_.getName).toSet -- Set(
         "weight",
+        "memory",
         "turn",
         "alikeRows",
         "prefetch",

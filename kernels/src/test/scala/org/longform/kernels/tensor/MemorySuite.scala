@@ -82,6 +82,70 @@ class MemorySuite extends AnyFunSuite {
     assert(memory.address(4) - memory.address(0) == 4)
   }
 
+  test("memory of a device is read and written when what it was asked for is done, and given back once") {
+    withMemory(64) { block =>
+      var due = Seq.empty[() => Unit]
+      var finished = 0
+      var released = Seq.empty[Long]
+      val owner = new MemoryOwner {
+        override def finish(): Unit = {
+          finished += 1
+          due.foreach(_())
+          due = Seq.empty
+        }
+        override def release(address: Long): Unit = released :+= address
+      }
+      val before = Memory.allocatedBytes()
+      val memory = Memory.of(owner, block.address(0), 64)
+      assert(Memory.allocatedBytes() == before + 64)
+      withMemory(64) { other =>
+        val floats = new Array[Float](1)
+        val accesses = Seq[() => Float](
+          () => memory.getFloat(0),
+          () => java.lang.Float.intBitsToFloat(memory.getLong(0).toInt),
+          () => { memory.read(0, floats, 0, 1); floats(0) },
+          () => { other.copyFrom(memory, 0, 0, 4); other.getFloat(0) },
+          () => {
+            val bytes = new Array[Byte](4)
+            memory.readBytes(0, bytes, 0, 4)
+            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getFloat
+          },
+          () => {
+            val shorts = new Array[Short](2)
+            memory.readShorts(0, shorts, 2)
+            java.lang.Float.intBitsToFloat((shorts(0) & 0xffff) | (shorts(1) << 16))
+          },
+          () => memory.floats(0, 1).get(),
+          () => { assert(memory.address(0) == block.address(0)); block.getFloat(0) }
+        )
+        for ((access, i) <- accesses.zipWithIndex) {
+          due :+= (() => block.putFloat(0, i + 0.5f))
+          assert(access() == i + 0.5f, s"access $i")
+        }
+        // what the host writes is not overwritten by what came before
+        val writes = Seq[() => Unit](
+          () => memory.putFloat(4, 7f),
+          () => memory.write(4, Array(7f), 0, 1),
+          () => memory.copyFrom({ other.putFloat(8, 7f); other }, 8, 4, 4),
+          () => memory.writeBytes(4, Array[Byte](0, 0, 0xe0.toByte, 0x40), 0, 4),
+          () => memory.writeShorts(4, Array[Short](0, 0x40e0), 2)
+        )
+        for ((write, i) <- writes.zipWithIndex) {
+          due :+= (() => block.putFloat(4, -1f))
+          write()
+          assert(block.getFloat(4) == 7f, s"write $i")
+        }
+      }
+      val sofar = finished
+      due :+= (() => ())
+      assert(memory.address(8, owner) == block.address(8) && finished == sofar)
+      assert(intercept[IndexOutOfBoundsException](memory.address(65, owner)).getMessage.contains("has 64 bytes"))
+      memory.close()
+      memory.close()
+      assert(released == Seq(block.address(0)) && Memory.allocatedBytes() == before)
+    }
+  }
+
   test("bytes are copied within a block and between blocks") {
     withMemory(32) { memory =>
       withMemory(32) { other =>

@@ -10,6 +10,7 @@ import org.longform.kernels.attention.QueryPositions;
 import org.longform.kernels.attention.Segment;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.device.AttendRequest;
+import org.longform.kernels.tensor.MemoryOwner;
 import org.longform.kernels.tensor.Tensor;
 
 /** Writes an {@link AttendRequest} as the structs of {@code kernels_attention}. */
@@ -26,15 +27,20 @@ final class AttendCall {
   private static final long ALIBI = 2;
 
   private final AttendRequest request;
+  private final MemoryOwner owner;
   private final List<RunList> runs = new ArrayList<>();
   // for each segment, where the runs of each of its groups begin, and the end
   private final List<long[]> starts = new ArrayList<>();
 
-  AttendCall(AttendRequest request) {
+  /**
+   * @param owner of the device's own memory; null if it has none
+   */
+  AttendCall(AttendRequest request, MemoryOwner owner) {
     this.request = request;
+    this.owner = owner;
     for (Segment segment : request.plan().segments()) {
       Rows rows = segment.rows();
-      RunList list = new RunList();
+      RunList list = new RunList(owner);
       long[] begins = new long[rows.groups() + 1];
       for (int g = 0; g < rows.groups(); g++) {
         long index = 0;
@@ -150,9 +156,9 @@ final class AttendCall {
     long attention = buffer.address();
     boolean rope = request.encoding() instanceof PositionEncoding.Rope;
     buffer
-        .put(queries.address())
-        .put(request.out().address())
-        .put(request.taps().wantsLogSumExp() ? request.taps().logSumExp().address() : 0)
+        .put(queries.address(owner))
+        .put(request.out().address(owner))
+        .put(request.taps().wantsLogSumExp() ? request.taps().logSumExp().address(owner) : 0)
         .put(mass)
         .put(request.taps().wantsHeadMass() ? 1L : 0L)
         .put((long) request.tokens())

@@ -1,18 +1,30 @@
 package org.longform.kernels.device.cpu;
 
 import org.longform.kernels.device.Weight;
+import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
 /**
- * The operations on a card. Matrices lie there; vectors, activations and the cache on the host,
- * whose row-wise operations are the processor's.
+ * The operations on a card. Matrices, activations and pages of caches lie there, vectors on the host.
+ * What reads and writes the card's memory alone is asked for and not waited for.
  */
 final class CardKernels extends CpuKernels {
   private final CpuHandle card;
+  private final CardMemory memory;
 
   CardKernels(CpuHandle card) {
-    super(card);
+    this(card, new CardMemory(card));
+  }
+
+  private CardKernels(CpuHandle card, CardMemory memory) {
+    super(card, memory);
     this.card = card;
+    this.memory = memory;
+  }
+
+  @Override
+  public MemorySource memory() {
+    return memory;
   }
 
   @Override

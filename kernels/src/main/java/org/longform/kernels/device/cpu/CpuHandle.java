@@ -8,7 +8,6 @@ import org.longform.kernels.error.LongformException;
 /** The native device: its threads end when nobody can reach it any more. */
 final class CpuHandle {
   private static final Cleaner CLEANER = Cleaner.create();
-  private static final int NO_MEMORY = 2;
   private static final int LOST = 4;
 
   private final long address;
@@ -60,7 +59,7 @@ final class CpuHandle {
               .formatted(operation, CpuNative.lastError()));
     }
     return new LongformException(
-        status == NO_MEMORY ? ErrorClass.OUT_OF_MEMORY : ErrorClass.INTERNAL,
+        status == CpuNative.NO_MEMORY ? ErrorClass.OUT_OF_MEMORY : ErrorClass.INTERNAL,
         "Cannot compute %s: %s.".formatted(operation, CpuNative.lastError()));
   }
 }

@@ -1,7 +1,9 @@
 package org.longform.kernels.device.cpu;
 
 import java.lang.ref.Reference;
+import java.util.ArrayList;
 import java.util.List;
+import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.device.Activation;
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.Kernels;
@@ -12,20 +14,29 @@ import org.longform.kernels.device.Weight;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.DType;
+import org.longform.kernels.tensor.MemoryOwner;
 import org.longform.kernels.tensor.Tensor;
 
 /** The operations by native code. Shapes are checked here: the library checks nothing. */
 class CpuKernels implements Kernels {
   private static final int PRODUCT_WORDS = 4;
+  private static final int PLACE_WORDS = 3;
   // kernels_function, which begins with the ordinals of Activation
   private static final int SCALE = 3;
   private static final int SOFT_CAP = 4;
   private static final int CLAMP = 5;
 
   private final CpuHandle handle;
+  // of the memory that this device addresses without waiting; null for that of the host alone
+  private final MemoryOwner owner;
 
   CpuKernels(CpuHandle handle) {
+    this(handle, null);
+  }
+
+  CpuKernels(CpuHandle handle, MemoryOwner owner) {
     this.handle = handle;
+    this.owner = owner;
   }
 
   @Override
@@ -61,7 +72,7 @@ class CpuKernels implements Kernels {
               width,
               list,
               ids.length,
-              out.address()));
+              out.address(owner)));
     } finally {
       buffer.giveBack();
       Reference.reachabilityFence(handle);
@@ -89,7 +100,7 @@ class CpuKernels implements Kernels {
         CpuWeight weight = CpuWeight.of(weights.get(i));
         buffer
             .put(weight.address())
-            .put(outs.get(i).address())
+            .put(outs.get(i).address(owner))
             .put(weight.shape().axis(0))
             .put((long) weight.dtype().ordinal());
       }
@@ -97,7 +108,7 @@ class CpuKernels implements Kernels {
           "matmul",
           CpuNative.matmul(
               handle.address(),
-              x.address(),
+              x.address(owner),
               x.rows(),
               x.shape().rowElements(),
               products,
@@ -120,7 +131,7 @@ class CpuKernels implements Kernels {
     CpuHandle.check(
         "addBias",
         CpuNative.addBias(
-            handle.address(), x.address(), values.address(), x.rows(), values.shape().elements()));
+            handle.address(), x.address(owner), values.address(), x.rows(), values.shape().elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -128,7 +139,7 @@ class CpuKernels implements Kernels {
   public void add(Tensor x, Tensor y) {
     requireFloats("add", y, x.elements());
     requireFloats("add", x, y.elements());
-    CpuHandle.check("add", CpuNative.add(handle.address(), x.address(), y.address(), x.elements()));
+    CpuHandle.check("add", CpuNative.add(handle.address(), x.address(owner), y.address(owner), x.elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -141,13 +152,29 @@ class CpuKernels implements Kernels {
         "rmsNorm",
         CpuNative.rmsNorm(
             handle.address(),
-            x.address(),
+            x.address(owner),
             gains.address(),
             epsilon,
             x.rows(),
             gains.shape().elements(),
-            out.address()));
+            out.address(owner)));
     Reference.reachabilityFence(handle);
+  }
+
+  @Override
+  public void layerNorm(Tensor x, Weight gain, double epsilon, Tensor out) {
+    requireFloats("layerNorm", x, x.rows() * gain.shape().elements());
+    requireFloats("layerNorm", out, x.elements());
+    CpuHandle.check(
+        "layerNorm",
+        CpuNative.center(
+            handle.address(),
+            x.address(owner),
+            x.rows(),
+            gain.shape().elements(),
+            out.address(owner)));
+    // of what has no mean the squares are the variance
+    rmsNorm(out, gain, epsilon, out);
   }
 
   @Override
@@ -156,7 +183,7 @@ class CpuKernels implements Kernels {
     requireFloats("swiGlu", gate, up.elements());
     CpuHandle.check(
         "swiGlu",
-        CpuNative.swiGlu(handle.address(), gate.address(), up.address(), gate.elements()));
+        CpuNative.swiGlu(handle.address(), gate.address(owner), up.address(owner), gate.elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -170,7 +197,7 @@ class CpuKernels implements Kernels {
     requireFloats("multiply", y, x.elements());
     requireFloats("multiply", x, y.elements());
     CpuHandle.check(
-        "multiply", CpuNative.multiply(handle.address(), x.address(), y.address(), x.elements()));
+        "multiply", CpuNative.multiply(handle.address(), x.address(owner), y.address(owner), x.elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -192,7 +219,7 @@ class CpuKernels implements Kernels {
   private void map(String operation, int function, double parameter, Tensor x) {
     requireFloats(operation, x, x.elements());
     CpuHandle.check(
-        operation, CpuNative.map(handle.address(), function, parameter, x.address(), x.elements()));
+        operation, CpuNative.map(handle.address(), function, parameter, x.address(owner), x.elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -207,15 +234,48 @@ class CpuKernels implements Kernels {
   }
 
   @Override
+  public void store(KvCache cache, int layer, int first, Tensor keys, Tensor values) {
+    requireFloats("store", keys, keys.elements());
+    requireFloats("store", values, keys.elements());
+    List<Long> places = new ArrayList<>();
+    cache.forEachPlace(
+        layer,
+        first,
+        keys,
+        values,
+        (page, at, from, count) ->
+            places.addAll(List.of(page.address(at, owner), (long) from, (long) count)));
+    CallBuffer buffer = CallBuffer.borrow();
+    try {
+      buffer.reserve(KvLayout.BYTES + (long) places.size() * Long.BYTES);
+      long layout = KvLayout.write(cache.view(layer), buffer);
+      long list = buffer.address();
+      places.forEach(buffer::put);
+      CpuHandle.check(
+          "store",
+          CpuNative.store(
+              handle.address(),
+              layout,
+              keys.address(owner),
+              values.address(owner),
+              list,
+              places.size() / PLACE_WORDS));
+    } finally {
+      buffer.giveBack();
+      Reference.reachabilityFence(handle);
+    }
+  }
+
+  @Override
   public void attend(AttendRequest request) {
     request.plan().validate(request.cache(), request.heads(), request.firstRow());
-    new AttendCall(request).run(handle.address());
+    new AttendCall(request, owner).run(handle.address());
     Reference.reachabilityFence(handle);
   }
 
   @Override
   public TopKeys topKeys(TopKeysRequest request) {
-    TopKeys found = TopKeysCall.run(request, handle.address(), spareKeys());
+    TopKeys found = TopKeysCall.run(request, handle.address(), owner, spareKeys());
     Reference.reachabilityFence(handle);
     return found;
   }

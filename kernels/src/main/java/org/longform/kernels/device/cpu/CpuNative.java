@@ -7,7 +7,13 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 7;
+  static final int ABI = 8;
+
+  /** {@code KERNELS_NO_MEMORY}. */
+  static final int NO_MEMORY = 2;
+
+  /** {@code KERNELS_UNSUPPORTED}. */
+  static final int UNSUPPORTED = 3;
 
   /** {@code KERNELS_ALIKE_TOKENS}. */
   static final int ALIKE_TOKENS = 8;
@@ -44,6 +50,8 @@ final class CpuNative {
   static native int rmsNorm(
       long device, long x, long gain, double epsilon, long tokens, long inner, long out);
 
+  static native int center(long device, long x, long tokens, long inner, long out);
+
   static native int swiGlu(long device, long gate, long up, long elements);
 
   static native int multiply(long device, long x, long y, long elements);
@@ -55,6 +63,9 @@ final class CpuNative {
   static native void prefetch(long address, long bytes);
 
   static native void forget(long address, long bytes);
+
+  static native int store(
+      long device, long layout, long keys, long values, long places, long count);
 
   static native int attend(long device, long attention);
 
@@ -77,6 +88,12 @@ final class CpuNative {
 
   /** Writes the address of the card's memory to {@code memory}. */
   static native int cardAllocate(long device, long bytes, long memory);
+
+  /** Writes the address of memory of both the card and the host to {@code memory}. */
+  static native int cardShare(long device, long bytes, long memory);
+
+  /** Waits until all that the device was asked for is done. */
+  static native int finish(long device);
 
   static native int cardRelease(long device, long memory);
 

@@ -2,13 +2,22 @@ package org.longform.kernels.device.cpu;
 
 import java.util.Arrays;
 import org.longform.kernels.cache.KvView;
+import org.longform.kernels.tensor.MemoryOwner;
 
 /** Rows of a cache as runs that lie side by side: the words of {@code kernels_run} structs. */
 final class RunList {
   static final int WORDS = 4;
 
+  private final MemoryOwner owner;
   private long[] words = new long[64];
   private int size;
+
+  /**
+   * @param owner of the memory of the device that reads the rows; null if it has none
+   */
+  RunList(MemoryOwner owner) {
+    this.owner = owner;
+  }
 
   /** Number of runs so far. */
   int size() {
@@ -22,7 +31,7 @@ final class RunList {
       if (size + WORDS > words.length) {
         words = Arrays.copyOf(words, 2 * words.length);
       }
-      words[size] = cache.keyAddress(row);
+      words[size] = cache.keyAddress(row, owner);
       words[size + 1] = row;
       words[size + 2] = index + row - from;
       words[size + 3] = count;

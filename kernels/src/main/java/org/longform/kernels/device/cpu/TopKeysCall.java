@@ -4,6 +4,7 @@ import org.longform.kernels.attention.PositionEncoding;
 import org.longform.kernels.device.TopKeys;
 import org.longform.kernels.device.TopKeysRequest;
 import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.MemoryOwner;
 import org.longform.kernels.tensor.Tensor;
 
 /** Writes a {@link TopKeysRequest} as a {@code kernels_top_keys_request} and reads the answer. */
@@ -15,9 +16,11 @@ final class TopKeysCall {
   /**
    * Asks a device.
    *
+   * @param owner of the device's own memory; null if it has none
    * @param sketching whether it spares keys by sketches, which are then made
    */
-  static TopKeys run(TopKeysRequest request, long device, boolean sketching) {
+  static TopKeys run(
+      TopKeysRequest request, long device, MemoryOwner owner, boolean sketching) {
     request.validate();
     int heads = request.heads();
     int count = request.queryCount();
@@ -28,7 +31,7 @@ final class TopKeysCall {
     if (entries == 0) {
       return new TopKeys(heads, count, k, rows, scores, 0);
     }
-    RunList runs = new RunList();
+    RunList runs = new RunList(owner);
     runs.add(request.cache(), request.from(), request.to(), 0);
     SketchList sketches =
         sketching && canSketch(request) ? SketchList.of(request.cache(), runs, device) : null;
@@ -37,7 +40,7 @@ final class TopKeysCall {
         Tensor turned = turned(request)) {
       long queries =
           turned == null
-              ? request.queries().rows(request.firstQuery(), count).address()
+              ? request.queries().rows(request.firstQuery(), count).address(owner)
               : turned.address();
       buffer.reserve(
           KvLayout.BYTES

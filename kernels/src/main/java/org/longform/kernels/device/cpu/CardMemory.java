@@ -1,0 +1,52 @@
+package org.longform.kernels.device.cpu;
+
+import java.lang.ref.Reference;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.MemoryOwner;
+import org.longform.kernels.tensor.MemorySource;
+
+/** Memory of a card that the host addresses, too; the host's own where the card has none such. */
+final class CardMemory implements MemorySource, MemoryOwner {
+  private final CpuHandle card;
+
+  CardMemory(CpuHandle card) {
+    this.card = card;
+  }
+
+  @Override
+  public Memory allocate(long size) {
+    if (size <= 0) {
+      return Memory.allocate(size);
+    }
+    long address;
+    try (Memory answer = Memory.allocate(Long.BYTES)) {
+      int status = CpuNative.cardShare(card.address(), size, answer.address(0));
+      if (status == CpuNative.UNSUPPORTED) {
+        return Memory.allocate(size);
+      }
+      if (status == CpuNative.NO_MEMORY) {
+        throw new LongformException(
+            ErrorClass.OUT_OF_MEMORY,
+            "Cannot allocate %d bytes on the card: %s. Use a shorter window, a smaller model or fewer tasks per executor."
+                .formatted(size, CpuNative.lastError()));
+      }
+      CpuHandle.check("the place of activations", status);
+      address = answer.getLong(0);
+    }
+    return Memory.of(this, address, size);
+  }
+
+  @Override
+  public void finish() {
+    CpuHandle.check("what was asked for", CpuNative.finish(card.address()));
+    Reference.reachabilityFence(card);
+  }
+
+  @Override
+  public void release(long address) {
+    CpuHandle.check("the release of memory", CpuNative.cardRelease(card.address(), address));
+    Reference.reachabilityFence(card);
+  }
+}

@@ -1,0 +1,78 @@
+package org.longform.kernels.device
+
+import java.lang.reflect.{InvocationTargetException, Method, Proxy}
+
+import scala.collection.JavaConverters._
+import scala.collection.mutable
+
+import org.longform.kernels.tensor.{Memory, MemoryOwner, MemorySource, Tensor}
+
+/** A device with memory of its own that does what it is asked for only when somebody waits for it, as cards may: who
+  * reads too early finds what was there before. For one thread.
+  */
+final class LateKernels(delegate: Kernels) {
+  private val due = mutable.Queue.empty[() => Unit]
+  private val blocks = mutable.Map.empty[Long, Memory]
+  private var working = false
+
+  /** Operations that were not done when they were asked for. */
+  var deferred = 0L
+
+  private val owner: MemoryOwner = new MemoryOwner {
+    override def finish(): Unit = if (!working) {
+      working = true
+      try while (due.nonEmpty) due.dequeue()()
+      finally working = false
+    }
+
+    override def release(address: Long): Unit = {
+      finish()
+      blocks.remove(address).get.close()
+    }
+  }
+
+  private val source: MemorySource = size => {
+    val block = Memory.allocate(size)
+    blocks(block.address(0)) = block
+    Memory.of(owner, block.address(0), size)
+  }
+
+  /** Blocks that were not given back. */
+  def held: Int = blocks.size
+
+  val kernels: Kernels = Proxy
+    .newProxyInstance(
+      classOf[Kernels].getClassLoader,
+      Array[Class[_]](classOf[Kernels]),
+      (_: AnyRef, method: Method, arguments: Array[AnyRef]) => answer(method, Option(arguments).getOrElse(Array.empty))
+    )
+    .asInstanceOf[Kernels]
+
+  private def answer(method: Method, arguments: Array[AnyRef]): AnyRef = {
+    def call(): AnyRef =
+      try method.invoke(delegate, arguments: _*)
+      catch { case e: InvocationTargetException => throw e.getCause }
+    if (method.getName == "memory") source
+    else if (method.getReturnType == Void.TYPE && arguments.forall(isOwn)) {
+      deferred += 1
+      due += (() => call())
+      null
+    } else {
+      // what the host reads or writes must be there when this returns
+      owner.finish()
+      call()
+    }
+  }
+
+  private def isOwn(argument: AnyRef): Boolean = argument match {
+    case tensor: Tensor => isOwn(tensor.address(owner))
+    case list: java.util.List[_] => list.asScala.forall(each => isOwn(each.asInstanceOf[AnyRef]))
+    case request: AttendRequest =>
+      (request.taps() eq AttendTaps.NONE) && isOwn(request.queries()) && isOwn(request.out())
+    case _: QueryRowsRequest => false
+    case _ => true
+  }
+
+  private def isOwn(address: Long): Boolean =
+    blocks.exists { case (begin, block) => address >= begin && address < begin + block.size() }
+}
