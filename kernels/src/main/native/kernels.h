@@ -68,6 +68,13 @@ void kernels_leave(kernels_device *device);
 void kernels_prefetch(const void *from, int64_t bytes);
 void kernels_forget(const void *from, int64_t bytes);
 
+/*
+ * Zeroed memory that begins where a large page of the system may (2 MB), and asks for those: what is read once
+ * and far apart, as keys are, is found with fewer look-ups. NULL if the system refuses. Goes back with its size.
+ */
+void *kernels_large_allocate(int64_t bytes);
+void kernels_large_release(void *memory, int64_t bytes);
+
 /* out[t] = table[ids[t]]; table (V, I) of dtype, out (T, I). */
 int32_t kernels_gather(kernels_device *device, const void *table, int32_t dtype, int64_t inner,
                        const int32_t *ids, int64_t tokens, float *out);

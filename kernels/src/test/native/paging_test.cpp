@@ -1,4 +1,4 @@
-// Hints about mapped files: they change where bytes are, never what they are.
+// Hints about mapped files, which change where bytes are, never what they are; and memory in large pages.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -40,9 +40,34 @@ bool resident(uint8_t *from, int64_t bytes) {
   return true;
 }
 
+// begins on a border, is zero, is written to its end, and leaves nothing behind
+void large_pages() {
+  for (int64_t bytes : {int64_t{1}, int64_t{4097}, kBytes, kBytes + 1, int64_t{2} << 20}) {
+    uint8_t *blocks[3];
+    for (uint8_t *&block : blocks) {
+      block = static_cast<uint8_t *>(kernels_large_allocate(bytes));
+      expect(block != nullptr && reinterpret_cast<uintptr_t>(block) % (2 << 20) == 0, "no border of a large page", bytes);
+    }
+    for (uint8_t *block : blocks) {
+      bool zero = true;
+      for (int64_t i = 0; i < bytes; i++) zero &= block[i] == 0;
+      expect(zero, "fresh memory is not zero", bytes);
+      for (int64_t i = 0; i < bytes; i++) block[i] = byte_at(i);
+    }
+    for (uint8_t *block : blocks) {
+      for (int64_t i = 0; i < bytes; i += 997) expect(block[i] == byte_at(i), "blocks overlap", i);
+      kernels_large_release(block, bytes);
+      unsigned char page;
+      expect(mincore(block, 1, &page) != 0, "released memory is still there", bytes);
+    }
+  }
+  expect(kernels_large_allocate(int64_t{1} << 60) == nullptr, "more than there is was given", 0);
+}
+
 }  // namespace
 
 int main() {
+  large_pages();
   const char *folder = std::getenv("TMPDIR");
   std::string name = std::string(folder == nullptr ? "/tmp" : folder) + "/paging_test_XXXXXX";
   const int file = mkstemp(name.data());

@@ -42,6 +42,14 @@ NATIVE(void, leave)(JNIEnv *, jclass, jlong device) { kernels_leave(device_of(de
 
 NATIVE(void, prefetch)(JNIEnv *, jclass, jlong from, jlong bytes) { kernels_prefetch(pointer<void>(from), bytes); }
 
+NATIVE(jlong, largeAllocate)(JNIEnv *, jclass, jlong bytes) {
+  return reinterpret_cast<jlong>(kernels_large_allocate(bytes));
+}
+
+NATIVE(void, largeRelease)(JNIEnv *, jclass, jlong memory, jlong bytes) {
+  kernels_large_release(pointer<void>(memory), bytes);
+}
+
 NATIVE(void, forget)(JNIEnv *, jclass, jlong from, jlong bytes) { kernels_forget(pointer<void>(from), bytes); }
 
 NATIVE(jint, gather)

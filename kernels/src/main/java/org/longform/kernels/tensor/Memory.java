@@ -69,12 +69,22 @@ public final class Memory implements AutoCloseable {
     // calloc of zero bytes may answer null, which is not a failure
     Pointer block = Pointer.calloc(1, Math.max(size, 1));
     if (block == null || block.isNull()) {
-      throw new LongformException(
-          ErrorClass.OUT_OF_MEMORY,
-          "Cannot allocate %d bytes off the heap: the operating system refused. Use a shorter window, a smaller model or fewer tasks per executor."
-              .formatted(size));
+      throw refused(size);
     }
     return counted(block.address(), size, null, () -> Pointer.free(block));
+  }
+
+  /** What to throw where the operating system has no room for so many bytes. */
+  public static LongformException refused(long size) {
+    return new LongformException(
+        ErrorClass.OUT_OF_MEMORY,
+        "Cannot allocate %d bytes off the heap: the operating system refused. Use a shorter window, a smaller model or fewer tasks per executor."
+            .formatted(size));
+  }
+
+  /** A block of the host that was allocated otherwise; {@code free} gives it back on close. */
+  public static Memory of(long address, long size, Runnable free) {
+    return counted(address, size, null, free);
   }
 
   /** A block of a device; it goes back to its owner on close. */

@@ -15,6 +15,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.MemoryOwner;
+import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
 /** The operations by native code. Shapes are checked here: the library checks nothing. */
@@ -25,6 +26,8 @@ class CpuKernels implements Kernels {
   private static final int SCALE = 3;
   private static final int SOFT_CAP = 4;
   private static final int CLAMP = 5;
+
+  private static final MemorySource LARGE_PAGES = new LargePages();
 
   private final CpuHandle handle;
   // of the memory that this device addresses without waiting; null for that of the host alone
@@ -46,6 +49,11 @@ class CpuKernels implements Kernels {
       CpuNative.leave(handle.address());
       Reference.reachabilityFence(handle);
     };
+  }
+
+  @Override
+  public MemorySource memory() {
+    return LARGE_PAGES;
   }
 
   @Override

@@ -64,6 +64,11 @@ final class CpuNative {
 
   static native void forget(long address, long bytes);
 
+  /** 0 if the system refuses. */
+  static native long largeAllocate(long bytes);
+
+  static native void largeRelease(long address, long bytes);
+
   static native int store(
       long device, long layout, long keys, long values, long places, long count);
 
