@@ -7,6 +7,7 @@ import org.apache.spark.SparkConf;
 import org.apache.spark.SparkContext;
 import org.apache.spark.api.plugin.DriverPlugin;
 import org.apache.spark.api.plugin.PluginContext;
+import org.longform.options.AllOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Option;
 import org.longform.options.Options;
@@ -62,15 +63,14 @@ final class LongformDriver implements DriverPlugin {
   // An executor has a working directory of its own, in which a relative path means something else,
   // and a branch of the hub may have moved when it asks.
   private static void makeModelPortable(SparkConf conf) {
-    List<Option<String>> models = List.of(ModelOptions.MODEL, ModelOptions.ADAPTER);
-    if (models.stream().noneMatch(model -> conf.contains(model.confKey()))) {
+    if (AllOptions.MODELS.stream().noneMatch(model -> conf.contains(model.confKey()))) {
       return;
     }
     Map<String, String> settings = SparkSettings.of(conf);
     // those are for queries: whoever starts the application may name any model for it
     settings.remove(ModelOptions.ALLOWED_MODEL_PATHS.confKey());
     Options portable = LongformRuntime.portable(Options.ofSparkConf(settings));
-    for (Option<String> model : models) {
+    for (Option<String> model : AllOptions.MODELS) {
       if (conf.contains(model.confKey())) {
         conf.set(model.confKey(), portable.get(model));
       }

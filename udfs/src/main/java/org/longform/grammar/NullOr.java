@@ -36,6 +36,6 @@ final class NullOr extends Rule {
 
   @Override
   int largestJump() {
-    return Math.max(NULL.length(), value.largestJump());
+    return longestClosing(); // from the shortest way, null, into any place of the value
   }
 }

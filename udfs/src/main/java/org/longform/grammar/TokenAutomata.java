@@ -50,9 +50,21 @@ public final class TokenAutomata {
    * @param endTokens tokens that end an answer
    */
   public TokenAutomaton json(JsonType type, Set<Integer> endTokens) {
-    return find(
-        new Key(type, endTokens),
-        () -> new TokenAutomaton(trie, bytes, endTokens, new BlankFirst(type.rule())));
+    return find(new Key(type, endTokens), () -> made(new BlankFirst(type.rule()), endTokens));
+  }
+
+  private TokenAutomaton made(Rule grammar, Set<Integer> endTokens) {
+    if (endTokens.stream().noneMatch(this::writes)) {
+      return new TokenAutomaton(trie, bytes, endTokens, grammar);
+    }
+    // a model may end its answers with what is a text elsewhere: in one of these it would cut it
+    byte[][] others = bytes.clone();
+    endTokens.stream().filter(this::writes).forEach(token -> others[token] = null);
+    return new TokenAutomaton(new TokenTrie(others), others, endTokens, grammar);
+  }
+
+  private boolean writes(int token) {
+    return token >= 0 && token < bytes.length && bytes[token] != null;
   }
 
   private synchronized TokenAutomaton find(Key key, Supplier<TokenAutomaton> made) {

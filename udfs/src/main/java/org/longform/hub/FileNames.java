@@ -1,5 +1,6 @@
 package org.longform.hub;
 
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /** Names of files that a server tells: they become names on this machine's disk. */
@@ -21,6 +22,7 @@ final class FileNames {
         && part.length() <= LONGEST_PART
         && !part.equals(".")
         && !part.equals("..")
+        && StandardCharsets.UTF_8.newEncoder().canEncode(part)
         && part.chars().noneMatch(c -> Character.isISOControl(c) || "\\:*?\"<>|".indexOf(c) >= 0);
   }
 }

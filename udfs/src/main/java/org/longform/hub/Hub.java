@@ -3,6 +3,7 @@ package org.longform.hub;
 import java.io.IOException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -304,7 +305,7 @@ public final class Hub {
           "Cannot download model '%s': the task was cancelled. Run it again; what arrived is kept."
               .formatted(model),
           e);
-    } catch (IOException e) {
+    } catch (IOException | InvalidPathException e) {
       throw HubRefusals.invalid(
           "Cannot write model '%s' to this machine: %s (directory %s). Check the directory's permissions and free space, or set HF_HUB_CACHE to another."
               .formatted(model, settings.shown(e.toString()), settings.cache()));

@@ -1,7 +1,9 @@
 package org.longform.models;
 
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -30,7 +32,7 @@ public final class LoadedModels implements AutoCloseable {
   private final Map<OpenDevice, Kernels> devices = new HashMap<>();
   private final LongConsumer onLoad;
 
-  private record Key(String path, String revision, OpenDevice device) {}
+  private record Key(Path path, Optional<Path> adapter, String revision, OpenDevice device) {}
 
   private record OpenDevice(String name, int threads) {}
 
@@ -49,10 +51,13 @@ public final class LoadedModels implements AutoCloseable {
    */
   public LoadedModel get(
       ModelLocation location, DeviceProvider device, int threads, BooleanSupplier cancelled) {
-    String path = location.path().toAbsolutePath().toString();
-    // files that changed are another model; who reads with the old one goes on with it
-    String revision = ModelRevision.current(location);
-    Key key = new Key(path, revision, new OpenDevice(device.name(), threads));
+    Key key =
+        new Key(
+            location.path().toAbsolutePath(),
+            location.adapter().map(Path::toAbsolutePath),
+            // files that changed are another model; who reads with the old one goes on with it
+            ModelRevision.current(location),
+            new OpenDevice(device.name(), threads));
     CompletableFuture<LoadedModel> future;
     boolean first = false;
     synchronized (this) {

@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -62,22 +64,38 @@ public final class ModelRevision {
     }
   }
 
-  /** As {@link #current(Path)}; with an adapter, that of both. */
+  /** As {@link #of(ModelLocation)}, read again as {@link #current(Path)}. */
   public static String current(ModelLocation location) {
-    return current(location.path())
-        + location.adapter().map(adapter -> "+" + current(adapter)).orElse("");
+    return of(location, ModelRevision::current);
   }
 
-  /** As {@link #of(Path)}; with an adapter, that of both. */
+  /**
+   * As {@link #of(Path)}, with the place in the commit where one has several models; with an
+   * adapter, that of both.
+   */
   public static String of(ModelLocation location) {
-    return of(location.path()) + location.adapter().map(adapter -> "+" + of(adapter)).orElse("");
+    return of(location, ModelRevision::of);
+  }
+
+  private static String of(ModelLocation location, Function<Path, String> revision) {
+    return Stream.concat(Stream.of(location.path()), location.adapter().stream())
+        .map(path -> revision.apply(path) + placeInCommit(path))
+        .collect(Collectors.joining("+"));
+  }
+
+  private static String placeInCommit(Path model) {
+    return snapshot(model)
+        .map(snapshot -> snapshot.relativize(normal(model)).toString())
+        .filter(place -> !place.isEmpty())
+        .map(place -> "/" + place.replace('\\', '/'))
+        .orElse("");
   }
 
   /** 16 hexadecimal digits, or the 40 of a commit. */
   public static String of(Path model) {
-    Optional<String> commit = commit(model);
-    if (commit.isPresent()) {
-      return commit.get();
+    Optional<Path> snapshot = snapshot(model);
+    if (snapshot.isPresent()) {
+      return snapshot.get().getFileName().toString();
     }
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
@@ -97,16 +115,19 @@ public final class ModelRevision {
     }
   }
 
-  /** Of a directory or a file in a snapshot of the hub's cache. */
-  private static Optional<String> commit(Path model) {
-    Path path = model.toAbsolutePath().normalize();
-    for (int i = 1; i < path.getNameCount(); i++) {
-      String name = path.getName(i).toString();
-      if (path.getName(i - 1).toString().equals("snapshots") && name.matches("[0-9a-f]{40}")) {
-        return Optional.of(name);
+  /** The snapshot of the hub's cache that a directory or a file is in; its name is a commit. */
+  private static Optional<Path> snapshot(Path model) {
+    for (Path path = normal(model); path.getNameCount() > 1; path = path.getParent()) {
+      boolean commit = path.getFileName().toString().matches("[0-9a-f]{40}");
+      if (commit && path.getParent().endsWith("snapshots")) {
+        return Optional.of(path);
       }
     }
     return Optional.empty();
+  }
+
+  private static Path normal(Path model) {
+    return model.toAbsolutePath().normalize();
   }
 
   private static List<Path> modelFiles(Path model) throws IOException {

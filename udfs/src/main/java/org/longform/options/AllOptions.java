@@ -24,6 +24,13 @@ public final class AllOptions {
   public static final List<Option<?>> ALL =
       GROUPS.stream().<Option<?>>flatMap(group -> group.options().stream()).toList();
 
+  /** Options that name a model or a part of one: by path, address or name. */
+  public static final List<Option<String>> MODELS =
+      Stream.concat(
+              Stream.of(ModelOptions.MODEL, ModelOptions.ADAPTER),
+              DecodingOptions.models().stream())
+          .toList();
+
   /**
    * SQL keys of options that say where, how fast and how carefully documents are read. Answers are
    * the same whatever they are, so they tell no results apart.

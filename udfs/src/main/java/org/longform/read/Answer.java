@@ -51,40 +51,6 @@ public record Answer(
     probabilities = new LinkedHashMap<>(probabilities);
   }
 
-  /** An answer that was not chosen from a few. */
-  public Answer(
-      String value,
-      AnswerError error,
-      String finishReason,
-      long inputTokens,
-      long outputTokens,
-      long attendedTokens,
-      boolean truncated,
-      String method,
-      String model,
-      String modelRevision,
-      long seed,
-      long latencyMs,
-      List<Evidence> evidence,
-      RowTally rows) {
-    this(
-        value,
-        error,
-        finishReason,
-        inputTokens,
-        outputTokens,
-        attendedTokens,
-        truncated,
-        method,
-        model,
-        modelRevision,
-        seed,
-        latencyMs,
-        evidence,
-        rows,
-        Map.of());
-  }
-
   /** Not to be changed. */
   @Override
   public Map<String, Double> probabilities() {

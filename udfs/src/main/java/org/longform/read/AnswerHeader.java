@@ -1,6 +1,7 @@
 package org.longform.read;
 
 import java.util.List;
+import java.util.Map;
 import org.longform.generate.FinishReason;
 import org.longform.generate.RowSeed;
 import org.longform.kernels.error.ErrorClass;
@@ -59,6 +60,7 @@ record AnswerHeader(
         seed(question),
         (System.nanoTime() - startedNanos) / 1_000_000,
         List.of(),
-        RowTally.NONE);
+        RowTally.NONE,
+        Map.of());
   }
 }

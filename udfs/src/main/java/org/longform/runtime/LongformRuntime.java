@@ -7,12 +7,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
-import java.util.stream.Collectors;
 import org.longform.decoding.DecodingStrategies;
 import org.longform.decoding.DecodingStrategy;
 import org.longform.kernels.context.ContextChoice;
@@ -30,17 +28,13 @@ import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelLocations;
-import org.longform.models.ModelPlaces;
 import org.longform.models.ModelRevision;
 import org.longform.options.AllOptions;
 import org.longform.options.CacheOptions;
 import org.longform.options.ContextOptions;
 import org.longform.options.DecodingOptions;
-import org.longform.options.GenerationOptions;
 import org.longform.options.ModelOptions;
-import org.longform.options.Option;
 import org.longform.options.Options;
-import org.longform.options.PromptOptions;
 import org.longform.options.ReadingOptions;
 import org.longform.read.Answer;
 import org.longform.read.Ask;
@@ -74,7 +68,7 @@ public final class LongformRuntime {
       };
 
   private static final KvMemories KV_MEMORIES = new KvMemories();
-  private static final ModelLocations LOCATIONS = new ModelLocations();
+  private static final NamedModels NAMED = new NamedModels();
 
   private static volatile Options processOptions = Options.defaults();
   private static volatile ProcessCores cores = ProcessCores.of(Map.of());
@@ -105,35 +99,9 @@ public final class LongformRuntime {
     Options all = processOptions;
     return ProcessMemory.of(settings)
         .check(
-            KV_MEMORIES.budgetBytes(all), all.isSet(CacheOptions.KV_MEMORY), modelBytesHere(all));
-  }
-
-  /** Of all models that read. */
-  private static long modelBytesHere(Options all) {
-    try {
-      return modelBytesHere(all, all.get(ModelOptions.MODEL))
-          + secondModel(all).map(name -> modelBytesHere(all, name)).orElse(0L);
-    } catch (LongformException e) {
-      return 0; // the rows will say what is wrong
-    }
-  }
-
-  private static long modelBytesHere(Options all, String name) {
-    try {
-      // what lies elsewhere is copied when the first row arrives
-      return ModelLocations.isElsewhere(name) ? 0 : locate(all, name).bytes();
-    } catch (LongformException e) {
-      return 0; // the rows will say what is wrong with the model
-    }
-  }
-
-  /** The name of the model that reads beside the one that writes, if the decoding has one. */
-  private static Optional<String> secondModel(Options all) {
-    DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
-    Map<String, String> parameters = DecodingOptions.parametersOf(all);
-    return decoding
-        .readsAlong()
-        .map(model -> DecodingStrategies.requireModel(decoding, model, parameters));
+            KV_MEMORIES.budgetBytes(all),
+            all.isSet(CacheOptions.KV_MEMORY),
+            NAMED.bytesHere(all));
   }
 
   /**
@@ -144,8 +112,8 @@ public final class LongformRuntime {
   public static List<ReadingModel> readingModels(Options options) {
     Options all = processOptions.and(options);
     List<ReadingModel> models = new ArrayList<>();
-    models.add(readingModel(all, locate(all)));
-    secondModel(all).ifPresent(name -> models.add(readingModel(all, locate(all, name))));
+    models.add(readingModel(all, NAMED.locate(all)));
+    NAMED.locateSecond(all).ifPresent(second -> models.add(readingModel(all, second)));
     return models;
   }
 
@@ -246,7 +214,7 @@ public final class LongformRuntime {
   private static LoadedModel model(Options options, BooleanSupplier cancelled) {
     Options all = processOptions.and(options);
     DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
-    return MODELS.get(locate(all), device, threads(all, device), cancelled);
+    return MODELS.get(NAMED.locate(all), device, threads(all, device), cancelled);
   }
 
   /**
@@ -255,18 +223,7 @@ public final class LongformRuntime {
    * @throws LongformException INVALID_MODEL or INVALID_OPTION
    */
   public static ModelLocation location(Options options) {
-    return locate(processOptions.and(options));
-  }
-
-  private static ModelLocation locate(Options all) {
-    ModelLocation model = locate(all, all.get(ModelOptions.MODEL));
-    return all.find(ModelOptions.ADAPTER)
-        .map(name -> model.with(locate(all, name).path()))
-        .orElse(model);
-  }
-
-  private static ModelLocation locate(Options all, String name) {
-    return LOCATIONS.locate(name, ModelPlaces.of(all));
+    return NAMED.locate(processOptions.and(options));
   }
 
   /** Models beside the one that writes: found, allowed and loaded as that one. */
@@ -275,12 +232,12 @@ public final class LongformRuntime {
       @Override
       public LoadedModel load(String name, BooleanSupplier cancelled) {
         DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
-        return MODELS.get(locate(all, name), device, threads(all, device), cancelled);
+        return MODELS.get(NAMED.locate(all, name), device, threads(all, device), cancelled);
       }
 
       @Override
       public Path files(String name) {
-        return locate(all, name).path();
+        return NAMED.locate(all, name).path();
       }
     };
   }
@@ -298,7 +255,7 @@ public final class LongformRuntime {
   /** As {@link #validate(Map)}, for options that know who set them. */
   public static void validate(Options options) {
     Options all = processOptions.and(options);
-    ModelLocation location = locate(all);
+    ModelLocation location = NAMED.locate(all);
     DecoderSpec spec = location.spec();
     Devices.choose(all.get(ModelOptions.DEVICE));
     ModelLimits limits = spec.limits();
@@ -314,7 +271,7 @@ public final class LongformRuntime {
     DecodingStrategies.values(decoding, parameters, limits);
     DecodingStrategies.requireFits(decoding, context, strategy);
     for (String model : decoding.models()) {
-      locate(all, DecodingStrategies.requireModel(decoding, model, parameters));
+      NAMED.locate(all, DecodingStrategies.requireModel(decoding, model, parameters));
     }
   }
 
@@ -323,7 +280,7 @@ public final class LongformRuntime {
    */
   public static long trainedWindow(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
-    return locate(all).spec().trainedWindow();
+    return NAMED.locate(all).spec().trainedWindow();
   }
 
   /**
@@ -334,28 +291,12 @@ public final class LongformRuntime {
    *     not allowed
    */
   public static Options portable(Options options) {
-    Options portable = portable(options, ModelOptions.MODEL);
-    portable = portable(portable, ModelOptions.ADAPTER);
-    for (Option<String> model : DecodingOptions.models()) {
-      portable = portable(portable, model);
-    }
-    return portable;
-  }
-
-  private static Options portable(Options options, Option<String> model) {
-    return options.isSet(model)
-        ? options.with(model, portable(options, options.get(model)), options.sourceOf(model))
-        : options;
-  }
-
-  /** A name as it may be sent to executors, with the places that these options allow. */
-  private static String portable(Options options, String name) {
-    return LOCATIONS.portable(name, ModelPlaces.of(processOptions.and(options)));
+    return NAMED.portable(options, processOptions.and(options));
   }
 
   /** A model's name as every process of the application may use it. */
   public static String portableName(String name) {
-    return portable(Options.defaults(), name);
+    return NAMED.portable(name, processOptions);
   }
 
   /**
@@ -364,12 +305,12 @@ public final class LongformRuntime {
    * @param names what {@link #portableName} says there; null to ask the hub from here
    */
   public static void pinModelsBy(UnaryOperator<String> names) {
-    LOCATIONS.pinBy(names);
+    NAMED.pinBy(names);
   }
 
   /** Where the files of a model are, copied to this machine if need be. */
   public static ModelLocation find(String model) {
-    return locate(processOptions, model);
+    return NAMED.locate(processOptions, model);
   }
 
   /**
@@ -379,7 +320,7 @@ public final class LongformRuntime {
     Options all = processOptions.and(Options.ofCall(options));
     Map<String, String> relevant = new TreeMap<>(all.toMap());
     relevant.keySet().removeAll(AllOptions.OF_THE_RUN);
-    ModelLocation location = locate(all);
+    ModelLocation location = NAMED.locate(all);
     relevant.put("context", all.get(ContextOptions.CONTEXT));
     relevant.put("model", location.name());
     relevant.put("model_revision", ModelRevision.of(location));
@@ -389,7 +330,7 @@ public final class LongformRuntime {
   /** The version of the model these options name, as its files are now. */
   public static String modelRevision(Map<String, String> options) {
     Options all = processOptions.and(Options.ofCall(options));
-    return ModelRevision.current(locate(all));
+    return ModelRevision.current(NAMED.locate(all));
   }
 
   /**
@@ -418,84 +359,10 @@ public final class LongformRuntime {
   public static String explain(Options options) {
     Options all = processOptions.and(options);
     try {
-      List<ReadingModel> models = readingModels(all);
-      ReadingModel writer = models.get(0);
-      String context = writer.context().name();
-      Map<String, String> parameters = ContextOptions.parametersOf(all);
-      DecodingStrategy decoding = DecodingStrategies.byName(all.get(DecodingOptions.DECODING));
-      Map<String, String> decodingParameters = DecodingOptions.parametersOf(all);
-      DecodingStrategies.requireFits(decoding, context, writer.context().example());
-      DeviceProvider device = Devices.choose(all.get(ModelOptions.DEVICE));
-      ReadingOptions.valuesOf(all, writer.spec().limits());
-      boolean oneReading = !ReadingOptions.strategy(all).readsForQuestion();
-      return "%s%s, model %s, device %s, %s%s%s%s"
-          .formatted(
-              oneReading
-                  ? "context %s%s".formatted(context, parameters.isEmpty() ? "" : parameters)
-                  : "reading %s once for each question".formatted(ReadingOptions.method(all)),
-              decoding.name().equals(DecodingStrategies.PLAIN.name())
-                  ? ""
-                  : ", decoding %s%s"
-                      .formatted(
-                          decoding.name(), decodingParameters.isEmpty() ? "" : decodingParameters),
-              writer.location().name(),
-              device.name(),
-              memory(writer, oneReading),
-              models.stream()
-                  .skip(1)
-                  .map(
-                      second ->
-                          ", model %s beside it %s"
-                              .formatted(second.location().name(), memory(second, oneReading)))
-                  .collect(Collectors.joining()),
-              limits(all),
-              refusals(device));
+      return new Explanation(all, readingModels(all)).text();
     } catch (LongformException e) {
       return "fails: " + e.getMessage();
     }
-  }
-
-  /** What a model takes for one document. */
-  private static String memory(ReadingModel model, boolean oneReading) {
-    long bytes = model.kvBytesPerToken();
-    long heapBytes = model.heapBytesPerToken();
-    OptionalLong most = model.mostTokensHeld();
-    return "KV %,d bytes a token, %s%s"
-        .formatted(
-            bytes,
-            !oneReading
-                ? "of parts of a document"
-                : most.isPresent()
-                    ? "at most %,d tokens (%,d bytes) of a document"
-                        .formatted(most.getAsLong(), most.getAsLong() * bytes)
-                    : "grows with the document",
-            heapBytes == 0 ? "" : ", and %,d bytes a token on the Java heap".formatted(heapBytes));
-  }
-
-  /** Settings that Spark's own pages hide because their names contain "token". */
-  private static String limits(Options all) {
-    StringBuilder text = new StringBuilder();
-    for (Option<?> option :
-        List.of(PromptOptions.MAX_INPUT_TOKENS, GenerationOptions.MAX_NEW_TOKENS)) {
-      if (all.isSet(option)) {
-        text.append(", ").append(option.sqlKey()).append(' ').append(all.textOf(option));
-      }
-    }
-    return text.toString();
-  }
-
-  /** Why none of the devices before the chosen one was taken. */
-  private static String refusals(DeviceProvider chosen) {
-    StringBuilder text = new StringBuilder();
-    for (DeviceProvider other : Devices.ALL) {
-      if (other.name().equals(chosen.name())) {
-        break;
-      }
-      other
-          .whyUnavailable()
-          .ifPresent(why -> text.append(", not ").append(other.name()).append(": ").append(why));
-    }
-    return text.toString();
   }
 
   private static void modelLoaded(long nanos) {

@@ -1,6 +1,5 @@
 package org.longform.sql;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -58,17 +57,14 @@ final class AskFunction implements SqlFunction {
   public FunctionCall call(List<Object> arguments) {
     Object question = arguments.get(1);
     if (question instanceof List<?> several) {
-      List<String> questions = new ArrayList<>();
-      several.forEach(each -> questions.add((String) each));
       return new FunctionCall(
-          (String) arguments.get(0), Task.ASK, questions, Map.of(), FunctionCall.Cardinality.ARRAY);
+          (String) arguments.get(0),
+          Task.ASK,
+          JavaValues.texts(several),
+          Map.of(),
+          FunctionCall.Cardinality.ARRAY);
     }
-    return new FunctionCall(
-        (String) arguments.get(0),
-        Task.ASK,
-        List.of((String) question),
-        Map.of(),
-        FunctionCall.Cardinality.ONE);
+    return FunctionCall.of((String) arguments.get(0), Task.ASK, (String) question);
   }
 
   @Override

@@ -1,17 +1,14 @@
 package org.longform.sql;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.longform.grammar.Labels;
 import org.longform.prompt.Task;
-import org.longform.read.Answer;
 
 /** {@code ai_classify(content, labels [, options])}. */
-final class ClassifyFunction implements SqlFunction {
+final class ClassifyFunction extends ChoosingFunction {
   @Override
   public String word() {
     return "classify";
@@ -53,31 +50,12 @@ final class ClassifyFunction implements SqlFunction {
 
   @Override
   public FunctionCall call(List<Object> arguments) {
-    return new FunctionCall(
-        (String) arguments.get(0),
-        Task.CLASSIFY,
-        List.of(Labels.toJson(JavaValues.texts((List<?>) arguments.get(1)))),
-        Map.of(),
-        FunctionCall.Cardinality.ONE);
+    List<String> labels = JavaValues.texts((List<?>) arguments.get(1));
+    return FunctionCall.of((String) arguments.get(0), Task.CLASSIFY, Labels.toJson(labels));
   }
 
   @Override
   public DataType valueType(List<DataType> arguments) {
     return DataTypes.StringType;
-  }
-
-  @Override
-  public Row row(Answer answer, List<Object> arguments) {
-    return AnswerSchema.toChoiceRow(answer, value(answer.value(), arguments));
-  }
-
-  @Override
-  public DataType detailType(DataType valueType) {
-    return AnswerSchema.choiceDetail(valueType);
-  }
-
-  @Override
-  public boolean givesArray(List<DataType> arguments) {
-    return false;
   }
 }

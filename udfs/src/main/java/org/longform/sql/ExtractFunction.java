@@ -1,13 +1,13 @@
 package org.longform.sql;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.ArrayType;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.longform.grammar.JsonSchema;
+import org.longform.grammar.JsonType;
 import org.longform.grammar.Labels;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -16,6 +16,10 @@ import org.longform.read.Answer;
 
 /** {@code ai_extract(content, labels | schema [, options])}. */
 final class ExtractFunction implements SqlFunction {
+  private record Parsed(String wanted, JsonType type) {}
+
+  private volatile Parsed newest;
+
   @Override
   public String word() {
     return "extract";
@@ -56,12 +60,7 @@ final class ExtractFunction implements SqlFunction {
 
   @Override
   public FunctionCall call(List<Object> arguments) {
-    return new FunctionCall(
-        (String) arguments.get(0),
-        Task.EXTRACT,
-        List.of(wanted(arguments.get(1))),
-        Map.of(),
-        FunctionCall.Cardinality.ONE);
+    return FunctionCall.of((String) arguments.get(0), Task.EXTRACT, wanted(arguments.get(1)));
   }
 
   private static String wanted(Object argument) {
@@ -83,15 +82,23 @@ final class ExtractFunction implements SqlFunction {
           ErrorClass.INVALID_INPUT,
           "Cannot extract: the type of the result follows from the labels or the schema, so they must be literals and not NULL. Write them into the query, or register the Java UDF org.longform.sql.udf.Extract, which returns JSON.");
     }
-    return JsonRows.sparkType(JsonSchema.extracted(wanted(literal)));
+    return JsonRows.sparkType(type(wanted(literal)));
   }
 
   @Override
   public Object value(String text, List<Object> arguments) {
     // what is wrong with a schema is the row's error, and there is no text then
-    return text == null
-        ? null
-        : JsonRows.value(text, JsonSchema.extracted(wanted(arguments.get(1))));
+    return text == null ? null : JsonRows.value(text, type(wanted(arguments.get(1))));
+  }
+
+  /** What the JSON is, which is mostly the same for all rows. */
+  private JsonType type(String wanted) {
+    Parsed parsed = newest;
+    if (parsed == null || !parsed.wanted.equals(wanted)) {
+      parsed = new Parsed(wanted, JsonSchema.extracted(wanted));
+      newest = parsed;
+    }
+    return parsed.type;
   }
 
   @Override

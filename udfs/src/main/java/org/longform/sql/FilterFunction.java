@@ -1,16 +1,13 @@
 package org.longform.sql;
 
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.longform.prompt.Task;
-import org.longform.read.Answer;
 
 /** {@code ai_filter(content, condition [, options])}. */
-final class FilterFunction implements SqlFunction {
+final class FilterFunction extends ChoosingFunction {
   @Override
   public String word() {
     return "filter";
@@ -43,12 +40,8 @@ final class FilterFunction implements SqlFunction {
 
   @Override
   public FunctionCall call(List<Object> arguments) {
-    return new FunctionCall(
-        (String) arguments.get(0),
-        Task.FILTER,
-        List.of((String) arguments.get(1)),
-        Map.of(),
-        FunctionCall.Cardinality.ONE);
+    return FunctionCall.of(
+        (String) arguments.get(0), Task.FILTER, (String) arguments.get(1));
   }
 
   @Override
@@ -59,15 +52,5 @@ final class FilterFunction implements SqlFunction {
   @Override
   public Object value(String text, List<Object> arguments) {
     return text == null ? null : Boolean.valueOf(text);
-  }
-
-  @Override
-  public Row row(Answer answer, List<Object> arguments) {
-    return AnswerSchema.toChoiceRow(answer, value(answer.value(), arguments));
-  }
-
-  @Override
-  public DataType detailType(DataType valueType) {
-    return AnswerSchema.choiceDetail(valueType);
   }
 }

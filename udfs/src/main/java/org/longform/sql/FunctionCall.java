@@ -23,12 +23,17 @@ record FunctionCall(
 
   /** One answer to a document of which nothing is asked. */
   static FunctionCall of(String content, Task task) {
-    return new FunctionCall(content, task, List.of(""), Map.of(), Cardinality.ONE);
+    return of(content, task, "");
+  }
+
+  /** One answer to one question about a document. */
+  static FunctionCall of(String content, Task task, String question) {
+    return new FunctionCall(content, task, List.of(question), Map.of(), Cardinality.ONE);
   }
 
   /** One answer about a group of rows. */
   static FunctionCall ofGroup(Task task, String question) {
-    return new FunctionCall("", task, List.of(question), Map.of(), Cardinality.ONE);
+    return of("", task, question);
   }
 
   /** One answer, or an array of them. */

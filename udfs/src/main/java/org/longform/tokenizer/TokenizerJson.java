@@ -17,6 +17,9 @@ final class TokenizerJson {
   private static final Pattern TURN =
       Pattern.compile("<\\|.*\\|>|</?s>|\\[/?[A-Z_]+]|<</?SYS>>|<(start|end)_of_turn>");
 
+  // what has a place for each token must not grow with one number of a file
+  private static final int LARGEST_ID = (1 << 24) - 1;
+
   private record AddedToken(int id, String content, Kind kind) {}
 
   private enum Kind {
@@ -237,15 +240,19 @@ final class TokenizerJson {
     for (JsonNode each : array) {
       JsonNode id = each.path("id");
       JsonNode content = each.path("content");
-      if (!id.isInt() || id.intValue() < 0 || !content.isTextual() || content.asText().isEmpty()) {
+      if (!isId(id) || !content.isTextual() || content.asText().isEmpty()) {
         throw file.invalid(
-            "entry %d of its 'added_tokens' needs an id of at least 0 and a content"
-                .formatted(tokens.size()));
+            "entry %d of its 'added_tokens' needs an id from 0 to %d and a content"
+                .formatted(tokens.size(), LARGEST_ID));
       }
       Kind kind = each.path("special").asBoolean(false) ? Kind.SPECIAL : Kind.ORDINARY;
       tokens.add(new AddedToken(id.intValue(), content.textValue(), kind));
     }
     return tokens;
+  }
+
+  private static boolean isId(JsonNode id) {
+    return id.isInt() && id.intValue() >= 0 && id.intValue() <= LARGEST_ID;
   }
 
   private int largestVocabularyId() {
@@ -258,7 +265,7 @@ final class TokenizerJson {
     int largest = -1;
     for (Map.Entry<String, JsonNode> entry : vocabulary.properties()) {
       JsonNode id = entry.getValue();
-      if (!id.isInt() || id.intValue() < 0 || id.intValue() == Integer.MAX_VALUE) {
+      if (!isId(id)) {
         throw file.invalid("the id of token '%s' is not one (%s)".formatted(entry.getKey(), id));
       }
       largest = Math.max(largest, id.intValue());

@@ -227,6 +227,37 @@ class TokenAutomatonSuite extends AnyFunSuite {
     assert(whole.keptMasks() < 400)
   }
 
+  test("a token that ends answers is never a part of one, also where it is a text") {
+    val tokenizer = Tokenizer.load(TestModels.bundled)
+    try {
+      val letter = tokenizer.encode("z", Tokenizer.Place.CONTINUATION).last
+      val json = JsonOracle.schema("""["a"]""")
+      def inString(ends: Int*): Continuations = {
+        val whole = TokenAutomata.of(tokenizer).json(json, ends.map(Integer.valueOf).toSet.asJava)
+        tokenizer
+          .encode("{\"a\":\"", Tokenizer.Place.CONTINUATION)
+          .foldLeft(whole.begin(100))((place, token) => place.after(token))
+      }
+      assert(inString(2047).allowed().get(letter) && inString(2047).allows(letter))
+      assert(!inString(letter).allowed().get(letter) && !inString(letter).allows(letter))
+      assert(!inString(2047, letter).wished().get(letter) && inString(letter).allowed().cardinality() > 100)
+    } finally tokenizer.close()
+  }
+
+  test("where null is short and what else may come is long, that comes only where there is room for it") {
+    val tokens = vocabulary(Nil)
+    val names = (1 to 9).map(i => s""""property $i":{"type":"integer"}""").mkString(",")
+    val rule = JsonOracle.schema(s"""{"type":"object","properties":{$names}}""").rule()
+    val whole = automaton(tokens, new NullOr(rule))
+    val least = 1 + rule.shortest()
+    for (most <- 4 until rule.shortest()) assert(allowed(whole.begin(most)) == Set(2 + 'n'), most)
+    for (most <- least to least + 40) {
+      assert(allowed(whole.begin(most)) == Set(2 + 'n', 2 + '{'), most)
+      val (text, _) = written(whole.begin(most).after(2 + '{'), whole, most, new Random(most))((_, _) => ())
+      assert(text.last == '}')
+    }
+  }
+
   test("one tokenizer and type has one automaton, whatever asks") {
     val tokenizer = Tokenizer.load(TestModels.bundled)
     try {

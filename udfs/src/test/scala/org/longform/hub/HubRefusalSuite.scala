@@ -1,7 +1,7 @@
 package org.longform.hub
 
 import java.nio.charset.StandardCharsets.UTF_8
-import java.nio.file.{Files, Path}
+import java.nio.file.{Files, InvalidPathException, Path}
 
 import scala.collection.JavaConverters._
 
@@ -176,6 +176,21 @@ class HubRefusalSuite extends HubFixture {
         FakeHub.send(exchange, 206, weights.slice(5, 10))
       }
       assert(misbehaviour(world) == "file model.safetensors: another part came than was asked for")
+    }
+  }
+
+  test("a name that this machine's disk cannot have is told, whatever makes it so") {
+    assert(FileNames.isSafe("größe/😀.gguf") && !FileNames.isSafe("a\ud800.gguf"))
+    world() { world =>
+      // as where Java runs in a locale of ASCII alone
+      val hub = world.machine(
+        world.settings(),
+        (_, _) => throw new InvalidPathException("größe", "Malformed input")
+      )
+      assert(
+        refused(hub.fetch(model("org/tiny")))
+          .contains("to this machine: java.nio.file.InvalidPathException: Malformed input: größe (directory ")
+      )
     }
   }
 

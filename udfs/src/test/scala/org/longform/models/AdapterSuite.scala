@@ -80,6 +80,33 @@ class AdapterSuite extends AnyFunSuite {
     }
   }
 
+  test("two adapters of one model are two models, also where both are in one commit of the hub") {
+    using { folder =>
+      val commit = folder.resolve("snapshots").resolve("0123456789" * 4)
+      val one = write(commit.resolve("one"))
+      val two = write(commit.resolve("two"), 0.5f)
+      val plain = LongformRuntime.modelRevision(Map("model" -> "longform-tiny").asJava)
+      assert(LongformRuntime.modelRevision(options(one)) == s"$plain+${"0123456789" * 4}/one")
+      val models = Seq(one, two).map(adapter =>
+        LongformRuntime.model(org.longform.options.Options.ofCall(options(adapter)))
+      )
+      assert(models.map(_.location().adapter().get()) == Seq(one, two))
+      assert(models.head ne models.last)
+      assert(models.head.revision() != models.last.revision())
+      LongformRuntime.shutdown()
+    }
+  }
+
+  test("two GGUF files of one commit are two revisions") {
+    using { folder =>
+      val commit = folder.resolve("snapshots").resolve("0123456789" * 4)
+      def revision(path: Path) = ModelRevision.of(new ModelLocation("m", path))
+      assert(revision(commit.resolve("q4.gguf")) == s"${"0123456789" * 4}/q4.gguf")
+      assert(revision(commit.resolve("big").resolve("q8.gguf")) == s"${"0123456789" * 4}/big/q8.gguf")
+      assert(revision(commit) == "0123456789" * 4)
+    }
+  }
+
   test("an adapter that is not there, or does not fit, is refused before anything is read") {
     using { folder =>
       refused(ErrorClass.INVALID_MODEL, "there is no such directory or file")(

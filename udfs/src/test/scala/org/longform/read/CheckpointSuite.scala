@@ -78,7 +78,8 @@ class CheckpointSuite extends AnyFunSuite with BeforeAndAfterAll {
           a.seed,
           0,
           a.evidence,
-          a.rows
+          a.rows,
+          a.probabilities
         )
       }
     Outcome(answers, tokens.get)

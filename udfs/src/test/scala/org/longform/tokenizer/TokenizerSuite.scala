@@ -113,6 +113,9 @@ class TokenizerSuite extends AnyFunSuite with BeforeAndAfterAll {
       """{"model": {"vocab": {"a": "x"}}}""" -> "the id of token 'a' is not one",
       """{"model": {"vocab": {"a": -1}}}""" -> "the id of token 'a' is not one (-1)",
       """{"model": {"vocab": {"a": 99999999999}}}""" -> "the id of token 'a' is not one",
+      """{"model": {"vocab": {"a": 2000000000}}}""" -> "the id of token 'a' is not one (2000000000)",
+      """{"model": {"vocab": {"a": 0}}, "added_tokens": [{"id": 2147483647, "content": "b"}]}""" ->
+        "entry 0 of its 'added_tokens' needs an id from 0 to 16777215 and a content",
       """{"model": {"vocab": {"a": 0}}, "added_tokens": {}}""" -> "'added_tokens' must be a list",
       """{"model": {"vocab": {"a": 0}}, "added_tokens": [{"id": -3, "content": "x"}]}""" ->
         "entry 0 of its 'added_tokens'",

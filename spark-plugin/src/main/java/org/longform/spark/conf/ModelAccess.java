@@ -6,7 +6,9 @@ import java.util.List;
 import java.util.Set;
 import org.apache.spark.SparkConf;
 import org.longform.models.AllowedModels;
+import org.longform.options.AllOptions;
 import org.longform.options.ModelOptions;
+import org.longform.options.Option;
 
 /** Which models the queries of an application may name, decided when it starts. */
 public final class ModelAccess {
@@ -36,9 +38,9 @@ public final class ModelAccess {
     List<String> given = ModelOptions.ALLOWED_MODEL_PATHS.parse(key, conf.get(key, "[]"));
     Set<String> allowed = new LinkedHashSet<>();
     given.forEach(path -> allowed.add(AllowedModels.portable(path)));
-    for (String own : List.of(ModelOptions.MODEL.confKey(), ModelOptions.ADAPTER.confKey())) {
-      if (conf.contains(own)) {
-        allowed.add(AllowedModels.portableOwn(conf.get(own)));
+    for (Option<String> own : AllOptions.MODELS) {
+      if (conf.contains(own.confKey())) {
+        allowed.add(AllowedModels.portableOwn(conf.get(own.confKey())));
       }
     }
     conf.set(key, ModelOptions.ALLOWED_MODEL_PATHS.type().format().apply(new ArrayList<>(allowed)));

@@ -164,7 +164,21 @@ record DocumentAnswers(
   private static List<Answer> refused(List<String> questions, AnswerError error) {
     Answer none =
         new Answer(
-            null, error, "error", 0, 0, 0, false, null, null, null, 0, 0, List.of(), RowTally.NONE);
+            null,
+            error,
+            "error",
+            0,
+            0,
+            0,
+            false,
+            null,
+            null,
+            null,
+            0,
+            0,
+            List.of(),
+            RowTally.NONE,
+            Map.of());
     return Collections.nCopies(questions.size(), none);
   }
 

@@ -11,7 +11,7 @@ import org.apache.spark.sql.SparkSession;
 import org.longform.datasets.models.BundledModels;
 import org.longform.models.ModelLocation;
 import org.longform.models.ModelLocations;
-import org.longform.options.ModelOptions;
+import org.longform.options.AllOptions;
 import org.longform.options.Option;
 import org.longform.options.Options;
 import org.longform.options.RuntimeOptions;
@@ -99,7 +99,7 @@ class ReadCommand implements Callable<Integer> {
   // an executor has a working directory of its own, in which a relative path means something else
   static Map<String, String> withAbsoluteModel(Options options) {
     Map<String, String> texts = new TreeMap<>(options.toMap());
-    for (Option<?> model : List.of(ModelOptions.MODEL, ModelOptions.ADAPTER)) {
+    for (Option<String> model : AllOptions.MODELS) {
       texts.computeIfPresent(
           model.sqlKey(),
           (key, name) ->

@@ -24,6 +24,11 @@ class ModelAccessSuite extends AnyFunSuite {
     assert(settled(thrift).contains("[]"))
     assert(settled(thrift, "spark.longform.model" -> "hdfs://nn/m").contains("""["hdfs://nn/m"]"""))
     assert(settled(thrift, key -> "/models").contains("""["/models"]"""))
+    // all that the owner reads with are its own
+    assert(
+      settled(thrift, "spark.longform.adapter" -> "hdfs://nn/a", "spark.longform.draftModel" -> "org/small")
+        .contains("""["hdfs://nn/a","hf://org/small"]""")
+    )
     val connect = "org.apache.spark.sql.connect.SparkConnectPlugin"
     assert(settled("", "spark.plugins" -> connect).contains("[]"))
   }

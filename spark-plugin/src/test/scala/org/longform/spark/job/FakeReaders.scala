@@ -65,7 +65,8 @@ class FakeReader(options: JMap[String, String]) extends DocumentReader {
         42,
         1,
         java.util.Collections.singletonList(span),
-        RowTally.NONE
+        RowTally.NONE,
+        java.util.Collections.emptyMap()
       )
     }.asJava
   }

@@ -12,7 +12,7 @@ import org.longform.spark.{ReadOnlyFileSystem, SparkSuite}
 
 import java.nio.file.Files
 import java.time.Instant
-import java.util.{Arrays, List => JList}
+import java.util.{Arrays, List => JList, Map => JMap}
 import scala.collection.JavaConverters._
 
 class AnswerTableSuite extends SparkSuite {
@@ -25,7 +25,23 @@ class AnswerTableSuite extends SparkSuite {
     new AnswerRow(
       new AnswerRow.Key(content, "config", Task.ASK, "what?"),
       "doc " + content,
-      new Answer(value, error, "stop", 1, 2, 3, false, "full", "m", "r", 4, 5, JList.of(), RowTally.NONE),
+      new Answer(
+        value,
+        error,
+        "stop",
+        1,
+        2,
+        3,
+        false,
+        "full",
+        "m",
+        "r",
+        4,
+        5,
+        JList.of(),
+        RowTally.NONE,
+        JMap.of()
+      ),
       attempt,
       "run",
       Instant.EPOCH,

@@ -37,7 +37,7 @@ final class Access {
     if (base instanceof Undefined missing) {
       throw missing.failure();
     }
-    if (base instanceof Map<?, ?> map && map.containsKey(key)) {
+    if (base instanceof Map<?, ?> map && Values.isKey(key) && map.containsKey(key)) {
       return map.get(key);
     }
     if (key instanceof String name) {

@@ -66,7 +66,8 @@ interface Expression {
     public Object value(Rendering rendering) {
       Map<Object, Object> map = new LinkedHashMap<>();
       for (int i = 0; i < keys.size(); i++) {
-        map.put(rendering.value(keys.get(i)), rendering.value(values.get(i)));
+        Object key = Values.requireKey(rendering.value(keys.get(i)));
+        map.put(key, rendering.value(values.get(i)));
       }
       return map;
     }

@@ -27,7 +27,7 @@ final class Filters {
           Map.entry("count", (value, given, rendering) -> Values.length(value)),
           Map.entry("d", (value, given, rendering) -> otherwise(value, given)),
           Map.entry("default", (value, given, rendering) -> otherwise(value, given)),
-          Map.entry("dictsort", (value, given, rendering) -> sortedItems(value, given)),
+          Map.entry("dictsort", Filters::sortedItems),
           Map.entry("e", text(Filters::escape)),
           Map.entry("escape", text(Filters::escape)),
           Map.entry("first", (value, given, rendering) -> end(value, true)),
@@ -41,8 +41,12 @@ final class Filters {
           Map.entry("list", (value, given, rendering) -> Values.items(value)),
           Map.entry("lower", text(text -> text.toLowerCase(Locale.ROOT))),
           Map.entry("map", Filters::map),
-          Map.entry("max", (value, given, rendering) -> extreme(value, given, Collections::max)),
-          Map.entry("min", (value, given, rendering) -> extreme(value, given, Collections::min)),
+          Map.entry(
+              "max",
+              (value, given, rendering) -> extreme(value, given, rendering, Collections::max)),
+          Map.entry(
+              "min",
+              (value, given, rendering) -> extreme(value, given, rendering, Collections::min)),
           Map.entry("reject", (value, given, rendering) -> chosen(value, given, rendering, false)),
           Map.entry(
               "rejectattr", (value, given, rendering) -> chosenBy(value, given, rendering, false)),
@@ -53,14 +57,14 @@ final class Filters {
           Map.entry("select", (value, given, rendering) -> chosen(value, given, rendering, true)),
           Map.entry(
               "selectattr", (value, given, rendering) -> chosenBy(value, given, rendering, true)),
-          Map.entry("sort", (value, given, rendering) -> sorted(value, given)),
+          Map.entry("sort", Filters::sorted),
           Map.entry("string", text(text -> text)),
           Map.entry("sum", Filters::sum),
           Map.entry("title", text(Filters::title)),
           Map.entry("tojson", (value, given, rendering) -> Json.text(value, given)),
           Map.entry(
               "trim", (value, given, rendering) -> TextMethods.strip(Values.text(value), given)),
-          Map.entry("unique", (value, given, rendering) -> unique(value, given)),
+          Map.entry("unique", Filters::unique),
           Map.entry("upper", text(text -> text.toUpperCase(Locale.ROOT))));
 
   private Filters() {}
@@ -208,11 +212,7 @@ final class Filters {
     List<Object> mapped = new ArrayList<>();
     for (Object each : Values.items(value)) {
       rendering.step();
-      Object made = mapping.apply(each);
-      if (made instanceof String text) {
-        rendering.built(text.length());
-      }
-      mapped.add(made);
+      mapped.add(rendering.made(mapping.apply(each)));
     }
     return mapped;
   }
@@ -275,31 +275,36 @@ final class Filters {
   }
 
   /** Texts are compared without their case unless that is asked for. */
-  private static Comparator<Object> order(Arguments given, int place) {
+  private static Comparator<Object> order(Arguments given, int place, Rendering rendering) {
     boolean exact = given.truth(place, "case_sensitive", false);
     Function<Object, Object> attribute = attribute(given.named().get("attribute"));
     return (one, other) ->
-        Operators.order(folded(attribute.apply(one), exact), folded(attribute.apply(other), exact));
+        Operators.order(
+            folded(attribute.apply(one), exact),
+            folded(attribute.apply(other), exact),
+            rendering);
   }
 
   private static Object folded(Object value, boolean exact) {
     return !exact && value instanceof String text ? text.toLowerCase(Locale.ROOT) : value;
   }
 
-  private static Object sorted(Object value, Arguments given) {
-    Comparator<Object> order = order(given, 1);
+  private static Object sorted(Object value, Arguments given, Rendering rendering) {
+    Comparator<Object> order = order(given, 1, rendering);
     List<Object> items = new ArrayList<>(Values.items(value));
     items.sort(given.truth(0, "reverse", false) ? order.reversed() : order);
     return items;
   }
 
-  private static Object sortedItems(Object value, Arguments given) {
+  private static Object sortedItems(Object value, Arguments given, Rendering rendering) {
     boolean exact = given.truth(0, "case_sensitive", false);
-    long part = Values.equal(given.get(1, "by", "key"), "value") ? 1 : 0;
+    long part = Values.text(given.get(1, "by", "key")).equals("value") ? 1 : 0;
     Comparator<Object> order =
         (one, other) ->
             Operators.order(
-                folded(Access.item(one, part), exact), folded(Access.item(other, part), exact));
+                folded(Access.item(one, part), exact),
+                folded(Access.item(other, part), exact),
+                rendering);
     List<Object> items = Values.items(items(value));
     items.sort(given.truth(2, "reverse", false) ? order.reversed() : order);
     return items;
@@ -311,21 +316,23 @@ final class Filters {
     Object of(List<Object> items, Comparator<Object> order);
   }
 
-  private static Object extreme(Object value, Arguments given, Pick pick) {
+  private static Object extreme(
+      Object value, Arguments given, Rendering rendering, Pick pick) {
     List<Object> items = Values.items(value);
     return items.isEmpty()
         ? new Undefined("the extreme of an empty list")
-        : pick.of(items, order(given, 0));
+        : pick.of(items, order(given, 0, rendering));
   }
 
-  private static Object unique(Object value, Arguments given) {
+  private static Object unique(Object value, Arguments given, Rendering rendering) {
     boolean exact = given.truth(0, "case_sensitive", false);
     Function<Object, Object> attribute = attribute(given.get(1, "attribute", null));
     List<Object> seen = new ArrayList<>();
     List<Object> unique = new ArrayList<>();
     for (Object each : Values.items(value)) {
+      rendering.step();
       Object key = folded(attribute.apply(each), exact);
-      if (seen.stream().noneMatch(other -> Values.equal(other, key))) {
+      if (seen.stream().noneMatch(other -> Values.equal(other, key, rendering))) {
         seen.add(key);
         unique.add(each);
       }
@@ -337,6 +344,7 @@ final class Filters {
     Function<Object, Object> attribute = attribute(given.get(0, "attribute", null));
     Object sum = given.get(1, "start", 0L);
     for (Object each : Values.items(value)) {
+      rendering.step();
       sum = Operators.compute("+", sum, attribute.apply(each), rendering);
     }
     return sum;

@@ -58,7 +58,8 @@ final class Loop {
   }
 
   private Object changed(Arguments arguments, Rendering rendering) {
-    boolean same = last.isPresent() && last.get().equals(arguments.positional());
+    boolean same =
+        last.isPresent() && Values.equal(last.get(), arguments.positional(), rendering);
     last = Optional.of(arguments.positional());
     return !same;
   }

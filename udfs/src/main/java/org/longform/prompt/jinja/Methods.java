@@ -56,7 +56,7 @@ final class Methods {
       case "get" ->
           Optional.of(
               (arguments, rendering) -> {
-                Object key = arguments.require(0, "key");
+                Object key = Values.requireKey(arguments.require(0, "key"));
                 return map.containsKey(key) ? map.get(key) : arguments.get(1, "default", null);
               });
       default -> Optional.empty();
@@ -77,14 +77,15 @@ final class Methods {
           Optional.of(
               (arguments, rendering) ->
                   list.stream()
-                      .filter(each -> Values.equal(each, arguments.require(0, "value")))
+                      .filter(
+                          each -> Values.equal(each, arguments.require(0, "value"), rendering))
                       .count());
       case "index" ->
           Optional.of(
               (arguments, rendering) -> {
                 Object wanted = arguments.require(0, "value");
                 for (int i = 0; i < list.size(); i++) {
-                  if (Values.equal(list.get(i), wanted)) {
+                  if (Values.equal(list.get(i), wanted, rendering)) {
                     return (long) i;
                   }
                 }

@@ -91,14 +91,14 @@ final class Operators {
 
   static boolean compare(String operator, Object left, Object right, Rendering rendering) {
     return switch (operator) {
-      case "==" -> Values.equal(left, right);
-      case "!=" -> !Values.equal(left, right);
+      case "==" -> Values.equal(left, right, rendering);
+      case "!=" -> !Values.equal(left, right, rendering);
       case "in" -> contains(right, left, rendering);
       case "not in" -> !contains(right, left, rendering);
-      case "<" -> order(left, right) < 0;
-      case "<=" -> order(left, right) <= 0;
-      case ">" -> order(left, right) > 0;
-      default -> order(left, right) >= 0;
+      case "<" -> order(left, right, rendering) < 0;
+      case "<=" -> order(left, right, rendering) <= 0;
+      case ">" -> order(left, right, rendering) > 0;
+      default -> order(left, right, rendering) >= 0;
     };
   }
 
@@ -109,13 +109,14 @@ final class Operators {
       return text.contains(searched);
     }
     if (whole instanceof Map<?, ?> map) {
-      return map.containsKey(part);
+      return map.containsKey(Values.requireKey(part));
     }
-    return Values.items(whole).stream().anyMatch(each -> Values.equal(each, part));
+    return Values.items(whole).stream().anyMatch(each -> Values.equal(each, part, rendering));
   }
 
   /** Negative where the first value comes before the second. */
-  static int order(Object left, Object right) {
+  static int order(Object left, Object right, Rendering rendering) {
+    rendering.step();
     if (Values.isNumber(left) && Values.isNumber(right)) {
       return Double.compare(Values.number(left), Values.number(right));
     }
@@ -124,8 +125,8 @@ final class Operators {
     }
     if (left instanceof List<?> one && right instanceof List<?> other) {
       for (int i = 0; i < Math.min(one.size(), other.size()); i++) {
-        if (!Values.equal(one.get(i), other.get(i))) {
-          return order(one.get(i), other.get(i));
+        if (!Values.equal(one.get(i), other.get(i), rendering)) {
+          return order(one.get(i), other.get(i), rendering);
         }
       }
       return Integer.compare(one.size(), other.size());

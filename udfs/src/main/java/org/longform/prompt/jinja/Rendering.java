@@ -17,6 +17,8 @@ final class Rendering {
   private static final int LARGEST_TEXT = 1 << 20;
   private static final int LARGEST_LIST = 10_000;
   private static final long MOST_BUILT = 1L << 26;
+  // what an item of a list takes of memory is that of some characters
+  private static final long CHARACTERS_OF_ITEM = 16;
   private static final long MOST_SEARCHED = 1L << 28;
   private static final int DEEPEST_CALLS = 50;
 
@@ -70,14 +72,18 @@ final class Rendering {
   Object value(Expression expression) {
     step();
     Object value = expression.value(this);
-    if (expression instanceof Expression.Constant || expression instanceof Expression.Name) {
-      return value;
-    }
+    return expression instanceof Expression.Constant || expression instanceof Expression.Name
+        ? value
+        : made(value);
+  }
+
+  /** Counts a value that was made, or refuses it. */
+  Object made(Object value) {
     if (value instanceof String text) {
       built(text.length());
     } else if (value instanceof List<?> list) {
       roomForItems(list.size());
-      built += list.size();
+      built += CHARACTERS_OF_ITEM * list.size();
     }
     return value;
   }

@@ -13,7 +13,7 @@ final class Tests {
     boolean holds(Object value, Arguments arguments, Rendering rendering);
   }
 
-  private static final Test EQUAL = (value, given, rendering) -> equal(value, given);
+  private static final Test EQUAL = Tests::equal;
 
   static final Map<String, Test> ALL =
       Map.ofEntries(
@@ -34,13 +34,13 @@ final class Tests {
           Map.entry("eq", EQUAL),
           Map.entry("equalto", EQUAL),
           Map.entry("sameas", EQUAL),
-          Map.entry("ne", (value, given, rendering) -> !equal(value, given)),
-          Map.entry("lt", (value, given, rendering) -> order(value, given) < 0),
-          Map.entry("lessthan", (value, given, rendering) -> order(value, given) < 0),
-          Map.entry("le", (value, given, rendering) -> order(value, given) <= 0),
-          Map.entry("gt", (value, given, rendering) -> order(value, given) > 0),
-          Map.entry("greaterthan", (value, given, rendering) -> order(value, given) > 0),
-          Map.entry("ge", (value, given, rendering) -> order(value, given) >= 0),
+          Map.entry("ne", (value, given, rendering) -> !equal(value, given, rendering)),
+          Map.entry("lt", (value, given, rendering) -> order(value, given, rendering) < 0),
+          Map.entry("lessthan", (value, given, rendering) -> order(value, given, rendering) < 0),
+          Map.entry("le", (value, given, rendering) -> order(value, given, rendering) <= 0),
+          Map.entry("gt", (value, given, rendering) -> order(value, given, rendering) > 0),
+          Map.entry("greaterthan", (value, given, rendering) -> order(value, given, rendering) > 0),
+          Map.entry("ge", (value, given, rendering) -> order(value, given, rendering) >= 0),
           Map.entry(
               "in",
               (value, given, rendering) ->
@@ -65,12 +65,12 @@ final class Tests {
         || value instanceof Undefined;
   }
 
-  private static boolean equal(Object value, Arguments given) {
-    return Values.equal(value, given.require(0, "other"));
+  private static boolean equal(Object value, Arguments given, Rendering rendering) {
+    return Values.equal(value, given.require(0, "other"), rendering);
   }
 
-  private static int order(Object value, Arguments given) {
-    return Operators.order(value, given.require(0, "other"));
+  private static int order(Object value, Arguments given, Rendering rendering) {
+    return Operators.order(value, given.require(0, "other"), rendering);
   }
 
   private static boolean isDivisible(Object value, Arguments given) {

@@ -185,7 +185,9 @@ final class Values {
         : TemplateFailure.of("it takes a %s for %s", type(value), expected);
   }
 
-  static boolean equal(Object one, Object other) {
+  /** Counts each comparison: a list may have the same list many times, and that another. */
+  static boolean equal(Object one, Object other, Rendering rendering) {
+    rendering.step();
     if (isNumber(one) && isNumber(other)) {
       boolean whole = one instanceof Long && other instanceof Long;
       return whole ? one.equals(other) : number(one) == number(other);
@@ -193,15 +195,30 @@ final class Values {
     if (one instanceof List<?> left && other instanceof List<?> right) {
       boolean same = left.size() == right.size();
       for (int i = 0; same && i < left.size(); i++) {
-        same = equal(left.get(i), right.get(i));
+        same = equal(left.get(i), right.get(i), rendering);
       }
       return same;
     }
     if (one instanceof Map<?, ?> left && other instanceof Map<?, ?> right) {
       return left.keySet().equals(right.keySet())
-          && left.keySet().stream().allMatch(key -> equal(left.get(key), right.get(key)));
+          && left.keySet().stream()
+              .allMatch(key -> equal(left.get(key), right.get(key), rendering));
     }
     return Objects.equals(one, other);
+  }
+
+  /** Whether a dictionary can have it as a key: nothing with lists in it, as in Python. */
+  static boolean isKey(Object value) {
+    return value instanceof Tuple tuple
+        ? tuple.stream().noneMatch(each -> each instanceof List<?> || each instanceof Map<?, ?>)
+        : !(value instanceof List<?> || value instanceof Map<?, ?>);
+  }
+
+  static Object requireKey(Object value) {
+    if (!isKey(value)) {
+      throw TemplateFailure.of("it takes a %s for a key of a dictionary", type(value));
+    }
+    return value;
   }
 
   /** What a loop goes over. */

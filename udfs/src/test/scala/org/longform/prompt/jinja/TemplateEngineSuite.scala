@@ -202,6 +202,33 @@ class TemplateEngineSuite extends AnyFunSuite {
     ).foreach(template => assert(soon(template).nonEmpty, template))
   }
 
+  test("lists that have the same lists many times are limited, too") {
+    val lists = Seq("a" -> "1", "b" -> "a", "c" -> "b", "d" -> "1", "e" -> "d", "f" -> "e")
+      .map { case (name, item) => s"{% set $name = [$item] * 9999 %}" }
+      .mkString
+    Seq(
+      "{{ c == f }}",
+      "{{ c is ne(f) }}",
+      "{{ c < f }}",
+      "{{ c in [f] }}",
+      "{{ [c].index(f) }}",
+      "{{ [c].count(f) }}",
+      "{{ [c, f] | unique }}",
+      "{{ [c, f] | sort }}",
+      "{{ [c, f] | max }}",
+      "{{ {'x': c} == {'x': f} }}",
+      "{{ dict()[c] }}",
+      "{% for i in [c, f] %}{{ loop.changed(i) }}{% endfor %}",
+      "{{ ([a] * 9999) | map('list') }}"
+    ).foreach(template => assert(soon(lists + template).matches(".*(steps|seconds|characters).*"), template))
+    Seq("{{ {c: 1} }}", "{{ {(1, c): 1} }}", "{{ dict().get(c) }}", "{{ c in dict() }}")
+      .foreach(template => assert(soon(lists + template).endsWith("for a key of a dictionary"), template))
+    assert(render("{{ dict()[[1]] }}") == "")
+    assert(render("{{ {(1, 'x'): 'y'}[(1, 'x')] }}") == "y")
+    val seen = "{% for i in [[1], [1], [2]] %}{{ loop.changed(i) }} {% endfor %}"
+    assert(render(seen) == "True False True ")
+  }
+
   test("depth is limited") {
     Seq(
       "{{ " + "-" * 20000 + "1 }}",

@@ -57,8 +57,7 @@ final class ExecutorsFigures implements Measurement {
   public void measure(Run run, Report report) {
     Settings settings = run.settings();
     List<Long> lengths = settings.quick() ? QUICK_LENGTHS : LENGTHS;
-    // as much as is measured: a compiler that still works takes the core that a second executor
-    // needs
+    // as much as is measured: a compiler still at work takes a core from the second executor
     List<Row> warm = corpus("warm", lengths, DOCUMENTS / lengths.size());
     List<Row> corpus = corpus("executors", lengths, DOCUMENTS / lengths.size());
     int turns = settings.quick() ? 1 : Math.min(MOST_TURNS, settings.repetitions());
