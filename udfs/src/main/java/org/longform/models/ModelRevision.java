@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
+import org.longform.kernels.weights.GgufParts;
 
 /**
  * What tells two versions of a model apart: the commit of a hub snapshot where the directory is
@@ -111,7 +112,7 @@ public final class ModelRevision {
 
   private static List<Path> modelFiles(Path model) throws IOException {
     if (!Files.isDirectory(model)) {
-      return List.of(model);
+      return GgufParts.files(model);
     }
     try (Stream<Path> files = Files.list(model)) {
       return files
