@@ -20,6 +20,8 @@ import org.longform.tokenizer.ModelFiles;
  */
 public record GenerationConfig(Options defaults, List<Integer> eosIds) {
   private static final String FILE = "generation_config.json";
+  private static final String TEXT = "text_config";
+  private static final String END = "eos_token_id";
 
   /** Transformers fills this in where a model samples and does not say. */
   private static final int TRANSFORMERS_TOP_K = 50;
@@ -47,7 +49,7 @@ public record GenerationConfig(Options defaults, List<Integer> eosIds) {
     List<Integer> ends =
         files
             .find("config.json")
-            .map(file -> eosIds(file, file.jsonObject().path("eos_token_id")))
+            .map(GenerationConfig::eosIds)
             .orElse(List.of());
     return new GenerationConfig(config.defaults, ends);
   }
@@ -72,7 +74,7 @@ public record GenerationConfig(Options defaults, List<Integer> eosIds) {
       options = set(options, file, json, "top_k", GenerationOptions.TOP_K);
       options = set(options, file, json, "min_p", GenerationOptions.MIN_P);
     }
-    return new GenerationConfig(options, eosIds(file, json.path("eos_token_id")));
+    return new GenerationConfig(options, eosIds(file, json.path(END)));
   }
 
   private static <T> Options set(
@@ -89,6 +91,12 @@ public record GenerationConfig(Options defaults, List<Integer> eosIds) {
       throw file.invalid(
           "%s must be %s (%s)".formatted(field, option.expectation(), shortened(node)));
     }
+  }
+
+  /** Those of the model, or of its text part if it sees, too. */
+  private static List<Integer> eosIds(ModelFile config) {
+    JsonNode json = config.jsonObject();
+    return eosIds(config, json.hasNonNull(END) ? json.path(END) : json.path(TEXT).path(END));
   }
 
   private static List<Integer> eosIds(ModelFile file, JsonNode node) {

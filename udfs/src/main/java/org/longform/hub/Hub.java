@@ -205,7 +205,11 @@ public final class Hub {
       Optional<String> gguf = contents.gguf();
       cache.createHome(commit);
       if (gguf.isPresent()) {
-        download(pinned, cache, Set.of(gguf.get()));
+        Set<String> parts = contents.parts(gguf.get());
+        download(pinned, cache, parts);
+        for (String part : parts) {
+          cache.inside(commit, part);
+        }
         return cache.inside(commit, gguf.get());
       }
       Set<String> small = contents.small();

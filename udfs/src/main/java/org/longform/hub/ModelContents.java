@@ -6,14 +6,16 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import org.longform.kernels.weights.GgufParts;
 
 /**
  * Which of a model's files are read: its configuration, its tokenizer, its weights as safetensors,
- * or one GGUF file, which has all of that in it. Pickled weights are never fetched.
+ * or one GGUF file, perhaps in parts, which has all of that in it. Pickled weights are never fetched.
  *
  * @param files all that are there
  */
@@ -44,10 +46,10 @@ record ModelContents(HubModel model, List<String> files) {
       List.of("adapter_config.json", "adapter_model.safetensors");
 
   /**
-   * The GGUF file that is the model; empty if it is a directory of files.
+   * The GGUF file that is the model, of several parts the first; empty if it is a directory of files.
    *
    * @throws org.longform.kernels.error.LongformException INVALID_MODEL if there are several, or
-   *     nothing that can be read
+   *     nothing that can be read, or a part is not there
    */
   Optional<String> gguf() {
     if (model.file().isPresent()) {
@@ -57,7 +59,7 @@ record ModelContents(HubModel model, List<String> files) {
             "Cannot find model '%s': the repository has no such file. %s"
                 .formatted(model, theyAre(ggufs())));
       }
-      requireWhole(wanted);
+      parts(wanted);
       return model.file();
     }
     if (hasDirectory() || isAdapter()) {
@@ -72,20 +74,37 @@ record ModelContents(HubModel model, List<String> files) {
           "Cannot choose a file of model '%s': its repository has %d GGUF files. Name one, such as %s. %s"
               .formatted(model, ggufs.size(), model.withFile(ggufs.get(0)).uri(), theyAre(ggufs)));
     }
-    requireWhole(ggufs.get(0));
+    parts(ggufs.get(0));
     return Optional.of(ggufs.get(0));
   }
 
-  private void requireWhole(String gguf) {
-    if (gguf.matches(".*-\\d{5}-of-(?!00001)\\d{5}\\.gguf")) {
+  /**
+   * The files of a GGUF model that is named by the first.
+   *
+   * @throws org.longform.kernels.error.LongformException INVALID_MODEL if one is not there
+   */
+  Set<String> parts(String gguf) {
+    if (GgufParts.isLater(gguf)) {
       throw HubRefusals.invalid(
-          "Cannot use file '%s' of model '%s': it is one part of several. Choose a file that is whole, or join the parts with llama-gguf-split --merge and name what comes out."
+          "Cannot use file '%s' of model '%s': it is one part of several. Name the first, whose name has 00001 there."
               .formatted(gguf, model));
     }
+    Set<String> parts = new LinkedHashSet<>(GgufParts.names(gguf));
+    for (String part : parts) {
+      if (!files.contains(part)) {
+        throw HubRefusals.invalid(
+            "Cannot use file '%s' of model '%s': it is the first of %d parts, and the repository has no '%s'. Choose a file that is whole."
+                .formatted(gguf, model, parts.size(), part));
+      }
+    }
+    return parts;
   }
 
   private List<String> ggufs() {
-    return files.stream().filter(name -> name.endsWith(".gguf")).sorted().toList();
+    return files.stream()
+        .filter(name -> name.endsWith(".gguf") && !GgufParts.isLater(name))
+        .sorted()
+        .toList();
   }
 
   private boolean hasDirectory() {

@@ -2,10 +2,12 @@ package org.longform.hub;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.weights.GgufParts;
 
 /** One commit of a model in the cache, whoever put it there. */
 final class Snapshot {
@@ -37,9 +39,12 @@ final class Snapshot {
   Optional<Found> find() throws IOException {
     List<String> names = cache.names(commit);
     if (model.file().isPresent()) {
-      return names.contains(model.file().get())
-          ? Optional.of(new Found(cache.inside(commit, model.file().get()), true))
-          : Optional.empty();
+      List<String> parts = GgufParts.names(model.file().get());
+      if (!names.containsAll(parts)) {
+        return Optional.empty();
+      }
+      requireInside(parts);
+      return Optional.of(new Found(cache.inside(commit, parts.get(0)), true));
     }
     if (names.isEmpty()) {
       return Optional.empty();
@@ -55,6 +60,7 @@ final class Snapshot {
       return Optional.empty(); // not all of it is here
     }
     if (gguf.isPresent()) {
+      requireInside(contents.parts(gguf.get()));
       // the repository may have others, or weights of another kind
       return Optional.of(new Found(cache.inside(commit, gguf.get()), false));
     }
@@ -65,7 +71,7 @@ final class Snapshot {
     return Optional.of(new Found(cache.snapshot(commit), certain));
   }
 
-  private void requireInside(Set<String> names) throws IOException {
+  private void requireInside(Collection<String> names) throws IOException {
     for (String name : names) {
       cache.inside(commit, name);
     }

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
@@ -16,6 +17,7 @@ import org.longform.datasets.models.ProcessLock;
 import org.longform.datasets.models.Trees;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.weights.GgufParts;
 import org.longform.models.ModelStore.StoredFile;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -60,10 +62,11 @@ final class ModelCache {
    * @throws LongformException INVALID_MODEL with a sentence
    */
   Path fetch(String model, ModelStore store) {
-    List<StoredFile> files = wanted(model, store.list(model));
+    List<StoredFile> listed = store.list(model);
+    boolean gguf = listed.size() == 1 && isGguf(listed.get(0));
+    List<StoredFile> files = gguf ? parts(store, listed.get(0)) : wanted(model, listed);
     Path home = root.resolve(directoryName(model));
     Path target = home.resolve(revision(files));
-    boolean single = files.size() == 1 && files.get(0).name().endsWith(".gguf");
     try {
       if (!LocalCopy.isWhole(target)) {
         fetch(model, store, files, target);
@@ -82,7 +85,7 @@ final class ModelCache {
               .formatted(model),
           e);
     }
-    return single ? target.resolve(files.get(0).name()) : target;
+    return gguf ? target.resolve(files.get(0).name()) : target;
   }
 
   private void fetch(String model, ModelStore store, List<StoredFile> files, Path target)
@@ -149,18 +152,26 @@ final class ModelCache {
     }
   }
 
+  private static boolean isGguf(StoredFile file) {
+    return file.name().endsWith(".gguf");
+  }
+
+  /** Of a GGUF file all parts, if it is the first of several. */
+  private static List<StoredFile> parts(ModelStore store, StoredFile first) {
+    List<StoredFile> parts = new ArrayList<>(List.of(first));
+    List<String> locations = GgufParts.names(first.location());
+    locations.stream().skip(1).forEach(location -> parts.addAll(store.list(location)));
+    return parts;
+  }
+
   private static List<StoredFile> wanted(String model, List<StoredFile> files) {
     List<StoredFile> wanted =
-        files.size() == 1 && files.get(0).name().endsWith(".gguf")
-            ? files
-            : files.stream()
-                .filter(
-                    file ->
-                        file.name().matches(MODEL_FILES) || file.name().equals(LocalCopy.CHECKSUMS))
-                .sorted(Comparator.comparing(StoredFile::name))
-                .toList();
-    if (wanted.stream()
-        .noneMatch(file -> file.name().matches(".*\\.gguf|(adapter_)?config\\.json"))) {
+        files.stream()
+            .filter(
+                file -> file.name().matches(MODEL_FILES) || file.name().equals(LocalCopy.CHECKSUMS))
+            .sorted(Comparator.comparing(StoredFile::name))
+            .toList();
+    if (wanted.stream().noneMatch(file -> file.name().matches("(adapter_)?config\\.json"))) {
       throw new LongformException(
           ErrorClass.INVALID_MODEL,
           "Cannot find model '%s': what is there has no config.json and is no .gguf file. Give a Hugging Face directory or a .gguf file."

@@ -15,13 +15,14 @@ import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.StoredModel;
 import org.longform.kernels.model.adapter.LoraAdapter;
+import org.longform.kernels.weights.GgufParts;
 import org.longform.kernels.weights.GgufWeights;
 
 /**
  * Where a model is.
  *
  * @param name as the user named it
- * @param path a local directory in Hugging Face's layout, or a GGUF file
+ * @param path a local directory in Hugging Face's layout, or a GGUF file, of several parts the first
  * @param adapter a local directory with a LoRA adapter that is a part of the model, if it has one
  */
 public record ModelLocation(String name, Path path, Optional<Path> adapter) {
@@ -96,7 +97,8 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
   }
 
   private static long bytes(Path path) {
-    try (Stream<Path> files = Files.isDirectory(path) ? Files.list(path) : Stream.of(path)) {
+    try (Stream<Path> files =
+        Files.isDirectory(path) ? Files.list(path) : GgufParts.files(path).stream()) {
       return files
           .filter(file -> file.toString().matches(".*\\.(safetensors|gguf)"))
           .mapToLong(file -> file.toFile().length())

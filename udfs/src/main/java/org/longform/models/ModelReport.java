@@ -19,7 +19,7 @@ import org.longform.tokenizer.TokenizerKind;
  * with one part does not hide the others.
  *
  * @param revision what tells it from other versions
- * @param weights its tensors, if the files can be read
+ * @param weights its tensors that are read, if the files can be
  * @param spec empty for a model that cannot be read
  * @param tokenizer empty where its files are broken or of an unknown kind
  * @param template empty where its file is broken
@@ -52,9 +52,11 @@ public record ModelReport(
   /** Looks at the model at a place. */
   public static ModelReport of(ModelLocation location) {
     List<String> problems = new ArrayList<>();
-    Optional<TensorList> weights = tried(problems, () -> TensorList.of(location.path()));
-    weights.ifPresent(list -> unreadable(list).ifPresent(problems::add));
+    Optional<TensorList> stored = tried(problems, () -> TensorList.of(location.path()));
+    stored.ifPresent(list -> unreadable(list).ifPresent(problems::add));
     Optional<DecoderSpec> spec = tried(problems, location::spec);
+    Optional<TensorList> weights =
+        spec.isEmpty() ? stored : stored.map(list -> StoredModel.read(location.path(), list));
     List<String> storage =
         spec.flatMap(known -> tried(problems, () -> checked(location, problems))).orElse(List.of());
     Optional<ModelFiles> files = tried(problems, () -> ModelFiles.of(location.path()));

@@ -17,6 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.longform.kernels.weights.GgufParts;
 
 /**
  * What tells two versions of a model apart: the commit of a hub snapshot where the directory is
@@ -132,7 +133,7 @@ public final class ModelRevision {
 
   private static List<Path> modelFiles(Path model) throws IOException {
     if (!Files.isDirectory(model)) {
-      return List.of(model);
+      return GgufParts.files(model);
     }
     try (Stream<Path> files = Files.list(model)) {
       return files

@@ -24,6 +24,7 @@ public interface ModelStore {
   /**
    * The files of a model's directory, or the one file that the model is.
    *
+   * @param model its address; or of one of its files what {@link #open} takes
    * @throws org.longform.kernels.error.LongformException INVALID_MODEL if it is not there or the
    *     user may not read it
    */

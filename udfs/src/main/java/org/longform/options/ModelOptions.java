@@ -10,8 +10,8 @@ public final class ModelOptions {
   public static final Option<String> MODEL =
       Option.text("model")
           .doc(
-              "The model: a Hugging Face directory or a `.gguf` file, at a local"
-                  + " path or at any address that Hadoop reads (`hdfs://`, `s3a://`), a model of the"
+              "The model: a Hugging Face directory or a `.gguf` file (of several parts the first), at a"
+                  + " local path or at any address that Hadoop reads (`hdfs://`, `s3a://`), a model of the"
                   + " Hugging Face hub (`org/name`, `org/name@revision`, `hf://org/name/file.gguf`),"
                   + " or the name of a bundled model.")
           .alias("model_path", "endpoint")
@@ -23,7 +23,7 @@ public final class ModelOptions {
           .doc(
               "A LoRA adapter that is merged into the model when it is loaded: a directory with"
                   + " `adapter_config.json` and `adapter_model.safetensors`, as Hugging Face's PEFT"
-                  + " saves it, at a path or address like a model's. The model must be a directory.")
+                  + " saves it, also for matrices that hold several projections, at a path or address like a model's. The model must be a directory.")
           .check(text -> !text.isBlank(), "must not be empty")
           .optional();
 

@@ -55,6 +55,17 @@ class GenerationConfigSuite extends AnyFunSuite {
     assert(load("""{"eos_token_id": null}""").eosIds.isEmpty)
   }
 
+  test("where the file names no end token, config.json does, for the model or for its text part") {
+    def ends(config: String): Seq[Int] = {
+      val directory = Files.createTempDirectory("generation-config")
+      Files.write(directory.resolve("config.json"), config.getBytes("UTF-8"))
+      GenerationConfig.load(ModelFiles.of(directory)).eosIds.asScala.map(_.intValue)
+    }
+    assert(ends("""{"eos_token_id": [1, 106], "text_config": {"eos_token_id": 3}}""") == Seq(1, 106))
+    assert(ends("""{"eos_token_id": null, "text_config": {"eos_token_id": 3}}""") == Seq(3))
+    assert(ends("""{"text_config": 5}""").isEmpty)
+  }
+
   test("wrong contents are refused with file and field") {
     assert(message("{").contains("it is not JSON"))
     assert(message("[]").contains("it must hold a JSON object"))

@@ -43,16 +43,43 @@ class HubContentsSuite extends HubFixture {
     }
   }
 
-  test("a part of a GGUF file is no model") {
+  test("a GGUF file in parts comes with all of them, and is named by the first") {
+    world() { world =>
+      val parts = (1 to 3).map(i => s"q8/m-0000$i-of-00003.gguf" -> weights.take(100 * i)).toMap
+      world.server.repos("org/tiny") = FakeRepo(parts + ("README.md" -> "#".getBytes(UTF_8)))
+      val hub = world.hub()
+      val pinned = hub.pin(model("org/tiny"))
+      assert(pinned.uri == s"hf://org/tiny@${FakeHub.Commit}/q8/m-00001-of-00003.gguf")
+      val path = hub.fetch(pinned)
+      assert(path == world.snapshot().resolve("q8/m-00001-of-00003.gguf"))
+      assert(names(world.snapshot()) == parts.keySet)
+      parts.foreach { case (name, bytes) => assert(read(world.snapshot().resolve(name)).sameElements(bytes)) }
+      world.server.forget()
+      assert(world.hub().fetch(pinned) == path && world.server.calls.isEmpty)
+      java.nio.file.Files.delete(world.snapshot().resolve("q8/m-00003-of-00003.gguf"))
+      assert(refused(world.hub("HF_HUB_OFFLINE" -> "1").fetch(pinned)).contains("it is not whole in the cache"))
+      world.hub().fetch(pinned)
+      assert(names(world.snapshot()) == parts.keySet)
+    }
+  }
+
+  test("a part of a GGUF file without the others is no model") {
     world() { world =>
       world.server.repos("org/tiny") = FakeRepo(Map("m-00001-of-00002.gguf" -> weights))
       assert(
         refused(world.hub().fetch(model("org/tiny"))) ==
-          "Cannot use file 'm-00001-of-00002.gguf' of model 'org/tiny': it is one part of several. Choose a file " +
-          "that is whole, or join the parts with llama-gguf-split --merge and name what comes out."
+          "Cannot use file 'm-00001-of-00002.gguf' of model 'org/tiny': it is the first of 2 parts, and the " +
+          "repository has no 'm-00002-of-00002.gguf'. Choose a file that is whole."
       )
-      world.server.repos("org/tiny") = FakeRepo(Map("m-00001-of-00001.gguf" -> weights))
-      world.hub().fetch(model("org/tiny"))
+      world.server.repos("org/parts") =
+        FakeRepo(Map("m-00001-of-00002.gguf" -> weights, "m-00002-of-00002.gguf" -> weights))
+      assert(
+        refused(world.hub().fetch(model("hf://org/parts/m-00002-of-00002.gguf"))) ==
+          "Cannot use file 'm-00002-of-00002.gguf' of model 'hf://org/parts/m-00002-of-00002.gguf': it is one part " +
+          "of several. Name the first, whose name has 00001 there."
+      )
+      world.server.repos("org/one") = FakeRepo(Map("m-00001-of-00001.gguf" -> weights))
+      world.hub().fetch(model("org/one"))
     }
   }
 

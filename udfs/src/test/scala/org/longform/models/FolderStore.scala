@@ -6,6 +6,7 @@ import java.util.concurrent.atomic.AtomicInteger
 
 import scala.collection.JavaConverters._
 
+import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.models.ModelStore.StoredFile
 
 /** A store whose models are folders of this machine, under the address `shelf:/`. */
@@ -20,6 +21,8 @@ class FolderStore(pauseMillis: Long = 0) extends ModelStore {
   override def list(model: String): java.util.List[StoredFile] = {
     listed.incrementAndGet()
     val path = Path.of(model.stripPrefix("shelf:"))
+    if (!Files.exists(path))
+      throw new LongformException(ErrorClass.INVALID_MODEL, s"Cannot find model '$path': it is not on the shelf.")
     val files =
       if (Files.isDirectory(path)) path.toFile.listFiles.toSeq.sortBy(_.getName) else Seq(path.toFile)
     files

@@ -2,6 +2,7 @@ package org.longform.kernels.model;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -78,6 +79,18 @@ public final class ModelFamilies {
                                 ? "without architectures and model_type"
                                 : ModelConfig.shortened(wanted),
                             names())));
+  }
+
+  /** The family of the text part of a checkpoint that sees, too; empty if it is none. */
+  static Optional<ModelFamily> ofMultimodal(String architecture) {
+    return ALL.stream()
+        .filter(
+            family ->
+                family
+                    .multimodal()
+                    .filter(form -> form.architectures().contains(architecture))
+                    .isPresent())
+        .findFirst();
   }
 
   /**

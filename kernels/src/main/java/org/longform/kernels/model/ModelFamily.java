@@ -22,6 +22,11 @@ public interface ModelFamily {
     return config;
   }
 
+  /** How checkpoints that see, too, hold a model of this family; empty if none do. */
+  default Optional<MultimodalForm> multimodal() {
+    return Optional.empty();
+  }
+
   /** How GGUF files hold models of this family; empty if none do. */
   default Optional<GgufForm> gguf() {
     return Optional.empty();

@@ -11,11 +11,13 @@ import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.SafetensorsWeights;
+import org.longform.kernels.weights.TensorList;
 import org.longform.kernels.weights.WeightSource;
 import org.longform.kernels.weights.checkpoint.CheckpointFormats;
 
 /**
- * A model on disk, on no device yet: a Hugging Face directory or a GGUF file.
+ * A model on disk, on no device yet: a Hugging Face directory or a GGUF file. Of one that sees, too,
+ * it is the text part.
  *
  * @param config what it says about itself, in the words of {@code config.json}; how its files store
  *     weights is left out, since {@code weights} gives plain ones
@@ -33,13 +35,16 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
   }
 
   private static StoredModel openDirectory(Path path) {
-    ModelConfig stored = ModelConfig.read(path);
+    ModelConfig whole = ModelConfig.read(path);
+    Optional<TextPart> part = TextPart.of(whole);
+    ModelConfig stored = part.map(TextPart::config).orElse(whole);
     ModelConfig config = plain(stored);
     DecoderSpec spec = ModelFamilies.of(config).spec(config);
     SafetensorsWeights files = SafetensorsWeights.open(path);
     try {
+      WeightSource decoded = CheckpointFormats.decoded(path, stored.values(), files);
       WeightSource weights =
-          FusedWeights.over(CheckpointFormats.decoded(path, stored.values(), files), spec);
+          FusedWeights.over(part.map(each -> each.weights(decoded)).orElse(decoded), spec);
       return new StoredModel(config, FlowWeights.completed(config, spec, weights), weights);
     } catch (Throwable e) {
       files.close();
@@ -69,7 +74,8 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
   /** What a model is; of its weights only those are read that decide how positions act. */
   public static DecoderSpec spec(Path path) {
     if (!GgufWeights.isGguf(path)) {
-      ModelConfig config = plain(ModelConfig.read(path));
+      ModelConfig whole = ModelConfig.read(path);
+      ModelConfig config = plain(TextPart.of(whole).map(TextPart::config).orElse(whole));
       DecoderSpec spec = ModelFamilies.of(config).spec(config);
       if (!FlowWeights.areNeeded(spec)) {
         return spec;
@@ -78,6 +84,16 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
     try (StoredModel model = open(path)) {
       return model.spec();
     }
+  }
+
+  /**
+   * Of the tensors in the files of a model those that are read.
+   *
+   * @param path where the model is, whose spec could be read
+   */
+  public static TensorList read(Path path, TensorList files) {
+    boolean parts = !GgufWeights.isGguf(path) && TextPart.of(ModelConfig.read(path)).isPresent();
+    return parts ? files.only(name -> WeightNames.ofTextPart(name).isPresent()) : files;
   }
 
   /**

@@ -24,6 +24,13 @@ public record WeightNames(
     Optional<Experts> experts,
     List<Fused> fused) {
 
+  /** What the names of weights of a text part begin with; transformers since 4.52 has another. */
+  static final String BEFORE = "language_model.";
+
+  private static final String WITHIN = "model.language_model.";
+  private static final String MODEL = "model.";
+  private static final String HEAD = "lm_head.";
+
   /** Names in the attention half of a layer. */
   public record Attention(String norm, String query, String key, String value, String output) {}
 
@@ -104,6 +111,20 @@ public record WeightNames(
       case FEED_FORWARD -> otherNorms.getOrDefault(place, feedForward.norm);
       default -> otherNorms.get(place);
     };
+  }
+
+  /**
+   * What a weight or module of a checkpoint that sees, too, would be called if its text part were
+   * alone; empty if it is of another part.
+   */
+  public static Optional<String> ofTextPart(String name) {
+    if (name.startsWith(WITHIN)) {
+      return Optional.of(MODEL + name.substring(WITHIN.length()));
+    }
+    if (name.startsWith(BEFORE)) {
+      return Optional.of(name.substring(BEFORE.length()));
+    }
+    return Optional.of(name).filter(each -> each.startsWith(HEAD));
   }
 
   static String ofLayer(String pattern, int layer) {

@@ -67,6 +67,13 @@ public final class GgufMetadata {
     return copy;
   }
 
+  /** Another one without the keys that begin so. */
+  GgufMetadata without(String prefix) {
+    GgufMetadata copy = copy();
+    copy.values.keySet().removeIf(key -> key.startsWith(prefix));
+    return copy;
+  }
+
   Map<String, Value> values() {
     return Collections.unmodifiableMap(values);
   }

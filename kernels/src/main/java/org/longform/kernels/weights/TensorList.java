@@ -1,16 +1,14 @@
 package org.longform.kernels.weights;
 
-import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Predicate;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
@@ -42,26 +40,32 @@ public record TensorList(String format, List<Entry> tensors) {
     return GgufWeights.isGguf(model) ? ofGguf(model) : ofDirectory(model);
   }
 
+  /** Those of them whose name passes. */
+  public TensorList only(Predicate<String> names) {
+    return new TensorList(
+        format, tensors.stream().filter(tensor -> names.test(tensor.name())).toList());
+  }
+
   /** Bytes of all tensors. */
   public long bytes() {
     return tensors.stream().mapToLong(Entry::bytes).sum();
   }
 
   private static TensorList ofGguf(Path file) {
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-      List<Entry> entries = new ArrayList<>();
-      for (GgufTensor tensor : GgufHeader.read(file, channel).tensors().values()) {
-        entries.add(
-            new Entry(
-                tensor.name(),
-                tensor.type().name(),
-                tensor.type().dtype(),
-                tensor.shape(),
-                tensor.bytes()));
-      }
-      return new TensorList("GGUF file", entries);
-    } catch (IOException e) {
-      throw SafetensorsFile.invalid(file, "it cannot be read (%s)".formatted(e));
+    try (GgufWeights weights = GgufWeights.open(file)) {
+      int files = weights.files();
+      return new TensorList(
+          files == 1 ? "GGUF file" : "GGUF in %d files".formatted(files),
+          weights.tensors().stream()
+              .map(
+                  tensor ->
+                      new Entry(
+                          tensor.name(),
+                          tensor.type().name(),
+                          tensor.type().dtype(),
+                          tensor.shape(),
+                          tensor.bytes()))
+              .toList());
     }
   }
 

@@ -297,8 +297,8 @@ class GgufWeightsSuite extends AnyFunSuite {
     assert(load(GgufFiles.bytes(Nil, Seq(a), f32(ramp: _*))) === ramp.toArray)
     val part = GgufFiles.bytes(Seq(key("split.count", 2)(_.u16(3))), Seq(a), aData)
     val error = intercept[LongformException](load(part))
-    assert(error.errorClass === ErrorClass.UNSUPPORTED_MODEL)
-    contains(error.getMessage, "it is one of 3 parts")
+    assert(error.errorClass === ErrorClass.INVALID_MODEL)
+    contains(error.getMessage, "it lacks metadata key 'split.no', which parts of a model have")
   }
 
   private val whole = GgufFiles.bytes(

@@ -9,10 +9,13 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.StoredModel;
+import org.longform.kernels.model.StoredRows;
+import org.longform.kernels.model.WeightNames;
 import org.longform.kernels.model.WeightShapes;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.weights.GgufWeights;
@@ -21,7 +24,8 @@ import org.longform.kernels.weights.WeightSource;
 
 /**
  * Merges a LoRA adapter (Hu et al., 2021) into the model it was trained for: {@code W + scale * B
- * A}, with A (r, N) and B (O, r); modules that it saved whole replace the model's. The adapter is a
+ * A}, with A (r, N) and B (O, r); modules that it saved whole replace the model's. Where files have
+ * several weights in one matrix, as Phi 3 has queries, keys and values, it may be for that matrix. The adapter is a
  * directory as Hugging Face's PEFT saves it, with {@code adapter_config.json} and {@code
  * adapter_model.safetensors}; it is not believed: every tensor must belong to a weight of the model
  * and fit it, and none may be missing.
@@ -47,8 +51,12 @@ public final class LoraAdapter {
   private final StoredModel model;
   // what the model reads; its files may have more
   private final Map<String, Shape> weights;
-  // modules that have both factors
-  private final Set<String> changed = new TreeSet<>();
+  // what is stored in one matrix with others, and may be adapted with them
+  private final Map<String, List<Map.Entry<String, StoredRows>>> fused;
+  // modules of the adapter that have a factor
+  private final Set<String> modules = new TreeSet<>();
+  // what is added to each weight, without its ending
+  private final TreeMap<String, MergedWeights.Change> changed = new TreeMap<>();
   // the tensor that replaces a weight, by the weight's name
   private final TreeMap<String, String> replaced = new TreeMap<>();
 
@@ -59,6 +67,9 @@ public final class LoraAdapter {
     this.tensors = tensors;
     this.model = model;
     this.weights = WeightShapes.of(model.spec());
+    this.fused =
+        StoredRows.ofFused(model.spec()).entrySet().stream()
+            .collect(Collectors.groupingBy(entry -> entry.getValue().stored()));
   }
 
   /**
@@ -101,25 +112,25 @@ public final class LoraAdapter {
     for (String name : new TreeSet<>(tensors.names())) {
       take(name);
     }
-    if (changed.isEmpty() && replaced.isEmpty()) {
+    if (modules.isEmpty() && replaced.isEmpty()) {
       throw invalid(FILE + " has no tensors");
     }
     config.targets().ifPresent(this::requireTargets);
     requireSaved();
-    changed.forEach(this::requireFits);
+    modules.forEach(this::change);
     WeightSource merged =
         new MergedWeights(
             model.weights(),
             new MergedWeights.Adapter(
-                directory, tensors, config, Set.copyOf(changed), Map.copyOf(replaced)),
+                directory, tensors, config, Map.copyOf(changed), Map.copyOf(replaced)),
             precision);
     return new StoredModel(model.config(), model.spec(), merged);
   }
 
   private void take(String name) {
     String module = moduleOf(name);
-    if (module != null && isMatrix(module)) {
-      changed.add(module);
+    if (module != null && (isMatrix(alone(module)) || fused.containsKey(alone(module)))) {
+      modules.add(module);
       return;
     }
     Optional<String> weight = savedWeight(name);
@@ -134,6 +145,11 @@ public final class LoraAdapter {
     if (replaced.put(weight.get(), name) != null) {
       throw invalid("it has two tensors for '%s'".formatted(weight.get()));
     }
+  }
+
+  /** A module as the model has it; the adapter may be for a checkpoint that it is the text part of. */
+  private static String alone(String module) {
+    return WeightNames.ofTextPart(module).orElse(module);
   }
 
   private boolean isMatrix(String module) {
@@ -175,9 +191,9 @@ public final class LoraAdapter {
             break;
           }
         }
-        String plain = module;
+        String plain = alone(module);
         boolean saved = config.saved().stream().anyMatch(each -> isNamed(plain, each));
-        return Optional.of(module + end).filter(each -> saved && weights.containsKey(each));
+        return Optional.of(plain + end).filter(each -> saved && weights.containsKey(each));
       }
     }
     return Optional.empty();
@@ -204,7 +220,7 @@ public final class LoraAdapter {
   /** Tensors and {@code target_modules} must tell the same. */
   private void requireTargets(List<String> targets) {
     List<String> unused = new ArrayList<>(new LinkedHashSet<>(targets));
-    for (String module : changed) {
+    for (String module : modules) {
       List<String> found = targets.stream().filter(each -> isNamed(module, each)).toList();
       if (found.isEmpty()) {
         throw invalid(
@@ -218,11 +234,34 @@ public final class LoraAdapter {
     }
   }
 
-  private void requireFits(String module) {
-    Shape matrix = weights.get(module + WEIGHT);
+  /** Takes what a module adds to the weight that it is for, or to each of those that it is. */
+  private void change(String module) {
+    String name = alone(module);
+    Shape whole = weights.get(name + WEIGHT);
+    if (whole != null) {
+      requireFits(module, whole.axis(0), whole.axis(1));
+      change(name, module, StoredRows.all(name, whole.axis(0)));
+      return;
+    }
+    for (Map.Entry<String, StoredRows> part : fused.get(name)) {
+      requireFits(
+          module, part.getValue().whole(), weights.get(part.getKey() + WEIGHT).axis(1));
+      change(part.getKey(), module, part.getValue());
+    }
+  }
+
+  private void change(String weight, String module, StoredRows rows) {
+    MergedWeights.Change other = changed.put(weight, new MergedWeights.Change(module, rows));
+    if (other != null) {
+      throw invalid(
+          "modules '%s' and '%s' change the same weights".formatted(other.module(), module));
+    }
+  }
+
+  private void requireFits(String module, long rows, long columns) {
     int rank = config.rankOf(module);
-    requireShape(PREFIX + module + A, Shape.of(rank, matrix.axis(1)));
-    requireShape(PREFIX + module + B, Shape.of(matrix.axis(0), rank));
+    requireShape(PREFIX + module + A, Shape.of(rank, columns));
+    requireShape(PREFIX + module + B, Shape.of(rows, rank));
   }
 
   private void requireShape(String name, Shape expected) {

@@ -5,11 +5,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.model.StoredRows;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
@@ -31,15 +31,23 @@ final class MergedWeights extends ComputedWeights {
   /**
    * What is added.
    *
-   * @param modules whose matrix gets scale * B A
+   * @param changes for each matrix that gets scale * B A, without its ending
    * @param replaced the adapter's tensor for each weight that it has whole
    */
   record Adapter(
       Path directory,
       SafetensorsWeights tensors,
       AdapterConfig config,
-      Set<String> modules,
+      Map<String, Change> changes,
       Map<String, String> replaced) {}
+
+  /**
+   * What is added to a weight.
+   *
+   * @param module of the adapter
+   * @param rows of its B A that belong to the weight
+   */
+  record Change(String module, StoredRows rows) {}
 
   private final Adapter adapter;
   private final Precision precision;
@@ -57,7 +65,7 @@ final class MergedWeights extends ComputedWeights {
   }
 
   private boolean addsTo(String name) {
-    return name.endsWith(WEIGHT) && adapter.modules.contains(module(name));
+    return name.endsWith(WEIGHT) && adapter.changes.containsKey(module(name));
   }
 
   @Override
@@ -85,7 +93,7 @@ final class MergedWeights extends ComputedWeights {
       copy(factor(instead, whole.shape()), target);
     }
     if (addsTo(name)) {
-      add(module(name), target);
+      add(adapter.changes.get(module(name)), target);
     }
   }
 
@@ -97,21 +105,22 @@ final class MergedWeights extends ComputedWeights {
     }
   }
 
-  private void add(String module, Tensor target) {
+  private void add(Change change, Tensor target) {
     int rows = Math.toIntExact(target.shape().axis(0));
     int columns = Math.toIntExact(target.shape().axis(1));
-    int rank = adapter.config.rankOf(module);
-    double scale = adapter.config.scaleOf(module);
-    String name = LoraAdapter.PREFIX + module;
+    int rank = adapter.config.rankOf(change.module);
+    double scale = adapter.config.scaleOf(change.module);
+    String name = LoraAdapter.PREFIX + change.module;
     float[] a = factor(name + LoraAdapter.A, Shape.of(rank, columns)).toArray();
-    float[] b = factor(name + LoraAdapter.B, Shape.of(rows, rank)).toArray();
+    float[] b = factor(name + LoraAdapter.B, Shape.of(change.rows.whole(), rank)).toArray();
     IntStream.range(0, rows)
         .parallel()
         .forEach(
             o -> {
               double[] sum = new double[columns];
+              int of = Math.toIntExact(change.rows.of(o));
               for (int k = 0; k < rank; k++) {
-                double factor = b[o * rank + k];
+                double factor = b[of * rank + k];
                 for (int i = 0; i < columns; i++) {
                   sum[i] += factor * a[k * columns + i];
                 }
@@ -153,7 +162,7 @@ final class MergedWeights extends ComputedWeights {
     List<String> sentences = new ArrayList<>(super.storageNotes());
     sentences.add(
         "Adapter '%s' changes %d weights and replaces %d"
-            .formatted(adapter.directory, adapter.modules.size(), adapter.replaced.size()));
+            .formatted(adapter.directory, adapter.changes.size(), adapter.replaced.size()));
     Map<String, Long> counts =
         given.keySet().stream()
             .collect(

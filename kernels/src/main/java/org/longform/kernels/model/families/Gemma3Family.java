@@ -16,13 +16,14 @@ import org.longform.kernels.model.LayerDesign.SoftCaps;
 import org.longform.kernels.model.LayerReach;
 import org.longform.kernels.model.ModelConfig;
 import org.longform.kernels.model.ModelFamily;
+import org.longform.kernels.model.MultimodalForm;
 import org.longform.kernels.model.NormPlace;
 import org.longform.kernels.model.RopeConfig;
 import org.longform.kernels.model.RopeSpec;
 import org.longform.kernels.model.WeightNames;
 
 /**
- * Gemma 3, text alone: as Gemma 2, with norms of each head's queries and keys instead of soft caps;
+ * Gemma 3, text alone, or the text of those that see: as Gemma 2, with norms of each head's queries and keys instead of soft caps;
  * five of six layers have a window and rotate by a base of their own, which is never scaled.
  */
 public final class Gemma3Family implements ModelFamily {
@@ -51,6 +52,24 @@ public final class Gemma3Family implements ModelFamily {
   @Override
   public Set<String> architectures() {
     return Set.of("Gemma3ForCausalLM");
+  }
+
+  // configuration_gemma3.py, Gemma3TextConfig; what is not here is so anyway
+  @Override
+  public Optional<MultimodalForm> multimodal() {
+    return Optional.of(
+        new MultimodalForm(
+            Set.of("Gemma3ForConditionalGeneration"),
+            Map.of(
+                "vocab_size", 262208,
+                "hidden_size", 2304,
+                "intermediate_size", 9216,
+                "num_hidden_layers", 26,
+                "num_attention_heads", 8,
+                "num_key_value_heads", 4,
+                "head_dim", GemmaFamily.HEAD_DIM,
+                "max_position_embeddings", 131072,
+                "sliding_window", 4096)));
   }
 
   @Override

@@ -21,7 +21,7 @@ import org.longform.kernels.tensor.HalfFloats;
  * gates.
  */
 public final class GemmaFamily implements ModelFamily {
-  private static final int HEAD_DIM = 256;
+  static final int HEAD_DIM = 256;
 
   @Override
   public String name() {

@@ -1,5 +1,6 @@
 package org.longform.kernels.model.families;
 
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.model.DecoderSpec;
@@ -9,10 +10,12 @@ import org.longform.kernels.model.GgufForm;
 import org.longform.kernels.model.LayerDesign;
 import org.longform.kernels.model.ModelConfig;
 import org.longform.kernels.model.ModelFamily;
+import org.longform.kernels.model.MultimodalForm;
 
 /**
- * Mistral: Llama with a window of its own in every layer, which later versions (v0.2 on, Nemo) do
- * not have. GGUF files call it llama, and have no word for the window.
+ * Mistral: Llama with a window of its own in every layer, which later versions (v0.2 on, Nemo,
+ * Small) do not have. Small 3.1 is the text part of a checkpoint that sees, too. GGUF files call it
+ * llama, and have no word for the window.
  */
 public final class MistralFamily implements ModelFamily {
   @Override
@@ -23,6 +26,23 @@ public final class MistralFamily implements ModelFamily {
   @Override
   public Set<String> architectures() {
     return Set.of("MistralForCausalLM");
+  }
+
+  // configuration_mistral.py, MistralConfig; what is not here is so anyway
+  @Override
+  public Optional<MultimodalForm> multimodal() {
+    return Optional.of(
+        new MultimodalForm(
+            Set.of("Mistral3ForConditionalGeneration"),
+            Map.of(
+                "vocab_size", 32000,
+                "hidden_size", 4096,
+                "intermediate_size", 14336,
+                "num_hidden_layers", 32,
+                "num_attention_heads", 32,
+                "num_key_value_heads", 8,
+                "max_position_embeddings", 131072,
+                "sliding_window", 4096)));
   }
 
   // a file with the window is not written: nobody would read it

@@ -1,0 +1,58 @@
+package org.longform.kernels.model;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.longform.kernels.tensor.Shape;
+
+/**
+ * Where the rows of a weight lie in a stored matrix.
+ *
+ * @param stored name of the matrix, without an ending
+ * @param whole rows of the matrix
+ * @param from the first of the weight's
+ * @param rows how many of them lie behind each other
+ * @param step from the first of them to the first of the next ones
+ * @param times how often
+ */
+public record StoredRows(
+    String stored, long whole, long from, long rows, long step, int times) {
+
+  /** A weight that is the whole matrix. */
+  public static StoredRows all(String stored, long rows) {
+    return new StoredRows(stored, rows, 0, rows, rows, 1);
+  }
+
+  /** The row of the stored matrix that a row of the weight is. */
+  public long of(long row) {
+    return from + row / rows * step + row % rows;
+  }
+
+  /** Those of all weights that a model stores with others in one matrix, by their names. */
+  public static Map<String, StoredRows> ofFused(DecoderSpec spec) {
+    Map<String, StoredRows> all = new HashMap<>();
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      for (WeightNames.Fused fused : spec.names().fused()) {
+        all.putAll(of(spec, layer, fused));
+      }
+    }
+    return all;
+  }
+
+  private static Map<String, StoredRows> of(DecoderSpec spec, int layer, WeightNames.Fused fused) {
+    Map<String, Shape> shapes = WeightShapes.of(spec.ofLayer(layer));
+    int times = FusedWeights.times(spec, layer, fused.order());
+    List<String> parts =
+        fused.parts().stream().map(part -> WeightNames.ofLayer(part, layer)).toList();
+    String stored = WeightNames.ofLayer(fused.stored(), layer);
+    long whole = parts.stream().mapToLong(part -> shapes.get(part + ".weight").axis(0)).sum();
+    Map<String, StoredRows> places = new HashMap<>();
+    long from = 0;
+    for (String part : parts) {
+      long rows = shapes.get(part + ".weight").axis(0) / times;
+      places.put(part, new StoredRows(stored, whole, from, rows, whole / times, times));
+      from += rows;
+    }
+    return places;
+  }
+}
