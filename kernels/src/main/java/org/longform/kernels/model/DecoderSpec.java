@@ -80,33 +80,6 @@ public record DecoderSpec(
     traits = Set.copyOf(traits);
   }
 
-  /** A model with Llama's layers, which all see everything. */
-  public DecoderSpec(
-      String family,
-      int vocabulary,
-      int hidden,
-      int headDim,
-      List<LayerShape> layerShapes,
-      double normEpsilon,
-      RopeSpec rope,
-      long trainedWindow,
-      Set<Trait> traits,
-      WeightNames names) {
-    this(
-        family,
-        vocabulary,
-        hidden,
-        headDim,
-        layerShapes,
-        normEpsilon,
-        rope,
-        trainedWindow,
-        traits,
-        names,
-        LayerDesign.LLAMA,
-        Collections.nCopies(layerShapes.size(), LayerReach.everything(rope)));
-  }
-
   public boolean has(Trait trait) {
     return traits.contains(trait);
   }

@@ -17,6 +17,8 @@ final class DecoderWeights implements AutoCloseable {
   private final List<Weight> owned = new ArrayList<>();
   // what was computed from the stored values
   private final List<Tensor> computed = new ArrayList<>();
+  // what the device uses where it lies
+  private final List<Tensor> stored = new ArrayList<>();
   private final List<LayerWeights> layers = new ArrayList<>();
   private Weight embedding;
   private Norm finalNorm;
@@ -109,6 +111,8 @@ final class DecoderWeights implements AutoCloseable {
     owned.clear();
     computed.forEach(Tensor::close);
     computed.clear();
+    stored.forEach(Tensor::close);
+    stored.clear();
   }
 
   /** Asks the source for every weight by name and shape. */
@@ -216,8 +220,8 @@ final class DecoderWeights implements AutoCloseable {
     /** What is stored is what the factors are more than 1. */
     private Weight aroundOne(String name, long size) {
       float[] values;
-      try (Tensor stored = source.tensor(name, Shape.of(size))) {
-        values = stored.toArray();
+      try (Tensor lessOne = source.tensor(name, Shape.of(size))) {
+        values = lessOne.toArray();
       }
       for (int i = 0; i < values.length; i++) {
         values[i] += 1;
@@ -228,11 +232,13 @@ final class DecoderWeights implements AutoCloseable {
     }
 
     private Weight weight(String name, long... axes) {
-      Tensor stored = source.tensor(name, Shape.of(axes));
-      Weight weight = owned(kernels.weight(stored));
+      Tensor tensor = source.tensor(name, Shape.of(axes));
+      stored.add(tensor);
+      Weight weight = owned(kernels.weight(tensor));
       if (weight.ownedBytes() > 0) {
         // the device has made its own form of it
-        stored.close();
+        stored.remove(stored.size() - 1);
+        tensor.close();
       }
       return weight;
     }

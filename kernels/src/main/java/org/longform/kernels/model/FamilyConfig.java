@@ -16,6 +16,7 @@ import org.longform.kernels.model.DecoderSpec.Trait;
 public final class FamilyConfig {
   private static final String FULL = "full_attention";
   private static final String SLIDING = "sliding_attention";
+  private static final String WINDOW = "sliding_window";
   private static final String[] ACTIVATIONS = {
     "silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh"
   };
@@ -28,6 +29,7 @@ public final class FamilyConfig {
   private WeightNames names = WeightNames.HUGGING_FACE;
   private LayerDesign design = LayerDesign.LLAMA;
   private double epsilon;
+  private long usualWindow = LayerReach.UNLIMITED;
 
   /**
    * @throws org.longform.kernels.error.LongformException INVALID_MODEL or UNSUPPORTED_MODEL naming
@@ -62,6 +64,11 @@ public final class FamilyConfig {
   public FamilyConfig names(WeightNames others) {
     names = others;
     return this;
+  }
+
+  /** How its layers compute. */
+  public LayerDesign design() {
+    return design;
   }
 
   public FamilyConfig design(LayerDesign other) {
@@ -105,9 +112,18 @@ public final class FamilyConfig {
     return sliding;
   }
 
-  /** The window in tokens; {@link LayerReach#UNLIMITED} if the file has none. */
+  /** The window that layers have if the file does not speak of it. */
+  public FamilyConfig usualWindow(long tokens) {
+    usualWindow = tokens;
+    return this;
+  }
+
+  /** The window in tokens; {@link LayerReach#UNLIMITED} where there is none, which null says. */
   public long window() {
-    return config.has("sliding_window") ? config.tokens("sliding_window") : LayerReach.UNLIMITED;
+    if (config.has(WINDOW)) {
+      return config.tokens(WINDOW);
+    }
+    return config.isNull(WINDOW) ? LayerReach.UNLIMITED : usualWindow;
   }
 
   /** All layers see everything, with the rotation that the file tells. */

@@ -1,6 +1,5 @@
 package org.longform.kernels.model;
 
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -9,7 +8,6 @@ import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
-import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 import org.longform.kernels.weights.ForwardedWeights;
@@ -19,12 +17,17 @@ import org.longform.kernels.weights.WeightSource;
  * The weights of a model of which some lie in one stored tensor, each under the name that it would
  * have alone. Rows that lie behind each other are read where they are; others are copied, in the
  * type that they are stored in. A file that has them apart is read as well.
+ *
+ * <p>Parts are asked for one after the other. As the stored tensor may be computed, it is held from
+ * the first of them to the last.
  */
 final class FusedWeights extends ForwardedWeights {
   private static final List<String> ENDS = List.of(".weight", ".bias");
 
   private final Map<String, StoredRows> places = new HashMap<>();
-  private final List<Memory> copies = new ArrayList<>();
+  // stored tensors of which some parts were given, and the last was not
+  private final Map<String, Tensor> begun = new HashMap<>();
+  private final Set<Tensor> copies = new HashSet<>();
 
   private FusedWeights(WeightSource source, DecoderSpec spec) {
     super(source);
@@ -77,11 +80,6 @@ final class FusedWeights extends ForwardedWeights {
   }
 
   @Override
-  public WeightSource origin() {
-    return source().origin();
-  }
-
-  @Override
   public Set<String> names() {
     Set<String> names = new HashSet<>(source().names());
     Set<String> apart = new HashSet<>();
@@ -112,10 +110,15 @@ final class FusedWeights extends ForwardedWeights {
     return source()
         .shape(place.get().stored())
         .map(
-            stored ->
-                stored.rank() == 1
-                    ? Shape.of(rows)
-                    : Shape.of(rows, stored.axis(stored.rank() - 1)));
+            stored -> {
+              if (!place.get().fits(stored)) {
+                // who compares shapes sees what is there instead
+                return stored;
+              }
+              return stored.rank() == 1
+                  ? Shape.of(rows)
+                  : Shape.of(rows, stored.axis(stored.rank() - 1));
+            });
   }
 
   @Override
@@ -131,8 +134,32 @@ final class FusedWeights extends ForwardedWeights {
           "Cannot give tensor '%s' %s: it has %d rows of '%s'."
               .formatted(name, expected, place.rows() * place.times(), place.stored()));
     }
-    Tensor whole = flat(source().tensor(place.stored(), stored(place, expected)), place, expected);
-    return place.times() == 1 ? whole.rows(place.from(), place.rows()) : copied(whole, place, expected);
+    Shape shape = stored(place, expected);
+    Tensor whole = source().tensor(place.stored(), shape);
+    try {
+      if (place.isLast()) {
+        forget(place.stored());
+      } else if (!begun.containsKey(place.stored())) {
+        begun.put(place.stored(), source().tensor(place.stored(), shape));
+      }
+      Tensor flat = flat(whole, place, expected);
+      if (place.times() == 1) {
+        return Tensor.held(flat.rows(place.from(), place.rows()), whole::close);
+      }
+      Tensor copy = copied(flat, place, expected);
+      whole.close();
+      return copy;
+    } catch (Throwable e) {
+      whole.close();
+      throw e;
+    }
+  }
+
+  private void forget(String stored) {
+    Tensor whole = begun.remove(stored);
+    if (whole != null) {
+      whole.close();
+    }
   }
 
   /** The shape that the stored tensor must have; matrices of experts are a third axis there. */
@@ -160,21 +187,28 @@ final class FusedWeights extends ForwardedWeights {
 
   private Tensor copied(Tensor whole, StoredRows place, Shape expected) {
     long rowBytes = whole.dtype().bytes(whole.shape().rowElements());
-    int bytes = Math.toIntExact(rowBytes * place.rows());
-    Memory memory = Memory.allocate((long) bytes * place.times());
-    copies.add(memory);
-    byte[] some = new byte[bytes];
+    long bytes = rowBytes * place.rows();
+    Tensor copy = Tensor.allocate(whole.dtype(), expected);
+    copies.add(copy);
     for (int i = 0; i < place.times(); i++) {
       long row = place.from() + i * place.step();
-      whole.memory().readBytes(whole.byteOffset() + row * rowBytes, some, 0, bytes);
-      memory.writeBytes((long) i * bytes, some, 0, bytes);
+      copy.memory()
+          .copyFrom(whole.memory(), whole.byteOffset() + row * rowBytes, i * bytes, bytes);
     }
-    return Tensor.view(whole.dtype(), expected, memory, 0);
+    return Tensor.held(copy, () -> release(copy));
+  }
+
+  private synchronized void release(Tensor copy) {
+    if (copies.remove(copy)) {
+      copy.close();
+    }
   }
 
   @Override
   public synchronized void close() {
-    copies.forEach(Memory::close);
+    begun.values().forEach(Tensor::close);
+    begun.clear();
+    copies.forEach(Tensor::close);
     copies.clear();
     source().close();
   }

@@ -1,7 +1,6 @@
 package org.longform.kernels.model;
 
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -12,7 +11,6 @@ import java.util.Set;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec.Trait;
-import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.weights.GgufMetadata;
 import org.longform.kernels.weights.GgufWeights;
 import org.longform.kernels.weights.WeightSource;
@@ -47,7 +45,8 @@ final class GgufConfig {
           Map.entry("rope_scaling.beta_fast", "rope.scaling.yarn_beta_fast"),
           Map.entry("rope_scaling.beta_slow", "rope.scaling.yarn_beta_slow"));
 
-  private static final String SECTION = "rope_scaling.";
+  private static final double THETA = 10000;
+  private static final String SECTION = GgufPositions.SECTION + ".";
   // a list of factors for rotations that are neither matrix nor vector of a layer
   private static final Set<String> NOT_WEIGHTS =
       Set.of(RopeDivisors.TENSOR, RopeDivisors.NEAR, RopeDivisors.FAR);
@@ -194,7 +193,6 @@ final class GgufConfig {
                       .put(inSection ? word.substring(SECTION.length()) : word, value);
                 }
               });
-      form.implied().accept(values);
       requireSupported();
       weights
           .shape(form.names().embedding() + ".weight")
@@ -206,9 +204,27 @@ final class GgufConfig {
         throw config.invalid(
             "num_hidden_layers", "at most the number of its tensors, " + weights.names().size());
       }
+      // where the file does not tell them, no family's own defaults count
       int headDim = new LayerConfig(config).headDim();
-      rotatedPart(headDim);
-      return new GgufConfig(family, form, weights, config, scaling(headDim));
+      values.put("head_dim", (long) headDim);
+      values.putIfAbsent("rope_theta", THETA);
+      form.implied().accept(values);
+      return new GgufConfig(family, form, weights, config, positions(headDim));
+    }
+
+    /** Puts the words for positions; answers a scaling that config.json has no word for. */
+    private Optional<RopeScaling> positions(int headDim) {
+      String legacy = form.architecture() + ".rope.scale_linear";
+      if (!scaling.containsKey("rope_type") && metadata.has(legacy)) {
+        scaling.put("factor", metadata.plain(legacy));
+      }
+      values.put(GgufPositions.SECTION, scaling);
+      Optional<RopeScaling> divided =
+          new GgufPositions(weights, values, scaling, config).read(headDim);
+      if (scaling.isEmpty()) {
+        values.remove(GgufPositions.SECTION);
+      }
+      return divided;
     }
 
     /** A number for each layer is one number if all are the same. */
@@ -224,7 +240,7 @@ final class GgufConfig {
       }
       if (form.knows("sliding_window")) {
         // none at all is written so
-        values.remove("sliding_window", 0L);
+        values.replace("sliding_window", 0L, null);
       } else {
         requireNone("attention.sliding_window", "sliding windows cannot be read");
       }
@@ -248,133 +264,6 @@ final class GgufConfig {
             ErrorClass.UNSUPPORTED_MODEL,
             "has %s = %s, and %s".formatted(key, ModelConfig.shortened(value), why));
       }
-    }
-
-    // in config.json a part of the head, in GGUF a number of dimensions
-    private void rotatedPart(int headDim) {
-      if (config.has("partial_rotary_factor")) {
-        int dims = config.count("partial_rotary_factor");
-        if (dims > headDim || dims % 2 != 0) {
-          throw config.invalid(
-              "partial_rotary_factor", "an even number of at most %d".formatted(headDim));
-        }
-        values.remove("partial_rotary_factor");
-        if (dims < headDim) {
-          values.put("partial_rotary_factor", (double) dims / headDim);
-        }
-      }
-    }
-
-    /** Completes the section of the scaling; answers one that config.json has no word for. */
-    private Optional<RopeScaling> scaling(int headDim) {
-      Object type = scaling.get("rope_type");
-      Object original = scaling.get("original_max_position_embeddings");
-      Object attention = scaling.get("attention_factor");
-      if (weights.contains(RopeDivisors.FAR)) {
-        values.put("rope_scaling", longRope(headDim, original, attention));
-        return Optional.empty();
-      }
-      String legacy = form.architecture() + ".rope.scale_linear";
-      if (type == null && metadata.has(legacy)) {
-        scaling.put("factor", metadata.plain(legacy));
-      }
-      if (type == null && scaling.containsKey("factor")) {
-        // what llama.cpp takes a factor without a word for
-        scaling.put("rope_type", "linear");
-      } else if (type == null || type.equals("none")) {
-        scaling.keySet().retainAll(Set.of("attention_factor"));
-      }
-      if (!"yarn".equals(type) && scaling.containsKey("attention_factor")) {
-        requireOne(scaling.remove("attention_factor"));
-      }
-      if ("yarn".equals(type) && scaling.containsKey("attention_factor")) {
-        // config.json has the whole factor, GGUF what it differs by
-        values.put("rope_scaling", scaling);
-        ModelConfig section = config.section("rope_scaling").orElseThrow();
-        double factor = section.number("factor");
-        scaling.put(
-            "attention_factor",
-            section.number("attention_factor") * RopeScaling.Yarn.magnitude(factor, 1));
-      }
-      if (!weights.contains(RopeDivisors.TENSOR)) {
-        if (!scaling.isEmpty()) {
-          values.put("rope_scaling", scaling);
-        }
-        return Optional.empty();
-      }
-      if (!scaling.isEmpty()) {
-        throw config.failed(
-            ErrorClass.UNSUPPORTED_MODEL,
-            "has a scaling of type '%s' beside tensor '%s', expected one of them"
-                .formatted(ModelConfig.shortened(type), RopeDivisors.TENSOR));
-      }
-      return divided(headDim);
-    }
-
-    private void requireOne(Object attentionFactor) {
-      if (!attentionFactor.equals(1.0)) {
-        throw config.failed(
-            ErrorClass.UNSUPPORTED_MODEL,
-            "has a factor of %s on the attention without yarn scaling"
-                .formatted(ModelConfig.shortened(attentionFactor)));
-      }
-    }
-
-    /** The section for a scaling by two lists of divisors, in the words of config.json. */
-    private Map<String, Object> longRope(int headDim, Object original, Object attention) {
-      Map<String, Object> section = new LinkedHashMap<>();
-      section.put("rope_type", "longrope");
-      section.put("short_factor", listed(divisors(RopeDivisors.NEAR, headDim)));
-      section.put("long_factor", listed(divisors(RopeDivisors.FAR, headDim)));
-      section.put("original_max_position_embeddings", original);
-      section.put("attention_factor", attention == null ? 1.0 : attention);
-      return section;
-    }
-
-    private static List<Double> listed(float[] values) {
-      List<Double> list = new ArrayList<>();
-      for (float value : values) {
-        list.add((double) value);
-      }
-      return list;
-    }
-
-    private float[] divisors(String tensor, int headDim) {
-      double part = config.numberOr("partial_rotary_factor", 1);
-      int pairs = (int) Math.round(headDim * part) / 2;
-      float[] stored = weights.tensor(tensor, Shape.of(pairs)).toArray();
-      for (float divisor : stored) {
-        if (!(divisor > 0) || Float.isInfinite(divisor)) {
-          throw config.failed(
-              ErrorClass.INVALID_MODEL,
-              "goes with tensor '%s' that holds %s, expected finite numbers above 0"
-                  .formatted(tensor, divisor));
-        }
-      }
-      return stored;
-    }
-
-    private Optional<RopeScaling> divided(int headDim) {
-      float[] stored = divisors(RopeDivisors.TENSOR, headDim);
-      double theta = config.numberOr("rope_theta", 10000);
-      Optional<RopeScaling.Llama3> llama3 = RopeDivisors.llama3(stored, theta);
-      if (llama3.isEmpty()) {
-        return Optional.of(RopeDivisors.scaling(stored));
-      }
-      values.put(
-          "rope_scaling",
-          Map.of(
-              "rope_type",
-              "llama3",
-              "factor",
-              llama3.get().factor(),
-              "low_freq_factor",
-              llama3.get().lowFrequency(),
-              "high_freq_factor",
-              llama3.get().highFrequency(),
-              "original_max_position_embeddings",
-              llama3.get().window()));
-      return Optional.empty();
     }
   }
 }

@@ -36,10 +36,10 @@ public final class LayerWalk implements AutoCloseable {
     this.spec = spec;
     this.kernels = kernels;
     this.texts = List.copyOf(texts);
-    Tensor stored =
-        weights.tensor(
-            spec.names().embedding() + ".weight", Shape.of(spec.vocabulary(), spec.hidden()));
-    try (Weight table = kernels.weight(stored)) {
+    String embedding = spec.names().embedding() + ".weight";
+    try (Tensor stored =
+            weights.tensor(embedding, Shape.of(spec.vocabulary(), spec.hidden()));
+        Weight table = kernels.weight(stored)) {
       for (int[] text : texts) {
         Tensor stream = Tensor.allocate(text.length, spec.hidden());
         streams.add(stream);

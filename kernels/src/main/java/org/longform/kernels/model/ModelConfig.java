@@ -10,7 +10,6 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.longform.kernels.error.ErrorClass;
@@ -19,8 +18,9 @@ import org.longform.kernels.weights.StrictJson;
 
 /**
  * A model's {@code config.json}, or an object in it, read with checks: every refusal names the key
- * and its value. A key that is absent or null is the same. Other formats are read in the words of
- * {@code config.json}, too; refusals name their keys as the file has them.
+ * and its value. A key that is absent or null is the same, unless {@link #isNull} is asked. Other
+ * formats are read in the words of {@code config.json}, too; refusals name their keys as the file
+ * has them.
  */
 public final class ModelConfig {
   private static final String FILE = "config.json";
@@ -76,6 +76,11 @@ public final class ModelConfig {
 
   public boolean has(String key) {
     return values.get(key) != null;
+  }
+
+  /** Whether a key is there with null for its value. */
+  public boolean isNull(String key) {
+    return values.containsKey(key) && !has(key);
   }
 
   /** A word; empty if absent. */
@@ -288,20 +293,32 @@ public final class ModelConfig {
     keys.forEach(
         (word, key) -> {
           if (has(key) || !has(word)) {
-            usual.put(word, values.get(key));
+            change(usual, word, values.get(key));
             spelled.put(prefix + word, key);
           }
         });
-    usual.values().removeIf(Objects::isNull);
     return new ModelConfig(new Spelling(spelling.place, spelling.part, spelled), prefix, usual);
   }
 
   /** The same model with other values; null removes one. */
   public ModelConfig with(Map<String, Object> changes) {
     Map<String, Object> changed = new LinkedHashMap<>(values);
-    changed.putAll(changes);
-    changed.values().removeIf(Objects::isNull);
+    changes.forEach((key, value) -> change(changed, key, value));
     return new ModelConfig(spelling, prefix, changed);
+  }
+
+  // the others stay as they are: a null may say more than an absent key
+  private static void change(Map<String, Object> values, String key, Object value) {
+    if (value == null) {
+      values.remove(key);
+    } else {
+      values.put(key, value);
+    }
+  }
+
+  /** The same model with a value where it has none. */
+  public ModelConfig withDefault(String key, Object value) {
+    return has(key) ? this : with(Map.of(key, value));
   }
 
   /** A whole number of tokens from 1 to 2^53, also if written as 8192.0. */

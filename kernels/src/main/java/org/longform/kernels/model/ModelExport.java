@@ -1,7 +1,6 @@
 package org.longform.kernels.model;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -49,6 +48,7 @@ public final class ModelExport {
               DType.Q6_K, 18,
               DType.BF16, 32));
   private static final long QUANTISATION_VERSION = 2;
+  private static final long LARGEST_WHOLE = (1L << Integer.SIZE) - 1;
 
   private final StoredModel source;
   private final WeightSource weights;
@@ -140,17 +140,20 @@ public final class ModelExport {
     requireAlike(file);
   }
 
-  /** A file that is read as another model is not left behind. */
+  /** A file that is read as another model, or not at all, is not left behind. */
   private void requireAlike(Path file) {
-    if (Alike.compute(source.spec(), StoredModel.spec(file))) {
-      return;
-    }
     try {
-      Files.delete(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      if (!Alike.compute(source.spec(), StoredModel.spec(file))) {
+        throw unsupported("GGUF has no words for its factors, windows or positions");
+      }
+    } catch (Throwable e) {
+      try {
+        Files.deleteIfExists(file);
+      } catch (IOException left) {
+        e.addSuppressed(left);
+      }
+      throw e;
     }
-    throw unsupported("GGUF has no words for its factors, windows or positions");
   }
 
   private static float[] floats(List<Double> values) {
@@ -361,6 +364,11 @@ public final class ModelExport {
     }
 
     void whole(String word, long value) {
+      if (value > LARGEST_WHOLE) {
+        throw unsupported(
+            "%s = %d is more than the %d that GGUF has room for"
+                .formatted(key(word), value, LARGEST_WHOLE));
+      }
       metadata.putUint32(key(word), value);
     }
 

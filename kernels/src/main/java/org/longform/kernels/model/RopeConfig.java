@@ -3,6 +3,7 @@ package org.longform.kernels.model;
 import java.util.Optional;
 import org.longform.kernels.attention.FrequencyFlow;
 import org.longform.kernels.attention.PositionEncoding.Rope;
+import org.longform.kernels.error.ErrorClass;
 
 /**
  * Reads how a model's positions are rotated, in the three ways in which it has been written: {@code
@@ -129,6 +130,12 @@ public final class RopeConfig {
     ModelConfig values = section.orElse(config);
     int pairs = rotaryDims() / 2;
     long window = trainedWindow();
+    if (window < 2) {
+      throw config.failed(
+          ErrorClass.INVALID_MODEL,
+          "has a scaling of type longrope for a window of %d tokens, expected at least 2"
+              .formatted(window));
+    }
     double factor =
         hasOriginalWindow() || !values.has("factor")
             ? (double) config.tokens(WINDOW) / window

@@ -20,7 +20,7 @@ public record RopeSpec(double theta, int rotaryDims, RopeScaling scaling, Rope.L
 
   /**
    * The rotation for a document of {@code length} tokens. All scalings but {@link
-   * RopeScaling.Dynamic} ignore the length.
+   * RopeScaling.Dynamic} and {@link RopeScaling.LongRope} ignore the length.
    */
   @Override
   public Rope encoding(long length) {

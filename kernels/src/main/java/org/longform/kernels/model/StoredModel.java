@@ -125,7 +125,7 @@ public record StoredModel(ModelConfig config, DecoderSpec spec, WeightSource wei
 
   /** Type of the numbers that the matrices of the layers are stored in. */
   public DType matrixType() {
-    String name = spec.names().attention().query().formatted(0) + ".weight";
+    String name = WeightNames.ofLayer(spec.names().attention().query(), 0) + ".weight";
     try (Tensor tensor = weights.tensor(name, Shape.of(spec.queryWidth(0), spec.hidden()))) {
       return tensor.dtype();
     }

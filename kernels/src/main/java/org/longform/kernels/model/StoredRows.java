@@ -28,6 +28,18 @@ public record StoredRows(
     return from + row / rows * step + row % rows;
   }
 
+  /** Whether these are the last rows of the matrix. */
+  boolean isLast() {
+    return from + rows == (times == 1 ? whole : step);
+  }
+
+  /** Whether a stored tensor has the rows that it must have. */
+  boolean fits(Shape tensor) {
+    return tensor.rank() == 3
+        ? tensor.axis(1) == rows && tensor.axis(0) == whole / rows
+        : tensor.rank() > 0 && tensor.axis(0) == whole;
+  }
+
   /** Those of all weights that a model stores with others in one matrix, by their names. */
   public static Map<String, StoredRows> ofFused(DecoderSpec spec) {
     Map<String, StoredRows> all = new HashMap<>();

@@ -1,5 +1,6 @@
 package org.longform.kernels.model;
 
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -10,7 +11,7 @@ import java.util.stream.Collectors;
  * in those of a layer {@code %d} stands for its index, from 0, in those of an expert {@code %e} for
  * the expert's.
  *
- * @param otherNorms of norms that only some models have
+ * @param otherNorms of norms that only some models have, or that go before the usual names
  * @param experts of models with sparse experts
  * @param fused which of the weights lie in one stored matrix
  */
@@ -89,9 +90,16 @@ public record WeightNames(
     this(embedding, finalNorm, head, attention, feedForward, Map.of(), Optional.empty(), List.of());
   }
 
+  /** The same with other names of some norms. */
   public WeightNames with(Map<NormPlace, String> norms) {
+    Map<NormPlace, String> all = new HashMap<>(otherNorms);
+    all.putAll(norms);
+    return new WeightNames(embedding, finalNorm, head, attention, feedForward, all, experts, fused);
+  }
+
+  public WeightNames with(FeedForward other) {
     return new WeightNames(
-        embedding, finalNorm, head, attention, feedForward, norms, experts, fused);
+        embedding, finalNorm, head, attention, other, otherNorms, experts, fused);
   }
 
   public WeightNames with(Experts some) {
@@ -166,33 +174,48 @@ public record WeightNames(
         List.of());
   }
 
-  /** The names that Hugging Face gives to Llama and its many relatives. */
+  /**
+   * The names that Hugging Face gives to Llama and its many relatives. Those with a norm behind the
+   * attention half have another name for the one before the feed-forward half, or none there.
+   */
   public static final WeightNames HUGGING_FACE =
       new WeightNames(
-          "model.embed_tokens",
-          "model.norm",
-          "lm_head",
-          new Attention(
-              "model.layers.%d.input_layernorm",
-              "model.layers.%d.self_attn.q_proj",
-              "model.layers.%d.self_attn.k_proj",
-              "model.layers.%d.self_attn.v_proj",
-              "model.layers.%d.self_attn.o_proj"),
-          new FeedForward(
-              "model.layers.%d.post_attention_layernorm",
-              "model.layers.%d.mlp.gate_proj",
-              "model.layers.%d.mlp.up_proj",
-              "model.layers.%d.mlp.down_proj"));
+              "model.embed_tokens",
+              "model.norm",
+              "lm_head",
+              new Attention(
+                  "model.layers.%d.input_layernorm",
+                  "model.layers.%d.self_attn.q_proj",
+                  "model.layers.%d.self_attn.k_proj",
+                  "model.layers.%d.self_attn.v_proj",
+                  "model.layers.%d.self_attn.o_proj"),
+              new FeedForward(
+                  "model.layers.%d.post_attention_layernorm",
+                  "model.layers.%d.mlp.gate_proj",
+                  "model.layers.%d.mlp.up_proj",
+                  "model.layers.%d.mlp.down_proj"))
+          .with(
+              Map.of(
+                  NormPlace.QUERY, "model.layers.%d.self_attn.q_norm",
+                  NormPlace.KEY, "model.layers.%d.self_attn.k_norm",
+                  NormPlace.AFTER_ATTENTION, "model.layers.%d.post_attention_layernorm",
+                  NormPlace.AFTER_FEED_FORWARD, "model.layers.%d.post_feedforward_layernorm"));
 
   /** The names in GGUF files (gguf.md, "Standardized tensor names"). */
   public static final WeightNames GGUF =
       new WeightNames(
-          "token_embd",
-          "output_norm",
-          "output",
-          new Attention(
-              "blk.%d.attn_norm",
-              "blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", "blk.%d.attn_output"),
-          new FeedForward(
-              "blk.%d.ffn_norm", "blk.%d.ffn_gate", "blk.%d.ffn_up", "blk.%d.ffn_down"));
+              "token_embd",
+              "output_norm",
+              "output",
+              new Attention(
+                  "blk.%d.attn_norm",
+                  "blk.%d.attn_q", "blk.%d.attn_k", "blk.%d.attn_v", "blk.%d.attn_output"),
+              new FeedForward(
+                  "blk.%d.ffn_norm", "blk.%d.ffn_gate", "blk.%d.ffn_up", "blk.%d.ffn_down"))
+          .with(
+              Map.of(
+                  NormPlace.QUERY, "blk.%d.attn_q_norm",
+                  NormPlace.KEY, "blk.%d.attn_k_norm",
+                  NormPlace.AFTER_ATTENTION, "blk.%d.post_attention_norm",
+                  NormPlace.AFTER_FEED_FORWARD, "blk.%d.post_ffw_norm"));
 }

@@ -197,14 +197,32 @@ final class WeightTransfer {
 
   void write(TensorWriter writer) {
     for (Item item : items) {
-      for (int i = 0; i < item.times; i++) {
-        for (Part part : item.parts) {
-          try (Tensor from = weights.tensor(part.source, part.shape)) {
-            long rows = from.rows() / item.times;
-            write(from, part, i * rows, rows, item.tensor.dtype(), writer);
-          }
+      if (item.times > 1) {
+        alternate(item, writer);
+        continue;
+      }
+      for (Part part : item.parts) {
+        try (Tensor from = weights.tensor(part.source, part.shape)) {
+          write(from, part, 0, from.rows(), item.tensor.dtype(), writer);
         }
       }
+    }
+  }
+
+  /** Writes some rows of each part, then the next ones: all parts are there at once. */
+  private void alternate(Item item, TensorWriter writer) {
+    List<Tensor> parts = new ArrayList<>();
+    try {
+      item.parts.forEach(part -> parts.add(weights.tensor(part.source, part.shape)));
+      for (int i = 0; i < item.times; i++) {
+        for (int p = 0; p < parts.size(); p++) {
+          long rows = parts.get(p).rows() / item.times;
+          write(
+              parts.get(p), item.parts.get(p), i * rows, rows, item.tensor.dtype(), writer);
+        }
+      }
+    } finally {
+      parts.forEach(Tensor::close);
     }
   }
 

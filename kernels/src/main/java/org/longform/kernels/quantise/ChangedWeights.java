@@ -1,5 +1,6 @@
 package org.longform.kernels.quantise;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +14,8 @@ import org.longform.kernels.weights.WeightSource;
 /** The weights of a source, some of them replaced. The source stays with the caller. */
 final class ChangedWeights extends ForwardedWeights {
   private final Map<String, Replacement> replaced = new HashMap<>();
+
+  private final List<Tensor> lent = new ArrayList<>();
 
   private record Replacement(Tensor tensor, Runnable release) {}
 
@@ -33,11 +36,20 @@ final class ChangedWeights extends ForwardedWeights {
     return replaced.containsKey(name);
   }
 
-  /** Takes all replacements back. */
+  /** A tensor as it is by now; valid until {@link #reset}, if it is not replaced before. */
+  Tensor lent(String name, Shape shape) {
+    Tensor tensor = tensor(name, shape);
+    lent.add(tensor);
+    return tensor;
+  }
+
+  /** Takes all replacements and all that was lent back. */
   void reset() {
     List<Replacement> all = List.copyOf(replaced.values());
     replaced.clear();
     all.forEach(each -> each.release.run());
+    lent.forEach(Tensor::close);
+    lent.clear();
   }
 
   @Override
@@ -52,7 +64,8 @@ final class ChangedWeights extends ForwardedWeights {
           "Cannot use tensor '%s': it has shape %s, expected %s."
               .formatted(name, replacement.tensor.shape(), expected));
     }
-    return replacement.tensor;
+    // it is needed on: whoever closes what is given here must not end it
+    return replacement.tensor.rows(0, replacement.tensor.rows());
   }
 
   @Override

@@ -7,6 +7,7 @@ import org.longform.kernels.model.LayerMatrix;
 import org.longform.kernels.model.LayerWalk;
 import org.longform.kernels.model.ProjectionInput;
 import org.longform.kernels.model.ProjectionObserver;
+import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
 
@@ -67,7 +68,7 @@ public final class LayerEdit {
 
   /** A matrix as it is by now; valid until it is replaced. */
   Tensor matrix(LayerMatrix matrix) {
-    return weights.tensor(matrix.weightName(spec, layer), matrix.shape(spec, layer));
+    return weights.lent(matrix.weightName(spec, layer), matrix.shape(spec, layer));
   }
 
   /** A matrix as a float32 tensor that may be written to; not after {@link #replace}. */
@@ -77,20 +78,26 @@ public final class LayerEdit {
 
   private Tensor editable(String name, Shape shape) {
     if (!weights.isReplaced(name)) {
-      Tensor stored = weights.tensor(name, shape);
-      Tensor copy =
-          shape.rank() == 1
-              ? Tensor.allocate(shape.axis(0))
-              : Tensor.allocate(shape.axis(0), shape.axis(1));
+      Tensor copy = copy(name, shape);
+      weights.replace(name, copy, copy::close);
+    }
+    return weights.tensor(name, shape);
+  }
+
+  private Tensor copy(String name, Shape shape) {
+    Tensor copy = Tensor.allocate(DType.F32, shape);
+    try (Tensor stored = weights.tensor(name, shape)) {
       int width = Math.toIntExact(shape.rowElements());
       float[] row = new float[width];
       for (long r = 0; r < stored.rows(); r++) {
         stored.read(r * width, row);
         copy.write(r * width, row);
       }
-      weights.replace(name, copy, copy::close);
+      return copy;
+    } catch (Throwable e) {
+      copy.close();
+      throw e;
     }
-    return weights.tensor(name, shape);
   }
 
   /** The final form of a matrix. */

@@ -208,16 +208,20 @@ class GgufModelSuite extends AnyFunSuite {
       val shape = RandomLlama(1, 64, 2, 2, 32, 64, 300, tied = false, DType.F32)
       val metadata = shape.metadata
       change(metadata)
-      val file = directory.resolve("model.gguf")
-      val tensors = shape.tensors ++ more
-      val writer = GgufWriter.create(file, metadata, tensors.asJava)
-      try {
-        tensors.foreach(tensor => writer.write(new Array[Float](tensor.shape().elements().toInt)))
-        writer.finish()
-      } finally writer.close()
-      body(file)
+      body(zeros(directory, metadata, shape.tensors ++ more))
       ()
     }
+
+  /** A file whose weights are all zero. */
+  private def zeros(directory: Path, metadata: GgufMetadata, tensors: Seq[TensorSpec]): Path = {
+    val file = directory.resolve("model.gguf")
+    val writer = GgufWriter.create(file, metadata, tensors.asJava)
+    try {
+      tensors.foreach(tensor => writer.write(new Array[Float](tensor.shape().elements().toInt)))
+      writer.finish()
+    } finally writer.close()
+    file
+  }
 
   private def refused(errorClass: ErrorClass, part: String, more: TensorSpec*)(
       change: GgufMetadata => Any
@@ -276,6 +280,75 @@ class GgufModelSuite extends AnyFunSuite {
       "tensor 'rope_freqs.weight' that holds 0.0, expected finite numbers above 0",
       new TensorSpec("rope_freqs.weight", DType.F32, Shape.of(16))
     )(identity)
+  }
+
+  test("a scaling that llama.cpp does not know, or that is told in two ways, is refused") {
+    val invalid = ErrorClass.INVALID_MODEL
+    val unsupported = ErrorClass.UNSUPPORTED_MODEL
+    val Seq(one, near, far) = Seq("rope_freqs", "rope_factors_short", "rope_factors_long").map { name =>
+      new TensorSpec(name + ".weight", DType.F32, Shape.of(16))
+    }
+    def typed(word: String) = (_: GgufMetadata).putText("llama.rope.scaling.type", word)
+    for (word <- Seq("llama3", "dynamic"))
+      refused(
+        unsupported,
+        s"llama.rope.scaling.type = '$word', which is unknown (known: none, linear, yarn, longrope)"
+      )(typed(word))
+    refused(invalid, "its metadata has llama.rope.scaling.type = 4, expected a text")(
+      _.putUint32("llama.rope.scaling.type", 4)
+    )
+    refused(
+      invalid,
+      "its metadata tells a scaling of type 'longrope' and goes without tensors 'rope_factors_short.weight' and 'rope_factors_long.weight'"
+    )(typed("longrope"))
+    def half(there: String, missing: String) =
+      s"goes with tensor 'rope_factors_$there.weight' and without 'rope_factors_$missing.weight', expected both"
+    refused(invalid, half("short", "long"), near)(identity)
+    refused(invalid, half("long", "short"), far)(typed("longrope"))
+    refused(
+      unsupported,
+      "goes with tensors 'rope_freqs.weight' and 'rope_factors_long.weight', expected one of them",
+      one,
+      near,
+      far
+    )(identity)
+    refused(
+      unsupported,
+      "has a scaling of type 'linear' beside tensor 'rope_factors_long.weight', expected one of them",
+      near,
+      far
+    )(_.putFloat32("llama.rope.scaling.factor", 2))
+    refused(
+      unsupported,
+      "has a scaling of type 'yarn' beside tensor 'rope_freqs.weight', expected one of them",
+      one
+    )(typed("yarn")(_).putFloat32("llama.rope.scaling.factor", 2))
+  }
+
+  test("any even number of dimensions of a head may be rotated") {
+    // as a part of 44, 30 becomes a number just below it
+    for (dims <- 2 to 44 by 2) TempDirectory.use { directory =>
+      val shape = RandomLlama(1, 88, 2, 2, 44, 64, 300, tied = true, DType.F32)
+      val metadata = shape.metadata.putUint32("llama.rope.dimension_count", dims.toLong)
+      assert(StoredModel.spec(zeros(directory, metadata, shape.tensors)).rope().rotaryDims() === dims)
+    }
+  }
+
+  test("where a file does not tell width of heads and base, those of GGUF count, not the family's") {
+    def bare(architecture: String) = TempDirectory.use { directory =>
+      val shape = RandomLlama(1, 64, 2, 2, 32, 64, 300, tied = true, DType.F32)
+      val metadata = new GgufMetadata()
+        .putText("general.architecture", architecture)
+        .putUint32(s"$architecture.context_length", 4096)
+        .putUint32(s"$architecture.embedding_length", 64)
+        .putUint32(s"$architecture.block_count", 1)
+        .putUint32(s"$architecture.feed_forward_length", 64)
+        .putUint32(s"$architecture.attention.head_count", 2)
+        .putFloat32(s"$architecture.attention.layer_norm_rms_epsilon", 1e-5)
+      StoredModel.spec(zeros(directory, metadata, shape.tensors))
+    }
+    assert(bare("gemma").headDim() === 32)
+    assert(bare("smollm3").rope().theta() === 10000.0)
   }
 
   test("a number for each layer that is the same everywhere is one number") {

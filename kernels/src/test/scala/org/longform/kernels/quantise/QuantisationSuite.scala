@@ -10,8 +10,9 @@ import org.longform.kernels.device.reference.ReferenceDevice
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.model.SessionFixtures._
 import org.longform.kernels.model._
-import org.longform.kernels.tensor.{DType, Shape, Tensor}
+import org.longform.kernels.tensor.{DType, Memory, Shape, Tensor}
 import org.longform.kernels.weights.TempDirectory
+import org.longform.kernels.weights.checkpoint.Checkpoints
 import org.scalatest.funsuite.AnyFunSuite
 
 /** What every quantisation method owes, for all that are listed, and what each of them promises. */
@@ -398,10 +399,38 @@ class QuantisationSuite extends AnyFunSuite {
     }
   }
 
+  test("of a checkpoint in fewer bits one layer at a time is in memory") {
+    val random = new scala.util.Random(4)
+    val packed = grouped.copy(
+      stored = grouped.matrices.map { case (name, out, in) =>
+        val four = Checkpoints.gptq(out, in, 4, 32, symmetric = true, ordered = false, 1, random)
+        name -> four.entries(name.stripSuffix(".weight"))
+      }.toMap,
+      rope = ""","quantization_config":{"quant_method":"gptq","bits":4,"group_size":32}"""
+    )
+    TempDirectory.use { directory =>
+      packed.write(directory)
+      withStored(directory) { stored =>
+        for (method <- Seq("rtn", "gptq", "awq").map(QuantisationMethods.byName)) {
+          val before = Memory.allocatedBytes()
+          val quantised = quantisation(stored, method, packed, Map.empty)
+          try {
+            val taken = (0 until 2).map { layer =>
+              quantised.tensor(s"model.layers.$layer.mlp.down_proj.weight", Shape.of(64, 96))
+              Memory.allocatedBytes() - before
+            }
+            assert(taken(0) === taken(1), method.name())
+          } finally quantised.close()
+          assert(Memory.allocatedBytes() === before, method.name())
+        }
+      }
+    }
+  }
+
   test("no memory stays behind, also after a failure") {
     TempDirectory.use { directory =>
       grouped.write(directory)
-      val before = org.longform.kernels.tensor.Memory.allocatedBytes()
+      val before = Memory.allocatedBytes()
       write(directory, grouped, awq, Map.empty)
       withStored(directory) { stored =>
         val quantised =
@@ -418,7 +447,7 @@ class QuantisationSuite extends AnyFunSuite {
           )
         finally quantised.close()
       }
-      assert(org.longform.kernels.tensor.Memory.allocatedBytes() == before)
+      assert(Memory.allocatedBytes() == before)
     }
   }
 }

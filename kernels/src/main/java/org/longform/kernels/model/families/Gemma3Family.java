@@ -5,13 +5,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.longform.kernels.attention.PositionEncoding.Rope;
 import org.longform.kernels.model.DecoderSpec;
-import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.FamilyConfig;
 import org.longform.kernels.model.GgufForm;
-import org.longform.kernels.model.LayerDesign;
-import org.longform.kernels.model.LayerDesign.Scales;
 import org.longform.kernels.model.LayerDesign.SoftCaps;
 import org.longform.kernels.model.LayerReach;
 import org.longform.kernels.model.ModelConfig;
@@ -20,29 +16,16 @@ import org.longform.kernels.model.MultimodalForm;
 import org.longform.kernels.model.NormPlace;
 import org.longform.kernels.model.RopeConfig;
 import org.longform.kernels.model.RopeSpec;
-import org.longform.kernels.model.WeightNames;
 
 /**
  * Gemma 3, text alone, or the text of those that see: as Gemma 2, with norms of each head's queries and keys instead of soft caps;
  * five of six layers have a window and rotate by a base of their own, which is never scaled.
  */
 public final class Gemma3Family implements ModelFamily {
-  private static final Map<NormPlace, String> NORMS =
-      Map.of(
-          NormPlace.QUERY, "model.layers.%d.self_attn.q_norm",
-          NormPlace.KEY, "model.layers.%d.self_attn.k_norm",
-          NormPlace.AFTER_ATTENTION, "model.layers.%d.post_attention_layernorm",
-          NormPlace.FEED_FORWARD, "model.layers.%d.pre_feedforward_layernorm",
-          NormPlace.AFTER_FEED_FORWARD, "model.layers.%d.post_feedforward_layernorm");
-  private static final Map<NormPlace, String> GGUF_NORMS =
-      Map.of(
-          NormPlace.QUERY, "blk.%d.attn_q_norm",
-          NormPlace.KEY, "blk.%d.attn_k_norm",
-          NormPlace.AFTER_ATTENTION, "blk.%d.post_attention_norm",
-          NormPlace.AFTER_FEED_FORWARD, "blk.%d.post_ffw_norm");
   // the 27B model, whose scale GGUF files do not tell
   private static final long LARGEST_LAYERS = 62;
   private static final int PATTERN = 6;
+  private static final String LOCAL_BASE = "rope_local_base_freq";
 
   @Override
   public String name() {
@@ -75,35 +58,15 @@ public final class Gemma3Family implements ModelFamily {
   @Override
   public Optional<GgufForm> gguf() {
     return Optional.of(
-        new GgufForm("gemma3", WeightNames.GGUF.with(GGUF_NORMS), Rope.Layout.HALF_SPLIT)
-            .withWords(
-                Map.of("sliding_window", "attention.sliding_window"),
-                Map.of(
-                    "attn_logit_softcapping", "attn_logit_softcapping",
-                    "final_logit_softcapping", "final_logit_softcapping",
-                    "rope_local_base_freq", "rope.freq_base_swa"))
-            .implying(values -> Gemma2Family.impliedScalar(values, LARGEST_LAYERS)));
+        Gemma2Family.gguf("gemma3", LARGEST_LAYERS, Map.of(LOCAL_BASE, "rope.freq_base_swa")));
   }
 
   @Override
   public DecoderSpec spec(ModelConfig config) {
     config.requireFlag("use_bidirectional_attention", false, false);
-    FamilyConfig family = new FamilyConfig(name(), GemmaFamily.withHeadDim(flat(config)));
-    family.names(WeightNames.HUGGING_FACE.with(NORMS));
-    family.traits(Trait.NORMS_AROUND_ONE);
-    family.traitsIf("tie_word_embeddings", true, Trait.TIED_EMBEDDINGS);
-    family.traitsIf("attention_bias", false, Trait.QKV_BIAS, Trait.OUTPUT_BIAS);
-    family.design(
-        LayerDesign.LLAMA
-            .with(GemmaFamily.activation(config))
-            .with(EnumSet.allOf(NormPlace.class))
-            .with(
-                new Scales(
-                    GemmaFamily.embeddingScale(config), Gemma2Family.queryScale(config), 1, 1))
-            .with(
-                new SoftCaps(
-                    Gemma2Family.softCap(config, "attn_logit_softcapping", 0),
-                    Gemma2Family.softCap(config, "final_logit_softcapping", 0))));
+    FamilyConfig family =
+        Gemma2Family.family(
+            name(), flat(config), EnumSet.allOf(NormPlace.class), SoftCaps.NONE);
     int pattern =
         config.countOr(
             config.has("_sliding_window_pattern")
@@ -133,8 +96,7 @@ public final class Gemma3Family implements ModelFamily {
       return new RopeConfig(config, family.headDim(), own).spec(10000);
     }
     // no scaling, and no base but this one
-    ModelConfig plain =
-        config.with(Map.of("rope_theta", config.numberOr("rope_local_base_freq", 10000)));
+    ModelConfig plain = config.with(Map.of("rope_theta", config.numberOr(LOCAL_BASE, 10000)));
     return new RopeConfig(plain, family.headDim(), Optional.empty()).spec();
   }
 }

@@ -1,10 +1,8 @@
 package org.longform.kernels.model.families;
 
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.attention.PositionEncoding.Rope;
-import org.longform.kernels.device.Activation;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.FamilyConfig;
@@ -40,28 +38,28 @@ public final class GemmaFamily implements ModelFamily {
 
   @Override
   public DecoderSpec spec(ModelConfig config) {
-    FamilyConfig family = new FamilyConfig(name(), withHeadDim(config));
-    family.traits(Trait.NORMS_AROUND_ONE);
-    family.traitsIf("tie_word_embeddings", true, Trait.TIED_EMBEDDINGS);
-    family.traitsIf("attention_bias", false, Trait.QKV_BIAS, Trait.OUTPUT_BIAS);
-    family.design(
-        LayerDesign.LLAMA
-            .with(activation(config))
-            .with(new Scales(embeddingScale(config), 0, 1, 1)));
-    return family.spec(10000);
+    return family(name(), config, 0).spec(10000);
   }
 
-  static ModelConfig withHeadDim(ModelConfig config) {
-    return config.has("head_dim") ? config : config.with(Map.of("head_dim", HEAD_DIM));
-  }
-
-  // hidden_act of its first files says gelu, which nobody has ever computed
-  static Activation activation(ModelConfig config) {
-    return FamilyConfig.activation(config, "hidden_activation", "gelu_pytorch_tanh");
+  /**
+   * What all Gemmas have in common.
+   *
+   * @param attentionScale factor on q·k; 0 for the usual one
+   */
+  static FamilyConfig family(String name, ModelConfig config, double attentionScale) {
+    return new FamilyConfig(name, config.withDefault("head_dim", HEAD_DIM))
+        .traits(Trait.NORMS_AROUND_ONE)
+        .traitsIf("tie_word_embeddings", true, Trait.TIED_EMBEDDINGS)
+        .traitsIf("attention_bias", false, Trait.QKV_BIAS, Trait.OUTPUT_BIAS)
+        .design(
+            LayerDesign.LLAMA
+                // hidden_act of its first files says gelu, which nobody has ever computed
+                .with(FamilyConfig.activation(config, "hidden_activation", "gelu_pytorch_tanh"))
+                .with(new Scales(embeddingScale(config), attentionScale, 1, 1)));
   }
 
   /** The root of the width, in the numbers that the model was trained with. */
-  static double embeddingScale(ModelConfig config) {
+  private static double embeddingScale(ModelConfig config) {
     double scale = Math.sqrt(config.count("hidden_size"));
     String dtype = config.text("torch_dtype").or(() -> config.text("dtype")).orElse("float32");
     return switch (dtype) {

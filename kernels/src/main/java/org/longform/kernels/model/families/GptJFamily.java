@@ -61,11 +61,9 @@ public final class GptJFamily implements ModelFamily {
 
   @Override
   public DecoderSpec spec(ModelConfig given) {
-    ModelConfig config = usual(given);
-    if (!config.has("intermediate_size")) {
-      config =
-          config.with(Map.of("intermediate_size", (long) EXPANSION * config.count("hidden_size")));
-    }
+    ModelConfig usual = usual(given);
+    ModelConfig config =
+        usual.withDefault("intermediate_size", (long) EXPANSION * usual.count("hidden_size"));
     FamilyConfig family = new FamilyConfig(name(), config);
     family
         .names(NAMES)

@@ -18,6 +18,8 @@ import org.longform.kernels.model.MultimodalForm;
  * llama, and have no word for the window.
  */
 public final class MistralFamily implements ModelFamily {
+  private static final long WINDOW = 4096;
+
   @Override
   public String name() {
     return "mistral";
@@ -53,7 +55,7 @@ public final class MistralFamily implements ModelFamily {
 
   @Override
   public DecoderSpec spec(ModelConfig config) {
-    FamilyConfig family = new FamilyConfig(name(), config);
+    FamilyConfig family = new FamilyConfig(name(), config).usualWindow(WINDOW);
     family.traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS);
     family.design(LayerDesign.LLAMA.with(FamilyConfig.activation(config, "hidden_act", "silu")));
     return family.spec(10000, family.sliding(layer -> true));

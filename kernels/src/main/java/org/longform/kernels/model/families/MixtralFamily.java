@@ -27,8 +27,9 @@ public final class MixtralFamily implements ModelFamily {
           List.of("blk.%d.ffn_gate_exps", "blk.%d.ffn_up_exps", "blk.%d.ffn_down_exps"));
   private static final String COUNT = "num_local_experts";
   private static final String CHOSEN = "num_experts_per_tok";
-  // of each of them names are made before any weight was found
   private static final int MOST = 1024;
+  // of each of them names are made before any weight was found
+  private static final long MOST_IN_ALL = 1 << 16;
 
   @Override
   public String name() {
@@ -75,6 +76,11 @@ public final class MixtralFamily implements ModelFamily {
         new ExpertSpec(config.countOr(countKey, count), config.countOr(chosenKey, chosen));
     if (experts.count() > MOST) {
       throw config.invalid(countKey, "a whole number from 1 to " + MOST);
+    }
+    int layers = config.count("num_hidden_layers");
+    if ((long) layers * experts.count() > MOST_IN_ALL) {
+      throw config.invalid(
+          countKey, "at most %d in each of %d layers".formatted(MOST_IN_ALL / layers, layers));
     }
     if (experts.chosen() > experts.count()) {
       throw config.invalid(chosenKey, "at most " + experts.count());

@@ -85,21 +85,17 @@ public final class MptFamily implements ModelFamily {
                 "num_hidden_layers", "n_layers",
                 "num_attention_heads", "n_heads",
                 "max_position_embeddings", "max_seq_len"));
-    if (!usual.has("layer_norm_epsilon")) {
-      usual = usual.with(Map.of("layer_norm_epsilon", 1e-5));
-    }
-    if (!usual.has("intermediate_size")) {
-      long inner = (long) usual.countOr("expansion_ratio", 4) * usual.count("hidden_size");
-      usual = usual.with(Map.of("intermediate_size", inner));
-    }
+    long inner = (long) usual.countOr("expansion_ratio", 4) * usual.count("hidden_size");
+    usual =
+        usual.withDefault("layer_norm_epsilon", 1e-5).withDefault("intermediate_size", inner);
     Optional<ModelConfig> attention = usual.section(ATTENTION);
     for (String key : new String[] {CLIP, LARGEST_BIAS}) {
       Object value = attention.map(section -> section.values().get(key)).orElse(null);
-      if (value != null && !usual.has(key)) {
-        usual = usual.with(Map.of(key, value));
+      if (value != null) {
+        usual = usual.withDefault(key, value);
       }
     }
-    return usual.has(LARGEST_BIAS) ? usual : usual.with(Map.of(LARGEST_BIAS, 8.0));
+    return usual.withDefault(LARGEST_BIAS, 8.0);
   }
 
   @Override

@@ -35,12 +35,8 @@ public final class Phi3Family implements ModelFamily {
       new WeightNames.FeedForward(
           "blk.%d.ffn_norm", "blk.%d.ffn_up.gate", "blk.%d.ffn_up.up", "blk.%d.ffn_down");
   private static final WeightNames GGUF_NAMES =
-      new WeightNames(
-              WeightNames.GGUF.embedding(),
-              WeightNames.GGUF.finalNorm(),
-              WeightNames.GGUF.head(),
-              WeightNames.GGUF.attention(),
-              GGUF_PARTS)
+      WeightNames.GGUF
+          .with(GGUF_PARTS)
           .with(
               fused("blk.%d.attn_qkv", WeightNames.GGUF),
               new Fused("blk.%d.ffn_up", List.of(GGUF_PARTS.gate(), GGUF_PARTS.up()), Order.PARTS));

@@ -18,6 +18,7 @@ import org.longform.kernels.model.WeightNames;
  */
 public final class Qwen2Family implements ModelFamily {
   private static final int FULL_LAYERS = 28;
+  private static final long WINDOW = 4096;
 
   @Override
   public String name() {
@@ -48,6 +49,7 @@ public final class Qwen2Family implements ModelFamily {
     if (!config.flag("use_sliding_window")) {
       return family.spec(10000);
     }
+    family.usualWindow(WINDOW);
     int full =
         config.values().get("max_window_layers") instanceof Number number && number.intValue() == 0
             ? 0

@@ -1,7 +1,6 @@
 package org.longform.kernels.model.families;
 
 import java.util.EnumSet;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.longform.kernels.attention.PositionEncoding.Rope;
@@ -17,12 +16,6 @@ import org.longform.kernels.model.WeightNames;
 
 /** Qwen 3: as Qwen 2, with norms of each head's queries and keys instead of biases. */
 public final class Qwen3Family implements ModelFamily {
-  static final Map<NormPlace, String> NORMS =
-      Map.of(
-          NormPlace.QUERY, "model.layers.%d.self_attn.q_norm",
-          NormPlace.KEY, "model.layers.%d.self_attn.k_norm");
-  static final Map<NormPlace, String> GGUF_NORMS =
-      Map.of(NormPlace.QUERY, "blk.%d.attn_q_norm", NormPlace.KEY, "blk.%d.attn_k_norm");
   private static final int HEAD_DIM = 128;
 
   @Override
@@ -37,14 +30,12 @@ public final class Qwen3Family implements ModelFamily {
 
   @Override
   public Optional<GgufForm> gguf() {
-    return Optional.of(
-        new GgufForm("qwen3", WeightNames.GGUF.with(GGUF_NORMS), Rope.Layout.HALF_SPLIT));
+    return Optional.of(new GgufForm("qwen3", WeightNames.GGUF, Rope.Layout.HALF_SPLIT));
   }
 
   @Override
   public DecoderSpec spec(ModelConfig config) {
     FamilyConfig family = new FamilyConfig(name(), withHeadDim(config));
-    family.names(WeightNames.HUGGING_FACE.with(NORMS));
     family.traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS);
     family.traitsIf("attention_bias", false, Trait.QKV_BIAS, Trait.OUTPUT_BIAS);
     family.design(design(config));
@@ -52,7 +43,7 @@ public final class Qwen3Family implements ModelFamily {
   }
 
   static ModelConfig withHeadDim(ModelConfig config) {
-    return config.has("head_dim") ? config : config.with(Map.of("head_dim", HEAD_DIM));
+    return config.withDefault("head_dim", HEAD_DIM);
   }
 
   static LayerDesign design(ModelConfig config) {

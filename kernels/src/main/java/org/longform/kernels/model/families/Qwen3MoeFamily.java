@@ -34,10 +34,11 @@ public final class Qwen3MoeFamily implements ModelFamily {
 
   @Override
   public Optional<GgufForm> gguf() {
-    WeightNames names =
-        WeightNames.GGUF.with(Qwen3Family.GGUF_NORMS).with(MixtralFamily.GGUF_EXPERTS);
     return Optional.of(
-        new GgufForm("qwen3moe", names, Rope.Layout.HALF_SPLIT)
+        new GgufForm(
+                "qwen3moe",
+                WeightNames.GGUF.with(MixtralFamily.GGUF_EXPERTS),
+                Rope.Layout.HALF_SPLIT)
             .withWords(
                 Map.of(
                     COUNT, "expert_count",
@@ -67,15 +68,13 @@ public final class Qwen3MoeFamily implements ModelFamily {
     }
     FamilyConfig family = new FamilyConfig(name(), config);
     family.names(
-        WeightNames.HUGGING_FACE
-            .with(Qwen3Family.NORMS)
-            .with(
-                new Experts(
-                    "model.layers.%d.mlp.gate",
-                    "model.layers.%d.mlp.experts.%e.gate_proj",
-                    "model.layers.%d.mlp.experts.%e.up_proj",
-                    "model.layers.%d.mlp.experts.%e.down_proj",
-                    List.of())));
+        WeightNames.HUGGING_FACE.with(
+            new Experts(
+                "model.layers.%d.mlp.gate",
+                "model.layers.%d.mlp.experts.%e.gate_proj",
+                "model.layers.%d.mlp.experts.%e.up_proj",
+                "model.layers.%d.mlp.experts.%e.down_proj",
+                List.of())));
     family.traitsIf("tie_word_embeddings", false, Trait.TIED_EMBEDDINGS);
     family.traitsIf("attention_bias", false, Trait.QKV_BIAS, Trait.OUTPUT_BIAS);
     family.design(

@@ -11,7 +11,7 @@ public interface ModuleLayout {
   /** The format and its parameters, as the beginning of a sentence. */
   String description();
 
-  /** Endings of tensors that plain weights do not have, longest first where one ends in another. */
+  /** Endings of tensors that plain weights do not have; none of them is the end of another. */
   Set<String> endings();
 
   /** Whether a tensor of this ending and dtype is the main one of a quantised matrix. */

@@ -137,7 +137,7 @@ public final class QuantisationConfig {
                 why,
                 errorClass == ErrorClass.INVALID_MODEL
                     ? "Download or convert the model again."
-                    : "Use a copy of the model with plain weights, as %s, or a .gguf file."
+                    : "Use a copy of the model with plain weights, one stored as %s, or a .gguf file."
                         .formatted(CheckpointFormats.names())));
   }
 

@@ -3,90 +3,19 @@ package org.longform.kernels.model.prune
 import java.nio.file.{Files, Path}
 import java.util.{List => JList}
 
-import org.longform.kernels.cache.{KvDType, KvMemory}
-import org.longform.kernels.context.{ContextStrategies, Promise}
-import org.longform.kernels.device.Devices
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.model.ChangedModels._
 import org.longform.kernels.model.SessionFixtures._
-import org.longform.kernels.model.{
-  KeptUnits,
-  LayerShape,
-  NaiveDecoder,
-  Session,
-  SessionOptions,
-  StoredModel,
-  TinyModel
-}
-import org.longform.kernels.model.gradient.{LayerParameters, LossGradients}
+import org.longform.kernels.model.prune.PruningFixtures._
+import org.longform.kernels.model.{LayerShape, TinyModel}
 import org.longform.kernels.tensor.{DType, Memory}
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
 import scala.collection.JavaConverters._
-import scala.collection.mutable
 
+/** A model without some of its units is the whole one with them masked, however it is written. */
 class PruningSuite extends AnyFunSuite {
-  private val samples = Seq(tokens(9, 50, 3), tokens(12, 50, 4))
-
-  private def options(
-      importance: Importance = Importance.TAYLOR_FIRST,
-      ratio: Double = 0.5,
-      aggregate: Aggregate = Aggregate.SUM,
-      attention: LayerRange = new LayerRange(0, 2),
-      ffn: LayerRange = new LayerRange(0, 2),
-      ranking: PruneOptions.Ranking = PruneOptions.Ranking.LOCAL,
-      iterations: Int = 1,
-      seed: Long = 42,
-      mode: PruneOptions.Mode = PruneOptions.Mode.BLOCK
-  ): PruneOptions =
-    new PruneOptions(mode, importance, aggregate, ratio, attention, ffn, ranking, iterations, seed)
-
-  private def pruned(model: StoredModel, options: PruneOptions): StoredModel =
-    new Pruning(options, samples.asJava).apply(model)
-
-  private def ints(lists: Seq[Seq[Int]]): JList[JList[Integer]] =
-    lists.map(_.map(Int.box).asJava).asJava
-
-  private def cut(kvHeads: Seq[Int]*)(channels: Seq[Int]*)(model: StoredModel): StoredModel =
-    Pruning.cut(model, new Kept(Kept.all(model.spec()).hidden(), ints(kvHeads), ints(channels)))
-
-  private def kept(path: Path): KeptUnits =
-    opened(path)(model => KeptUnits.read(model.config(), model.spec().hidden(), model.spec().layerShapes()))
-
-  private def seqs(lists: JList[JList[Integer]]): Seq[Seq[Int]] =
-    lists.asScala.map(_.asScala.map(_.intValue()).toList).toList
-
-  /** The model with units masked: the columns that carry them on are zero. */
-  private def masked(model: TinyModel, kvHeads: Seq[Seq[Int]], channels: Seq[Seq[Int]]): TinyModel = {
-    val sharers = model.heads / model.kvHeads
-    model.altering((0 until model.layers).flatMap { layer =>
-      def zero(width: Int, stays: Int => Boolean)(matrix: Array[Double]): Array[Double] = {
-        for (i <- matrix.indices if !stays(i % width)) matrix(i) = 0
-        matrix
-      }
-      val p = s"model.layers.$layer."
-      val heads = model.heads * model.headDim
-      Seq(
-        s"${p}self_attn.o_proj.weight" -> zero(
-          heads,
-          column => kvHeads(layer).contains(column / model.headDim / sharers)
-        ) _,
-        s"${p}mlp.down_proj.weight" -> zero(model.intermediate, channels(layer).contains(_)) _
-      )
-    }: _*)
-  }
-
-  private def someOf(count: Int, seed: Int): Seq[Int] =
-    new scala.util.Random(seed).shuffle((0 until count).toList).take(math.max(1, count * 2 / 3)).sorted
-
-  private val groups = Seq(
-    "G = 1" -> TinyModel(kvHeads = 4),
-    "G = 2, tied embeddings" -> TinyModel(kvHeads = 2, tied = true, seed = 2),
-    "G = 4, biases" -> TinyModel(heads = 8, kvHeads = 2, biases = true, seed = 3),
-    "G = 3, BF16" -> TinyModel(heads = 9, kvHeads = 3, headDim = 4, dtype = "BF16", seed = 4)
-  )
-
   for (importance <- Importance.values())
     test(s"a ratio of 0 leaves every weight and the logits as they are: ${importance.word}") {
       val model = TinyModel(tied = true, seed = 7)
@@ -144,119 +73,6 @@ class PruningSuite extends AnyFunSuite {
         }
       }
     }
-
-  test("first-order importance is |w * finite difference| summed over all that belongs to a unit") {
-    val model = TinyModel(headDim = 4, hidden = 8, intermediate = 6, layers = 1, seed = 9)
-    val frequencies = NaiveDecoder.plainFrequencies(4)
-    def loss(changed: TinyModel): Double = samples.map { ids =>
-      val surprises =
-        NaiveDecoder.surprises(new NaiveDecoder(changed, frequencies).logits(ids.toSeq), ids.toSeq)
-      surprises.sum / surprises.size
-    }.sum / samples.size
-    def salience(matrix: String, places: Seq[Int]): Double = {
-      val name = s"model.layers.0.$matrix.weight"
-      places.map { at =>
-        def moved(by: Double) = model.altering(name -> { values => values(at) += by; values })
-        math.abs(model.weights(name)(at) * (loss(moved(1e-4)) - loss(moved(-1e-4))) / 2e-4)
-      }.sum
-    }
-    def rows(range: Range, width: Int): Seq[Int] = range.flatMap(r => r * width until (r + 1) * width)
-    def columns(range: Range, width: Int, height: Int): Seq[Int] =
-      for (row <- 0 until height; column <- range) yield row * width + column
-    TempDirectory.use { directory =>
-      opened(model.write(directory)) { stored =>
-        var scores: LayerScores = null
-        LossGradients.compute(
-          stored,
-          samples.asJava,
-          (layer: Int, parameters: LayerParameters) =>
-            scores = LayerScores.of(parameters, stored.spec().layer(layer), 4, options(), layer)
-        )
-        for (channel <- 0 until 6) {
-          val expected = salience("mlp.gate_proj", rows(channel to channel, 8)) +
-            salience("mlp.up_proj", rows(channel to channel, 8)) +
-            salience("mlp.down_proj", columns(channel to channel, 6, 8))
-          assert(math.abs(scores.channels()(channel) - expected) < 1e-6)
-        }
-        for (kvHead <- 0 until 2) {
-          val keys = kvHead * 4 until kvHead * 4 + 4
-          val queries = kvHead * 8 until kvHead * 8 + 8
-          val expected = salience("self_attn.q_proj", rows(queries, 8)) +
-            salience("self_attn.k_proj", rows(keys, 8)) + salience("self_attn.v_proj", rows(keys, 8)) +
-            salience("self_attn.o_proj", columns(queries, 16, 8))
-          assert(math.abs(scores.kvHeads()(kvHead) - expected) < 1e-6)
-        }
-      }
-    }
-  }
-
-  test("magnitudes, and what becomes of the members of a unit") {
-    val model = TinyModel(heads = 2, kvHeads = 2, headDim = 2, hidden = 3, intermediate = 4, layers = 1)
-    def weight(matrix: String): Array[Double] = model.weights(s"model.layers.0.mlp.$matrix.weight")
-    TempDirectory.use { directory =>
-      opened(model.write(directory)) { stored =>
-        def channels(importance: Importance, aggregate: Aggregate): Seq[Double] =
-          LayerScores
-            .of(
-              LayerParameters.read(stored, 0),
-              stored.spec().layer(0),
-              2,
-              options(importance, aggregate = aggregate),
-              0
-            )
-            .channels()
-            .toSeq
-        for ((importance, power) <- Seq(Importance.L1 -> 1, Importance.L2 -> 2)) {
-          def sum(values: Seq[Double]): Double = values.map(v => math.pow(math.abs(v), power)).sum
-          val members = (0 until 4).map { c =>
-            Seq(
-              sum(weight("gate_proj").slice(c * 3, c * 3 + 3).toSeq),
-              sum(weight("up_proj").slice(c * 3, c * 3 + 3).toSeq),
-              sum(weight("down_proj").toSeq.grouped(4).map(_(c)).toSeq)
-            )
-          }
-          def same(aggregate: Aggregate, f: Seq[Double] => Double): Unit =
-            channels(importance, aggregate).zip(members.map(f)).foreach { case (a, b) =>
-              assert(math.abs(a - b) < 1e-12)
-            }
-          same(Aggregate.SUM, _.sum)
-          same(Aggregate.PROD, _.product)
-          same(Aggregate.MAX, _.max)
-          same(Aggregate.FIRST, _.head)
-          same(Aggregate.LAST, _.last)
-        }
-        def random(seed: Long): Seq[Double] = LayerScores
-          .of(
-            LayerParameters.read(stored, 0),
-            stored.spec().layer(0),
-            2,
-            options(Importance.RANDOM, seed = seed),
-            0
-          )
-          .channels()
-          .toSeq
-        assert(random(1) == random(1) && random(1) != random(2))
-      }
-    }
-  }
-
-  test("layer by layer the same part goes, all together the least of all, and one always stays") {
-    val importances = Seq(Array(1.0, 5, 6, 7), Array(2.0, 2, 3, 9), Array(0.1, 0.2, 0.3, 0.4)).asJava
-    def choose(ranking: PruneOptions.Ranking, removable: Int*): Seq[Seq[Int]] =
-      seqs(new Survivors(ranking).choose(importances, removable.toArray))
-    assert(choose(PruneOptions.Ranking.LOCAL, 1, 2, 0) == Seq(Seq(1, 2, 3), Seq(2, 3), Seq(0, 1, 2, 3)))
-    assert(choose(PruneOptions.Ranking.LOCAL, 4, 0, -1) == Seq(Seq(3), Seq(0, 1, 2, 3), Seq(0, 1, 2, 3)))
-    // 6 of those of all three layers; the third keeps its best
-    assert(choose(PruneOptions.Ranking.GLOBAL, 2, 2, 2) == Seq(Seq(1, 2, 3), Seq(2, 3), Seq(3)))
-    // layers outside of the range do not take part
-    assert(choose(PruneOptions.Ranking.GLOBAL, 2, 2, -1) == Seq(Seq(1, 2, 3), Seq(3), Seq(0, 1, 2, 3)))
-  }
-
-  test("of 32 layers the first 4 and the last 2 are left alone, as in the paper") {
-    assert(LayerRange.usual(32) == new LayerRange(4, 29))
-    assert(LayerRange.usual(4) == new LayerRange(0, 3))
-    assert(LayerRange.usual(80) == new LayerRange(10, 74))
-  }
 
   test("only whole heads go, only in the layers that were named, and steps add up") {
     // 4 key heads of 8: a half is 2 heads, 0.2 of 32 dimensions is not one
@@ -424,123 +240,6 @@ class PruningSuite extends AnyFunSuite {
       }
     }
   }
-
-  // layers of different heads and channels
-  private val uneven = TinyModel(heads = 8, kvHeads = 4, window = 64, seed = 21)
-  private val unevenHeads = Seq(Seq(1, 3), Seq(0, 1, 2), Seq(2))
-  private val unevenChannels = Seq(someOf(20, 1), Seq(4, 5), (0 until 20).toList)
-
-  private def withUneven[A](body: Path => A): A =
-    withChanged(uneven)(cut(unevenHeads: _*)(unevenChannels: _*))(body)
-
-  for (provider <- Devices.ALL.asScala if !provider.whyUnavailable().isPresent)
-    test(s"device ${provider.name()} reads layers of different shapes, in every type of cache") {
-      val ids = tokens(90, uneven.vocabulary, 22)
-      val expected = naive(masked(uneven, unevenHeads, unevenChannels), ids)
-      withUneven { path =>
-        withDecoderAt(path, provider.open(2)) { decoder =>
-          assert(difference(logits(decoder, ids), expected) < 1e-4)
-          for (dtype <- KvDType.values()) {
-            val session = decoder.open(full(decoder, 64), SessionOptions.DEFAULT.withKvDType(dtype))
-            try {
-              session.feed(ids, 0, ids.length)
-              session.flush()
-              assert(difference(session.logits(), expected) < 0.05, dtype)
-            } finally session.close()
-          }
-        }
-      }
-    }
-
-  test("the cache of a layer has room for its own heads alone") {
-    withUneven { path =>
-      withDecoderAt(path) { decoder =>
-        // 2 + 3 + 1 heads of 8 numbers, keys and values
-        assert(decoder.kvBytesPerToken(KvDType.F32) == 6 * 8 * 2 * 4)
-        withSession(decoder, full(decoder, 16)) { session =>
-          session.feed(tokens(64, uneven.vocabulary, 5), 0, 64)
-          session.flush()
-          assert(session.stats().kvBytes() == 64 * 6 * 8 * 2 * 4)
-        }
-      }
-    }
-  }
-
-  test("with most of the cache on disk the logits are the same, and a saved session goes on") {
-    val ids = tokens(500, uneven.vocabulary, 6)
-    withUneven { path =>
-      withDecoderAt(path) { decoder =>
-        TempDirectory.use { directory =>
-          def read(memory: KvMemory): (Seq[Float], Long) = {
-            val options = SessionOptions.DEFAULT.withKvMemory(memory)
-            val session = decoder.open(full(decoder, 64), options)
-            try {
-              session.feed(ids, 0, ids.length)
-              session.flush()
-              (session.logits().toSeq, session.stats().kvDiskBytes())
-            } finally session.close()
-          }
-          val (expected, none) = read(KvMemory.UNLIMITED)
-          val (found, some) = read(new KvMemory(0, directory))
-          assert(none == 0 && some > 0)
-          assert(found == expected)
-        }
-        def strategy = ContextStrategies.create("lm-infinite", java.util.Map.of(), decoder.limits())
-        val bytes = new java.io.ByteArrayOutputStream()
-        val expected = withSession(decoder, strategy) { session =>
-          session.feed(ids, 0, 300)
-          session.save(new java.io.DataOutputStream(bytes))
-          session.feed(ids, 300, 200)
-          session.flush()
-          session.logits().toSeq
-        }
-        val in = new java.io.DataInputStream(new java.io.ByteArrayInputStream(bytes.toByteArray))
-        val resumed = decoder.resume(strategy, SessionOptions.DEFAULT, in)
-        try {
-          resumed.feed(ids, 300, 200)
-          resumed.flush()
-          assert(resumed.logits().toSeq == expected)
-        } finally resumed.close()
-      }
-    }
-  }
-
-  for (factory <- usable(64, 3))
-    test(s"strategy ${factory.name()} reads layers of different shapes") {
-      val document = tokens(300, uneven.vocabulary, 23)
-      withUneven { path =>
-        withDecoderAt(path) { decoder =>
-          def fresh = ContextStrategies.create(factory.name(), java.util.Map.of(), decoder.limits())
-          def read(piece: Int): Seq[Float] = withSession(decoder, fresh) { session =>
-            document.indices.grouped(piece).foreach(part => session.feed(document, part.head, part.length))
-            val fork = session.fork()
-            try {
-              def answer(of: Session): Seq[Float] = {
-                of.ask(Array(4, 8, 15))
-                of.step(9)
-                of.logits().toSeq
-              }
-              val forked = answer(fork)
-              assert(answer(session) == forked && forked.forall(x => !x.isNaN && !x.isInfinite))
-              forked
-            } finally fork.close()
-          }
-          assert(read(300) == read(37))
-          if (factory.promises().contains(Promise.FULL_WHEN_SHORT)) {
-            val short = document.take(10)
-            val ofFull = withSession(decoder, full(decoder, 64)) { session =>
-              session.ask(short)
-              session.logits()
-            }
-            val found = withSession(decoder, fresh) { session =>
-              session.ask(short)
-              session.logits()
-            }
-            assert(difference(found, ofFull.map(_.toDouble)) < 1e-4)
-          }
-        }
-      }
-    }
 
   test("a pruned model goes to GGUF, also quantised, and back; and a GGUF file is pruned alike") {
     val model =
