@@ -3,11 +3,11 @@ package org.longform.kernels.cache
 import scala.collection.mutable
 import scala.util.Random
 
-import org.longform.kernels.tensor.Memory
+import org.longform.kernels.tensor.{Memory, MemorySource}
 import org.scalatest.funsuite.AnyFunSuite
 
 class PageTableSuite extends AnyFunSuite {
-  private val store = new PageStore(new KvShape(1, 1, 1), KvMemory.UNLIMITED)
+  private val store = new PageStore(new KvShape(1, 1, 1), KvMemory.UNLIMITED, MemorySource.HOST)
 
   private def content(table: PageTable): Map[Long, Page] = {
     val found = mutable.Map[Long, Page]()

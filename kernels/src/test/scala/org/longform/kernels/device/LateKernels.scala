@@ -1,6 +1,6 @@
 package org.longform.kernels.device
 
-import java.lang.reflect.{InvocationTargetException, Method, Proxy}
+import java.lang.reflect.{InvocationHandler, InvocationTargetException, Method, Proxy}
 
 import scala.collection.JavaConverters._
 import scala.collection.mutable
@@ -44,7 +44,10 @@ final class LateKernels(delegate: Kernels) {
     .newProxyInstance(
       classOf[Kernels].getClassLoader,
       Array[Class[_]](classOf[Kernels]),
-      (_: AnyRef, method: Method, arguments: Array[AnyRef]) => answer(method, Option(arguments).getOrElse(Array.empty))
+      new InvocationHandler {
+        override def invoke(proxy: AnyRef, method: Method, arguments: Array[AnyRef]): AnyRef =
+          answer(method, Option(arguments).getOrElse(Array.empty[AnyRef]))
+      }
     )
     .asInstanceOf[Kernels]
 
