@@ -51,11 +51,6 @@ public abstract class ComputedWeights extends ForwardedWeights {
   protected void closeOthers() {}
 
   @Override
-  public final WeightSource origin() {
-    return source().origin();
-  }
-
-  @Override
   public final Optional<Shape> shape(String name) {
     Optional<Shape> stored = source().shape(name);
     return changes(name) ? stored.map(shape -> changedShape(name, shape)) : stored;

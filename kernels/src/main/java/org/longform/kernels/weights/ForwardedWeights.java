@@ -20,6 +20,11 @@ public abstract class ForwardedWeights implements WeightSource {
   }
 
   @Override
+  public final WeightSource origin() {
+    return source.origin();
+  }
+
+  @Override
   public Set<String> names() {
     return source.names();
   }
