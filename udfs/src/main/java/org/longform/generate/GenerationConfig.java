@@ -46,11 +46,7 @@ public record GenerationConfig(Options defaults, List<Integer> eosIds) {
     if (!config.eosIds.isEmpty()) {
       return config;
     }
-    List<Integer> ends =
-        files
-            .find("config.json")
-            .map(GenerationConfig::eosIds)
-            .orElse(List.of());
+    List<Integer> ends = files.find("config.json").map(GenerationConfig::eosIds).orElse(List.of());
     return new GenerationConfig(config.defaults, ends);
   }
 

@@ -15,7 +15,8 @@ import org.longform.kernels.weights.GgufParts;
 
 /**
  * Which of a model's files are read: its configuration, its tokenizer, its weights as safetensors,
- * or one GGUF file, perhaps in parts, which has all of that in it. Pickled weights are never fetched.
+ * or one GGUF file, perhaps in parts, which has all of that in it. Pickled weights are never
+ * fetched.
  *
  * @param files all that are there
  */
@@ -46,7 +47,8 @@ record ModelContents(HubModel model, List<String> files) {
       List.of("adapter_config.json", "adapter_model.safetensors");
 
   /**
-   * The GGUF file that is the model, of several parts the first; empty if it is a directory of files.
+   * The GGUF file that is the model, of several parts the first; empty if it is a directory of
+   * files.
    *
    * @throws org.longform.kernels.error.LongformException INVALID_MODEL if there are several, or
    *     nothing that can be read, or a part is not there

@@ -22,10 +22,13 @@ import org.longform.kernels.weights.GgufWeights;
  * Where a model is.
  *
  * @param name as the user named it
- * @param path a local directory in Hugging Face's layout, or a GGUF file, of several parts the first
+ * @param path a local directory in Hugging Face's layout, or a GGUF file, of several parts the
+ *     first
  * @param adapter a local directory with a LoRA adapter that is a part of the model, if it has one
  */
 public record ModelLocation(String name, Path path, Optional<Path> adapter) {
+  private static final String CONFIG = "config.json";
+
   /** A model without an adapter. */
   public ModelLocation(String name, Path path) {
     this(name, path, Optional.empty());
@@ -42,6 +45,7 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
    * @throws LongformException INVALID_MODEL or UNSUPPORTED_MODEL saying what is wrong
    */
   public StoredModel open() {
+    requireModel();
     StoredModel model = StoredModel.open(path);
     try {
       return adapter.isPresent() ? LoraAdapter.mergeToRead(model, adapter.get()) : model;
@@ -54,10 +58,24 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
   /** What the model is; that an adapter fits it is checked, too, but its numbers are not read. */
   public DecoderSpec spec() {
     if (adapter.isEmpty()) {
+      requireModel();
       return StoredModel.spec(path);
     }
     try (StoredModel model = open()) {
       return model.spec();
+    }
+  }
+
+  /** Refuses an adapter that is named as if it were the model it changes. */
+  private void requireModel() {
+    if (Files.isDirectory(path)
+        && !Files.exists(path.resolve(CONFIG))
+        && Files.exists(path.resolve(LoraAdapter.CONFIG))) {
+      throw new LongformException(
+          ErrorClass.INVALID_MODEL,
+          "Cannot read with model '%s': it is an adapter without the model that it changes. Name that model%s, and this as its adapter."
+              .formatted(
+                  name, LoraAdapter.baseOf(path).map(base -> " ('" + base + "')").orElse("")));
     }
   }
 
@@ -76,7 +94,7 @@ public record ModelLocation(String name, Path path, Optional<Path> adapter) {
     String why = null;
     if (Files.isDirectory(path)) {
       why =
-          Files.isRegularFile(path.resolve("config.json"))
+          Files.isRegularFile(path.resolve(CONFIG))
                   || Files.isRegularFile(path.resolve(LoraAdapter.CONFIG))
               ? null
               : "the directory has no config.json";

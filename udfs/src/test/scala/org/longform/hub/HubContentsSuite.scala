@@ -57,7 +57,9 @@ class HubContentsSuite extends HubFixture {
       world.server.forget()
       assert(world.hub().fetch(pinned) == path && world.server.calls.isEmpty)
       java.nio.file.Files.delete(world.snapshot().resolve("q8/m-00003-of-00003.gguf"))
-      assert(refused(world.hub("HF_HUB_OFFLINE" -> "1").fetch(pinned)).contains("it is not whole in the cache"))
+      assert(
+        refused(world.hub("HF_HUB_OFFLINE" -> "1").fetch(pinned)).contains("it is not whole in the cache")
+      )
       world.hub().fetch(pinned)
       assert(names(world.snapshot()) == parts.keySet)
     }

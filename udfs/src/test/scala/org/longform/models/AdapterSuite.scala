@@ -107,6 +107,33 @@ class AdapterSuite extends AnyFunSuite {
     }
   }
 
+  test("an adapter that is named as a model is refused with the name of its base") {
+    using { folder =>
+      val adapter = write(folder.resolve("adapter"))
+      def named = Map("model" -> adapter.toString).asJava
+      refused(
+        ErrorClass.INVALID_MODEL,
+        "it is an adapter without the model that it changes. Name that model, and this as its adapter."
+      )(LongformRuntime.validate(named))
+      val config = adapter.resolve("adapter_config.json")
+      Files.writeString(
+        config,
+        Files.readString(config).replace("{", s"""{"base_model_name_or_path": "org/${"n" * 1000}",""")
+      )
+      refused(ErrorClass.INVALID_MODEL, "Name that model ('org/nnn")(LongformRuntime.validate(named))
+      Files.writeString(config, Files.readString(config).replaceAll("n{999,}", "base"))
+      for (
+        body <- Seq[() => Any](
+          () => LongformRuntime.validate(named),
+          () => new ModelLocation("m", adapter).open()
+        )
+      )
+        refused(ErrorClass.INVALID_MODEL, "Name that model ('org/base'), and this as its adapter.")(body())
+      Files.writeString(config, "{")
+      refused(ErrorClass.INVALID_MODEL, "it is not JSON")(LongformRuntime.validate(named))
+    }
+  }
+
   test("an adapter that is not there, or does not fit, is refused before anything is read") {
     using { folder =>
       refused(ErrorClass.INVALID_MODEL, "there is no such directory or file")(

@@ -22,7 +22,10 @@ class FolderStore(pauseMillis: Long = 0) extends ModelStore {
     listed.incrementAndGet()
     val path = Path.of(model.stripPrefix("shelf:"))
     if (!Files.exists(path))
-      throw new LongformException(ErrorClass.INVALID_MODEL, s"Cannot find model '$path': it is not on the shelf.")
+      throw new LongformException(
+        ErrorClass.INVALID_MODEL,
+        s"Cannot find model '$path': it is not on the shelf."
+      )
     val files =
       if (Files.isDirectory(path)) path.toFile.listFiles.toSeq.sortBy(_.getName) else Seq(path.toFile)
     files

@@ -81,7 +81,8 @@ class ModelCacheSuite extends AnyFunSuite {
 
   test("a GGUF file in parts is copied with all of them, and without one it is not copied at all") {
     using { (source, cache) =>
-      val parts = (1 to 3).map(i => Files.writeString(source.resolve(s"m-0000$i-of-00003.gguf"), "weights" * i))
+      val parts =
+        (1 to 3).map(i => Files.writeString(source.resolve(s"m-0000$i-of-00003.gguf"), "weights" * i))
       val store = new FolderStore
       val path = new ModelCache(cache).fetch(name(parts.head), store)
       assert(path.getFileName == parts.head.getFileName && store.opened.get == 3)
@@ -92,7 +93,10 @@ class ModelCacheSuite extends AnyFunSuite {
       Files.writeString(path.resolveSibling(parts(2).getFileName), "other")
       assert(ModelRevision.of(path) != before)
       Files.setLastModifiedTime(parts(1), FileTime.fromMillis(1000000000000L))
-      assert(new ModelCache(cache).fetch(name(parts.head), store) != path, "a part that changed is a revision")
+      assert(
+        new ModelCache(cache).fetch(name(parts.head), store) != path,
+        "a part that changed is a revision"
+      )
       Files.delete(parts(1))
       assert(refused(new ModelCache(cache).fetch(name(parts.head), store)).contains("m-00002-of-00003.gguf"))
     }

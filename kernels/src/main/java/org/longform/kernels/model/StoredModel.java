@@ -16,8 +16,8 @@ import org.longform.kernels.weights.WeightSource;
 import org.longform.kernels.weights.checkpoint.CheckpointFormats;
 
 /**
- * A model on disk, on no device yet: a Hugging Face directory or a GGUF file. Of one that sees, too,
- * it is the text part.
+ * A model on disk, on no device yet: a Hugging Face directory or a GGUF file. Of one that sees,
+ * too, it is the text part.
  *
  * @param config what it says about itself, in the words of {@code config.json}; how its files store
  *     weights is left out, since {@code weights} gives plain ones

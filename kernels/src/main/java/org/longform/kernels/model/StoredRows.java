@@ -15,8 +15,7 @@ import org.longform.kernels.tensor.Shape;
  * @param step from the first of them to the first of the next ones
  * @param times how often
  */
-public record StoredRows(
-    String stored, long whole, long from, long rows, long step, int times) {
+public record StoredRows(String stored, long whole, long from, long rows, long step, int times) {
 
   /** A weight that is the whole matrix. */
   public static StoredRows all(String stored, long rows) {

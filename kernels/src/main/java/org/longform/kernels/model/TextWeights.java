@@ -57,11 +57,6 @@ final class TextWeights extends ForwardedWeights {
   }
 
   @Override
-  public WeightSource origin() {
-    return source().origin();
-  }
-
-  @Override
   public Set<String> names() {
     return Set.copyOf(stored.keySet());
   }
@@ -92,8 +87,7 @@ final class TextWeights extends ForwardedWeights {
                     "Text alone is read: %,d tensors of other parts (%s%s) are not"
                         .formatted(
                             others,
-                            String.join(
-                                ", ", otherParts.stream().limit(MOST_NAMED).toList()),
+                            String.join(", ", otherParts.stream().limit(MOST_NAMED).toList()),
                             otherParts.size() > MOST_NAMED ? ", …" : "")))
             .toList();
   }

@@ -36,7 +36,11 @@ class GgufPartsSuite extends AnyFunSuite {
           assert(!opened.metadata().keys().asScala.exists(_.startsWith("split.")))
           assert(opened.metadata().text("tokenizer.ggml.model").get === "llama")
         } finally opened.close()
-        assert(GgufParts.files(first).asScala === sizes.indices.map(i => first.resolveSibling(GgufSplit.name(i, sizes.size))))
+        assert(
+          GgufParts.files(first).asScala === sizes.indices.map(i =>
+            first.resolveSibling(GgufSplit.name(i, sizes.size))
+          )
+        )
       }
     }
 
@@ -97,7 +101,10 @@ class GgufPartsSuite extends AnyFunSuite {
 
       val first = parts(identity)
       val last = first.resolveSibling(GgufSplit.name(2, 3))
-      refused(last, "it is part 3 of 3, and a model in parts is named by the first, 'model-00001-of-00003.gguf'")
+      refused(
+        last,
+        "it is part 3 of 3, and a model in parts is named by the first, 'model-00001-of-00003.gguf'"
+      )
       val renamed = Files.copy(first, directory.resolve("renamed.gguf"))
       refused(renamed, "a name that does not end in '-00001-of-00003.gguf' does not tell those of the others")
       Files.delete(last)
@@ -111,7 +118,10 @@ class GgufPartsSuite extends AnyFunSuite {
         s"model-00003-of-00003.gguf': tensor '$name' is in part 'model-00002-of-00003.gguf', too"
       )
       refused(second(_.copy(no = 2)), "it says that it is part 3 (split.no), and its name that it is part 2")
-      refused(second(_.copy(count = 4)), "it says that it is one of 4 parts (split.count), and the first part says 3")
+      refused(
+        second(_.copy(count = 4)),
+        "it says that it is one of 4 parts (split.count), and the first part says 3"
+      )
       refused(
         second(part => part.copy(tensors = part.tensors.drop(1))),
         s"its 3 parts have ${count - 1} tensors, and it says $count (split.tensors.count)"
@@ -120,7 +130,10 @@ class GgufPartsSuite extends AnyFunSuite {
         parts(part => if (part.no == 0) part.copy(count = 1001) else part),
         "it says that it is one of 1001 parts (split.count), expected at most 1000"
       )
-      refused(parts(part => if (part.no == 0) part.copy(count = 2) else part), "does not end in '-00001-of-00002.gguf'")
+      refused(
+        parts(part => if (part.no == 0) part.copy(count = 2) else part),
+        "does not end in '-00001-of-00002.gguf'"
+      )
       Files.write(parts(identity).resolveSibling(GgufSplit.name(1, 3)), Array[Byte](1, 2))
       refused(first, "model-00002-of-00003.gguf': it ends after 2 bytes")
     }

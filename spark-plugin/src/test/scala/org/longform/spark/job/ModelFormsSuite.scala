@@ -115,7 +115,8 @@ class ModelFormsSuite extends SparkSuite {
           .putUint32("split.count", 3)
           .putUint32("split.tensors.count", names.size.toLong)
         val specs = own.map(name => new TensorSpec(name, DType.F32, weights.shape(name).get))
-        val writer = GgufWriter.create(folder.resolve(s"tiny-0000${i + 1}-of-00003.gguf"), metadata, specs.asJava)
+        val writer =
+          GgufWriter.create(folder.resolve(s"tiny-0000${i + 1}-of-00003.gguf"), metadata, specs.asJava)
         try {
           own.foreach(name => writer.write(weights.tensor(name, weights.shape(name).get).toArray))
           writer.finish()
@@ -136,6 +137,9 @@ class ModelFormsSuite extends SparkSuite {
     assert(answer(first.toString) == answer(whole.toString))
     Files.delete(first.resolveSibling("tiny-00003-of-00003.gguf"))
     val missing = inspected(first).get("unsupported").asScala.map(_.asText).toSeq
-    assert(missing.size == 1 && missing.head.contains("part 3 ('tiny-00003-of-00003.gguf') is missing"), missing)
+    assert(
+      missing.size == 1 && missing.head.contains("part 3 ('tiny-00003-of-00003.gguf') is missing"),
+      missing
+    )
   }
 }

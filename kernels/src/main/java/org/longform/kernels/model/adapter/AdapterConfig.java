@@ -44,6 +44,13 @@ record AdapterConfig(
     return new Reader(directory, StrictJson.readObject(directory.resolve(FILE), MAX_BYTES)).read();
   }
 
+  /** The name of the model it was trained for, wherever that was; empty if it has none. */
+  static Optional<String> baseOf(Path directory) {
+    Object base =
+        StrictJson.readObject(directory.resolve(FILE), MAX_BYTES).get("base_model_name_or_path");
+    return base instanceof String name && !name.isBlank() ? Optional.of(name) : Optional.empty();
+  }
+
   /** The rank of a module. */
   int rankOf(String module) {
     return first(ranks, module).orElse(rank);

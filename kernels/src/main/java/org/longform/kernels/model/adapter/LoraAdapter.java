@@ -25,10 +25,10 @@ import org.longform.kernels.weights.WeightSource;
 /**
  * Merges a LoRA adapter (Hu et al., 2021) into the model it was trained for: {@code W + scale * B
  * A}, with A (r, N) and B (O, r); modules that it saved whole replace the model's. Where files have
- * several weights in one matrix, as Phi 3 has queries, keys and values, it may be for that matrix. The adapter is a
- * directory as Hugging Face's PEFT saves it, with {@code adapter_config.json} and {@code
- * adapter_model.safetensors}; it is not believed: every tensor must belong to a weight of the model
- * and fit it, and none may be missing.
+ * several weights in one matrix, as Phi 3 has queries, keys and values, it may be for that matrix.
+ * The adapter is a directory as Hugging Face's PEFT saves it, with {@code adapter_config.json} and
+ * {@code adapter_model.safetensors}; it is not believed: every tensor must belong to a weight of
+ * the model and fit it, and none may be missing.
  */
 public final class LoraAdapter {
   /** The file that a directory with an adapter has. */
@@ -70,6 +70,15 @@ public final class LoraAdapter {
     this.fused =
         StoredRows.ofFused(model.spec()).entrySet().stream()
             .collect(Collectors.groupingBy(entry -> entry.getValue().stored()));
+  }
+
+  /**
+   * What an adapter calls the model it was trained for; empty if it does not say.
+   *
+   * @throws LongformException INVALID_MODEL if its config cannot be read
+   */
+  public static Optional<String> baseOf(Path directory) {
+    return AdapterConfig.baseOf(directory).map(LoraAdapter::shortened);
   }
 
   /**
@@ -147,7 +156,9 @@ public final class LoraAdapter {
     }
   }
 
-  /** A module as the model has it; the adapter may be for a checkpoint that it is the text part of. */
+  /**
+   * A module as the model has it; the adapter may be for a checkpoint that it is the text part of.
+   */
   private static String alone(String module) {
     return WeightNames.ofTextPart(module).orElse(module);
   }
@@ -244,8 +255,7 @@ public final class LoraAdapter {
       return;
     }
     for (Map.Entry<String, StoredRows> part : fused.get(name)) {
-      requireFits(
-          module, part.getValue().whole(), weights.get(part.getKey() + WEIGHT).axis(1));
+      requireFits(module, part.getValue().whole(), weights.get(part.getKey() + WEIGHT).axis(1));
       change(part.getKey(), module, part.getValue());
     }
   }

@@ -18,8 +18,9 @@ import org.longform.kernels.model.RopeConfig;
 import org.longform.kernels.model.RopeSpec;
 
 /**
- * Gemma 3, text alone, or the text of those that see: as Gemma 2, with norms of each head's queries and keys instead of soft caps;
- * five of six layers have a window and rotate by a base of their own, which is never scaled.
+ * Gemma 3, text alone, or the text of those that see: as Gemma 2, with norms of each head's queries
+ * and keys instead of soft caps; five of six layers have a window and rotate by a base of their
+ * own, which is never scaled.
  */
 public final class Gemma3Family implements ModelFamily {
   // the 27B model, whose scale GGUF files do not tell

@@ -47,7 +47,11 @@ class FusedAdapterSuite extends AnyFunSuite {
     Files.createDirectories(directory)
     Files.writeString(
       directory.resolve("adapter_config.json"),
-      s"""{"peft_type":"LORA","r":$rank,"lora_alpha":12,"target_modules":${targets.mkString("[\"", "\",\"", "\"]")}}"""
+      s"""{"peft_type":"LORA","r":$rank,"lora_alpha":12,"target_modules":${targets.mkString(
+          "[\"",
+          "\",\"",
+          "\"]"
+        )}}"""
     )
     SafetensorsFiles.write(directory.resolve("adapter_model.safetensors"), entries)
     directory
@@ -57,10 +61,14 @@ class FusedAdapterSuite extends AnyFunSuite {
   private def stored(directory: Path): Map[String, (Seq[Long], Array[Float])] = {
     val files = SafetensorsWeights.open(directory)
     try
-      files.names().asScala.map { name =>
-        val shape = files.shape(name).get
-        name -> ((0 until shape.rank()).map(shape.axis) -> files.tensor(name, shape).toArray)
-      }.toMap
+      files
+        .names()
+        .asScala
+        .map { name =>
+          val shape = files.shape(name).get
+          name -> ((0 until shape.rank()).map(shape.axis) -> files.tensor(name, shape).toArray)
+        }
+        .toMap
     finally files.close()
   }
 
@@ -93,7 +101,9 @@ class FusedAdapterSuite extends AnyFunSuite {
     }
 
   for ((family, targets) <- cases)
-    test(s"an adapter of $family for ${targets.mkString(", ")} is merged into the matrices that the files have") {
+    test(
+      s"an adapter of $family for ${targets.mkString(", ")} is merged into the matrices that the files have"
+    ) {
       using(family) { (_, source, directory) =>
         val whole = stored(source)
         val all = changes(whole, targets)
@@ -163,7 +173,8 @@ class FusedAdapterSuite extends AnyFunSuite {
       val all = changes(stored(source), Seq("self_attn.q_proj", "mlp.up_proj"))
       val ids = tokens(12, 64, 1)
       def read(naming: String => String): Array[Float] = {
-        val entries = all.flatMap(_.entries).map(e => e.copy(name = prefix + naming(e.name.stripPrefix(prefix))))
+        val entries =
+          all.flatMap(_.entries).map(e => e.copy(name = prefix + naming(e.name.stripPrefix(prefix))))
         val name = s"adapter-${naming("")}".replace('.', '-')
         logitsWith(source, adapter(directory.resolve(name), Seq("q_proj", "up_proj"), entries), ids)
       }
@@ -173,7 +184,11 @@ class FusedAdapterSuite extends AnyFunSuite {
       assert(read(name => "model.language_model." + name.stripPrefix("model.")).toSeq === expected)
       val error = intercept[LongformException](read("vision_tower." + _))
       assert(error.errorClass === ErrorClass.UNSUPPORTED_MODEL)
-      assert(error.getMessage.contains("'base_model.model.vision_tower.model.layers.0.mlp.up_proj.lora_A.weight' belongs"))
+      assert(
+        error.getMessage.contains(
+          "'base_model.model.vision_tower.model.layers.0.mlp.up_proj.lora_A.weight' belongs"
+        )
+      )
     }
   }
 }

@@ -31,7 +31,8 @@ class TextPartSuite extends AnyFunSuite {
   private val since: String => String = name =>
     if (name.startsWith("model.")) "model.language_model." + name.stripPrefix("model.") else name
 
-  private val others = Seq("vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight", "multi_modal_projector.norm.weight")
+  private val others =
+    Seq("vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight", "multi_modal_projector.norm.weight")
 
   /** The checkpoint with parts beside it that see. */
   private def seeing(
@@ -93,7 +94,8 @@ class TextPartSuite extends AnyFunSuite {
 
   test("what is written of it is a model of text alone") {
     TempDirectory.use { directory =>
-      val source = seeing(gemma, "Gemma3ForConditionalGeneration").write(Files.createDirectory(directory.resolve("a")))
+      val source =
+        seeing(gemma, "Gemma3ForConditionalGeneration").write(Files.createDirectory(directory.resolve("a")))
       val copy = rewrite(source, directory.resolve("b"))(identity)
       val config = json.readTree(copy.resolve("config.json").toFile)
       assert(config.path("architectures").path(0).asText() === "Gemma3ForCausalLM")
@@ -170,7 +172,8 @@ class TextPartSuite extends AnyFunSuite {
     TempDirectory.use { directory =>
       write(directory)
       val before = Memory.allocatedBytes()
-      val error = intercept[LongformException](withDecoderAt(directory, new ReferenceDevice().open(1))(identity))
+      val error =
+        intercept[LongformException](withDecoderAt(directory, new ReferenceDevice().open(1))(identity))
       assert(error.errorClass === errorClass, error.getMessage)
       assert(error.getMessage.contains(part), error.getMessage)
       assert(error.getMessage.length < 700)
@@ -188,7 +191,9 @@ class TextPartSuite extends AnyFunSuite {
 
   test("a text part that is missing, or of another kind, is refused by name") {
     val (invalid, unsupported) = (ErrorClass.INVALID_MODEL, ErrorClass.UNSUPPORTED_MODEL)
-    refused(invalid, "config.json lacks text_config, expected an object that describes the text part")(config(""))
+    refused(invalid, "config.json lacks text_config, expected an object that describes the text part")(
+      config("")
+    )
     refused(invalid, "text_config = [1], expected an object")(config("[1]"))
     refused(unsupported, "text_config.model_type = 'ministral3', which is unknown (known: mistral)")(
       config("""{"model_type":"ministral3"}""")
@@ -209,16 +214,23 @@ class TextPartSuite extends AnyFunSuite {
     val both = seeing(gemma, "Gemma3ForConditionalGeneration")
     refused(ErrorClass.INVALID_MODEL, "which are the same weight of the text part") { directory =>
       val norm = both.tensor("language_model.model.norm.weight")
-      both.copy(tensors = both.tensors :+ norm.copy(name = "model.language_model.norm.weight")).write(directory)
+      both
+        .copy(tensors = both.tensors :+ norm.copy(name = "model.language_model.norm.weight"))
+        .write(directory)
     }
-    refused(ErrorClass.INVALID_MODEL, "tensor 'language_model.model.norm.weight' [64] is missing") { directory =>
-      both.copy(tensors = both.tensors.filterNot(_.name.endsWith("model.norm.weight"))).write(directory)
-    }
-    refused(ErrorClass.INVALID_MODEL, "tensor 'language_model.model.norm.weight' has shape [63], expected [64]") {
+    refused(ErrorClass.INVALID_MODEL, "tensor 'language_model.model.norm.weight' [64] is missing") {
       directory =>
-        both
-          .altered(t => if (t.name.endsWith("model.norm.weight")) t.copy(shape = Seq(63), values = t.values.take(63)) else t)
-          .write(directory)
+        both.copy(tensors = both.tensors.filterNot(_.name.endsWith("model.norm.weight"))).write(directory)
+    }
+    refused(
+      ErrorClass.INVALID_MODEL,
+      "tensor 'language_model.model.norm.weight' has shape [63], expected [64]"
+    ) { directory =>
+      both
+        .altered(t =>
+          if (t.name.endsWith("model.norm.weight")) t.copy(shape = Seq(63), values = t.values.take(63)) else t
+        )
+        .write(directory)
     }
   }
 }
