@@ -66,11 +66,13 @@ public record HubModel(String id, Optional<String> revision, Optional<String> fi
     }
     Optional<String> revision = Optional.ofNullable(parts.group(2)).map(HubModel::unescaped);
     if (revision.isPresent() && (!revision.get().matches(REVISION) || odd(revision.get()))) {
-      throw invalid(name, "it has a revision that cannot be ('%s')".formatted(revision.get()));
+      throw invalid(
+          name,
+          "it has a revision that cannot be ('%s')".formatted(withoutSecrets(revision.get())));
     }
     Optional<String> file = Optional.ofNullable(parts.group(3)).filter(text -> !text.isEmpty());
     if (file.isPresent() && (!FileNames.isSafe(file.get()) || !file.get().endsWith(".gguf"))) {
-      throw invalid(name, "'%s' is no name of a .gguf file".formatted(file.get()));
+      throw invalid(name, "'%s' is no name of a .gguf file".formatted(withoutSecrets(file.get())));
     }
     return new HubModel(parts.group(1), revision, file);
   }
@@ -88,7 +90,12 @@ public record HubModel(String id, Optional<String> revision, Optional<String> fi
     return new LongformException(
         ErrorClass.INVALID_MODEL,
         "Cannot find model '%s': %s. Write hf://org/name, hf://org/name@revision or hf://org/name/file.gguf."
-            .formatted(name, why));
+            .formatted(withoutSecrets(name), why));
+  }
+
+  // some write a token where other addresses have a password
+  private static String withoutSecrets(String name) {
+    return name.replaceFirst("(?<=//)[^/@]*@", "***@").replaceFirst("(?s)[?#].*", "?***");
   }
 
   /** Whether it names a commit, so that it means the same files everywhere and forever. */

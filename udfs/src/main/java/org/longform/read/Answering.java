@@ -63,9 +63,9 @@ final class Answering implements AutoCloseable {
       if (!reading.questionWasRead()) {
         long begin = System.nanoTime();
         decoding.ask(fork, suffix);
-        reading.prefilled(suffix.length, System.nanoTime() - begin);
+        reading.meter().prefilled(suffix.length, System.nanoTime() - begin);
       }
-      attendedTokens = reading.track(fork.stats(), 0);
+      attendedTokens = reading.meter().track(fork.stats(), 0);
       if (Reading.wantsEvidence(question.ask())) {
         fork.watch(evidence);
       }
@@ -122,9 +122,7 @@ final class Answering implements AutoCloseable {
 
   private void chosen() {
     evidence.endStep(); // the token before this one was read by now
-    reading.listener().tokensGenerated(1);
-    reading.counters().tokensGenerated(1);
-    reading.decoded();
+    reading.meter().tokenWritten();
     endedNanos = System.nanoTime();
   }
 
@@ -173,8 +171,8 @@ final class Answering implements AutoCloseable {
     }
     if (fork != null) {
       stats = fork.stats();
-      reading.track(stats, attendedTokens);
-      reading.counters().decodeSteps(stats.decodeSteps());
+      reading.meter().track(stats, attendedTokens);
+      reading.meter().decodeSteps(stats.decodeSteps());
       fork.close();
       fork = null;
     }

@@ -9,12 +9,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.atomic.AtomicLong;
 import org.longform.decoding.Decoding;
 import org.longform.feed.DocumentPiece;
 import org.longform.feed.Feed;
 import org.longform.feed.FeedRequest;
-import org.longform.feed.FeedStats;
 import org.longform.feed.ReadingStrategy;
 import org.longform.generate.Draft;
 import org.longform.generate.FinishReason;
@@ -55,6 +53,7 @@ final class Reading implements AutoCloseable {
   private final DocumentTokens document;
   private final Checkpoints checkpoints;
   private final Optional<Duration> rowTimeout;
+  private final ReadingMeter meter;
   private final Surprise surprise = new Surprise();
   // which tokens the prompt has, for the repetition penalty
   private final BitSet present = new BitSet();
@@ -63,8 +62,6 @@ final class Reading implements AutoCloseable {
   private long taken;
   private long attendedInDocument;
   private long attendedInAnswers;
-  // until when the time of writing was told
-  private final AtomicLong writingSince = new AtomicLong();
 
   /**
    * @param asks what will be asked; task and options of the first decide how the document is read,
@@ -77,6 +74,7 @@ final class Reading implements AutoCloseable {
     this.model = setup.model();
     this.options = first.options();
     this.source = source;
+    this.meter = new ReadingMeter(source.listener(), setup.counters());
     this.scoring = first.task() == Task.PERPLEXITY;
     this.rowTimeout = options.find(RuntimeOptions.ROW_TIMEOUT);
     this.strategy = ReadingOptions.strategy(options);
@@ -226,7 +224,7 @@ final class Reading implements AutoCloseable {
     long started = System.nanoTime();
     feed.finish();
     if (strategy.readsForQuestion()) {
-      prefilled(questionWasRead() ? suffix.length : 0, System.nanoTime() - started);
+      meter.prefilled(questionWasRead() ? suffix.length : 0, System.nanoTime() - started);
     }
     if (scoring) {
       feed.session().flush();
@@ -270,7 +268,7 @@ final class Reading implements AutoCloseable {
               text.takeUpTo(chunk.ends()[to - 1]));
       long started = System.nanoTime();
       feed.take(next);
-      prefilled(to - from, System.nanoTime() - started);
+      meter.prefilled(to - from, System.nanoTime() - started);
       taken += to - from;
       trackDocument();
       if (!strategy.readsForQuestion()) {
@@ -279,39 +277,8 @@ final class Reading implements AutoCloseable {
     }
   }
 
-  void prefilled(int tokens, long nanos) {
-    listener().prefilled(nanos);
-    setup.counters().prefilled(nanos);
-    listener().tokensRead(tokens);
-    setup.counters().tokensRead(tokens);
-  }
-
   private void trackDocument() {
-    FeedStats now = feed.stats();
-    attendedInDocument =
-        track(now.attendedTokens(), now.peakKvBytes(), now.peakKvDiskBytes(), attendedInDocument);
-  }
-
-  /** Tells what a session did since it had attended to so many tokens; how many they are now. */
-  long track(SessionStats now, long attendedBefore) {
-    return track(now.attendedTokens(), now.peakKvBytes(), now.peakKvDiskBytes(), attendedBefore);
-  }
-
-  private long track(long attended, long peakBytes, long peakDiskBytes, long attendedBefore) {
-    long more = attended - attendedBefore;
-    listener().tokensAttended(more);
-    setup.counters().tokensAttended(more);
-    listener().kvHeld(peakBytes);
-    setup.counters().kvHeld(peakBytes, peakDiskBytes);
-    return attended;
-  }
-
-  /** Tells of the time since answers were begun, or since the last such call. */
-  void decoded() {
-    long now = System.nanoTime();
-    long nanos = now - writingSince.getAndSet(now);
-    listener().decoded(nanos);
-    setup.counters().decoded(nanos);
+    attendedInDocument = meter.track(feed.stats(), attendedInDocument);
   }
 
   private static void note(BitSet tokens, int[] ids, int from, int count) {
@@ -370,14 +337,13 @@ final class Reading implements AutoCloseable {
         all.add(answering);
         answering.read(feed.session(), generator);
       }
-      writingSince.set(System.nanoTime());
+      meter.writingBegins();
       all.forEach(Answering::choose);
       generator.write(all.stream().flatMap(answering -> answering.draft().stream()).toList());
-      decoded();
+      meter.decoded();
       long held = feed.session().stats().kvBytes();
       long more = all.stream().mapToLong(each -> Math.max(0, each.peakKvBytes() - held)).sum();
-      listener().kvHeld(held + more);
-      setup.counters().kvHeld(held + more, 0);
+      meter.kvHeld(held + more, 0);
     } finally {
       all.forEach(Answering::close);
     }
@@ -480,8 +446,8 @@ final class Reading implements AutoCloseable {
     return decoding;
   }
 
-  ReadCounters counters() {
-    return setup.counters();
+  ReadingMeter meter() {
+    return meter;
   }
 
   DocumentTokens document() {

@@ -99,9 +99,7 @@ public final class LongformRuntime {
     Options all = processOptions;
     return ProcessMemory.of(settings)
         .check(
-            KV_MEMORIES.budgetBytes(all),
-            all.isSet(CacheOptions.KV_MEMORY),
-            NAMED.bytesHere(all));
+            KV_MEMORIES.budgetBytes(all), all.isSet(CacheOptions.KV_MEMORY), NAMED.bytesHere(all));
   }
 
   /**

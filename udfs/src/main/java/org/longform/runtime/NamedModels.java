@@ -58,9 +58,7 @@ final class NamedModels {
   long bytesHere(Options all) {
     try {
       return Stream.of(
-              Optional.of(all.get(ModelOptions.MODEL)),
-              all.find(ModelOptions.ADAPTER),
-              second(all))
+              Optional.of(all.get(ModelOptions.MODEL)), all.find(ModelOptions.ADAPTER), second(all))
           .flatMap(Optional::stream)
           .filter(name -> !ModelLocations.isElsewhere(name))
           .mapToLong(name -> locate(all, name).bytes())

@@ -40,8 +40,7 @@ final class FilterFunction extends ChoosingFunction {
 
   @Override
   public FunctionCall call(List<Object> arguments) {
-    return FunctionCall.of(
-        (String) arguments.get(0), Task.FILTER, (String) arguments.get(1));
+    return FunctionCall.of((String) arguments.get(0), Task.FILTER, (String) arguments.get(1));
   }
 
   @Override

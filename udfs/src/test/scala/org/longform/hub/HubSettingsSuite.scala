@@ -71,6 +71,16 @@ class HubSettingsSuite extends HubFixture {
     ).foreach { case (name, why) =>
       assert(refused(HubModel.of(name)) == s"Cannot find model '$name': $why$rest")
     }
+    Seq(
+      "hf://user:hf_secret@org/name" -> "hf://***@org/name",
+      "hf://hf_secret@org/name" -> "hf://***@org/name",
+      "hf://org/name?token=hf_secret" -> "hf://org/name?***",
+      "hf://org/name/a.bin?token=hf_secret" -> "hf://org/name/a.bin?***",
+      "hf://org/name@a?token=hf_secret" -> "hf://org/name@a?***"
+    ).foreach { case (name, shown) =>
+      val message = refused(HubModel.of(name))
+      assert(message.startsWith(s"Cannot find model '$shown': ") && !message.contains("hf_secret"), message)
+    }
   }
 
   test("the cache lies where the hub's own library has it") {

@@ -280,9 +280,7 @@ final class Filters {
     Function<Object, Object> attribute = attribute(given.named().get("attribute"));
     return (one, other) ->
         Operators.order(
-            folded(attribute.apply(one), exact),
-            folded(attribute.apply(other), exact),
-            rendering);
+            folded(attribute.apply(one), exact), folded(attribute.apply(other), exact), rendering);
   }
 
   private static Object folded(Object value, boolean exact) {
@@ -316,8 +314,7 @@ final class Filters {
     Object of(List<Object> items, Comparator<Object> order);
   }
 
-  private static Object extreme(
-      Object value, Arguments given, Rendering rendering, Pick pick) {
+  private static Object extreme(Object value, Arguments given, Rendering rendering, Pick pick) {
     List<Object> items = Values.items(value);
     return items.isEmpty()
         ? new Undefined("the extreme of an empty list")

@@ -58,8 +58,7 @@ final class Loop {
   }
 
   private Object changed(Arguments arguments, Rendering rendering) {
-    boolean same =
-        last.isPresent() && Values.equal(last.get(), arguments.positional(), rendering);
+    boolean same = last.isPresent() && Values.equal(last.get(), arguments.positional(), rendering);
     last = Optional.of(arguments.positional());
     return !same;
   }

@@ -77,8 +77,7 @@ final class Methods {
           Optional.of(
               (arguments, rendering) ->
                   list.stream()
-                      .filter(
-                          each -> Values.equal(each, arguments.require(0, "value"), rendering))
+                      .filter(each -> Values.equal(each, arguments.require(0, "value"), rendering))
                       .count());
       case "index" ->
           Optional.of(

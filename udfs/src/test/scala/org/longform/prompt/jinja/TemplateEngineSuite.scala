@@ -203,9 +203,9 @@ class TemplateEngineSuite extends AnyFunSuite {
   }
 
   test("lists that have the same lists many times are limited, too") {
-    val lists = Seq("a" -> "1", "b" -> "a", "c" -> "b", "d" -> "1", "e" -> "d", "f" -> "e")
-      .map { case (name, item) => s"{% set $name = [$item] * 9999 %}" }
-      .mkString
+    val lists = Seq("a" -> "1", "b" -> "a", "c" -> "b", "d" -> "1", "e" -> "d", "f" -> "e").map {
+      case (name, item) => s"{% set $name = [$item] * 9999 %}"
+    }.mkString
     Seq(
       "{{ c == f }}",
       "{{ c is ne(f) }}",
