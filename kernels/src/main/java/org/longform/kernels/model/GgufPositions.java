@@ -192,8 +192,7 @@ final class GgufPositions {
 
   private Optional<RopeScaling> divided(int pairs) {
     float[] stored = divisors(RopeDivisors.TENSOR, pairs);
-    Optional<RopeScaling.Llama3> llama3 =
-        RopeDivisors.llama3(stored, config.number("rope_theta"));
+    Optional<RopeScaling.Llama3> llama3 = RopeDivisors.llama3(stored, config.number("rope_theta"));
     if (llama3.isEmpty()) {
       return Optional.of(RopeDivisors.scaling(stored));
     }

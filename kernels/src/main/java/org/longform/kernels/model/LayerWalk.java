@@ -37,8 +37,7 @@ public final class LayerWalk implements AutoCloseable {
     this.kernels = kernels;
     this.texts = List.copyOf(texts);
     String embedding = spec.names().embedding() + ".weight";
-    try (Tensor stored =
-            weights.tensor(embedding, Shape.of(spec.vocabulary(), spec.hidden()));
+    try (Tensor stored = weights.tensor(embedding, Shape.of(spec.vocabulary(), spec.hidden()));
         Weight table = kernels.weight(stored)) {
       for (int[] text : texts) {
         Tensor stream = Tensor.allocate(text.length, spec.hidden());

@@ -217,8 +217,7 @@ final class WeightTransfer {
       for (int i = 0; i < item.times; i++) {
         for (int p = 0; p < parts.size(); p++) {
           long rows = parts.get(p).rows() / item.times;
-          write(
-              parts.get(p), item.parts.get(p), i * rows, rows, item.tensor.dtype(), writer);
+          write(parts.get(p), item.parts.get(p), i * rows, rows, item.tensor.dtype(), writer);
         }
       }
     } finally {

@@ -152,7 +152,16 @@ class FusedWeightsSuite extends AnyFunSuite {
         new ModelExport(model, counted, MatrixTypes.all(DType.F32)).writeSafetensors(file)
         assert(counted.asked.keySet.toSet === WeightShapes.of(model.spec()).keySet().asScala.toSet)
         assert(counted.asked.values.forall(_ == 1), counted.asked)
-        assert(Files.size(file) === Files.size(directory.resolve("model.safetensors")))
+        val copy = SafetensorsWeights.openFile(file)
+        val original = SafetensorsWeights.open(directory)
+        try {
+          assert(copy.names() === original.names())
+          for (name <- original.names().asScala; shape = original.shape(name).get)
+            assert(copy.tensor(name, shape).toArray === original.tensor(name, shape).toArray, name)
+        } finally {
+          copy.close()
+          original.close()
+        }
       }
     }
   }

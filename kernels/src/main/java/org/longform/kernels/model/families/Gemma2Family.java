@@ -97,10 +97,7 @@ public final class Gemma2Family implements ModelFamily {
             softCap(config, ATTENTION_CAP, otherwise.attention()),
             softCap(config, LOGIT_CAP, otherwise.logits()));
     FamilyConfig family = GemmaFamily.family(name, config, scale);
-    return family
-        .names(NAMES)
-        .usualWindow(WINDOW)
-        .design(family.design().with(norms).with(caps));
+    return family.names(NAMES).usualWindow(WINDOW).design(family.design().with(norms).with(caps));
   }
 
   /** Null is none. */

@@ -66,8 +66,7 @@ public final class Gemma3Family implements ModelFamily {
   public DecoderSpec spec(ModelConfig config) {
     config.requireFlag("use_bidirectional_attention", false, false);
     FamilyConfig family =
-        Gemma2Family.family(
-            name(), flat(config), EnumSet.allOf(NormPlace.class), SoftCaps.NONE);
+        Gemma2Family.family(name(), flat(config), EnumSet.allOf(NormPlace.class), SoftCaps.NONE);
     int pattern =
         config.countOr(
             config.has("_sliding_window_pattern")

@@ -86,8 +86,7 @@ public final class MptFamily implements ModelFamily {
                 "num_attention_heads", "n_heads",
                 "max_position_embeddings", "max_seq_len"));
     long inner = (long) usual.countOr("expansion_ratio", 4) * usual.count("hidden_size");
-    usual =
-        usual.withDefault("layer_norm_epsilon", 1e-5).withDefault("intermediate_size", inner);
+    usual = usual.withDefault("layer_norm_epsilon", 1e-5).withDefault("intermediate_size", inner);
     Optional<ModelConfig> attention = usual.section(ATTENTION);
     for (String key : new String[] {CLIP, LARGEST_BIAS}) {
       Object value = attention.map(section -> section.values().get(key)).orElse(null);
