@@ -7,8 +7,8 @@ import scala.collection.mutable
 
 import org.longform.kernels.tensor.{Memory, MemoryOwner, MemorySource, Tensor}
 
-/** A device with memory of its own that does what it is asked for only when somebody waits for it, as cards may: who
-  * reads too early finds what was there before. For one thread.
+/** A device with memory of its own that does what it is asked for only when somebody waits for it, as cards
+  * may: who reads too early finds what was there before. For one thread.
   */
 final class LateKernels(delegate: Kernels) {
   private val due = mutable.Queue.empty[() => Unit]
@@ -68,12 +68,12 @@ final class LateKernels(delegate: Kernels) {
   }
 
   private def isOwn(argument: AnyRef): Boolean = argument match {
-    case tensor: Tensor => isOwn(tensor.address(owner))
+    case tensor: Tensor          => isOwn(tensor.address(owner))
     case list: java.util.List[_] => list.asScala.forall(each => isOwn(each.asInstanceOf[AnyRef]))
     case request: AttendRequest =>
       (request.taps() eq AttendTaps.NONE) && isOwn(request.queries()) && isOwn(request.out())
     case _: QueryRowsRequest => false
-    case _ => true
+    case _                   => true
   }
 
   private def isOwn(address: Long): Boolean =

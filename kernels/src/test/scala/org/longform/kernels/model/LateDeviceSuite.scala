@@ -11,8 +11,8 @@ import org.longform.kernels.tensor.Memory
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
-/** Sessions on a device that does its work late, in memory of its own, answer what they answer on one that does not:
-  * nothing on the host looks before it waited.
+/** Sessions on a device that does its work late, in memory of its own, answer what they answer on one that
+  * does not: nothing on the host looks before it waited.
   */
 class LateDeviceSuite extends AnyFunSuite {
   private val model = TinyModel(window = 64, layers = 2, seed = 21)
@@ -20,7 +20,8 @@ class LateDeviceSuite extends AnyFunSuite {
   private val question = Array(4, 8, 15, 16, 23, 42)
 
   private def answers(decoder: Decoder, context: String, options: SessionOptions): Seq[List[Float]] = {
-    val session = decoder.open(ContextStrategies.create(context, java.util.Map.of(), decoder.limits()), options)
+    val session =
+      decoder.open(ContextStrategies.create(context, java.util.Map.of(), decoder.limits()), options)
     try {
       val surprises = {
         session.feed(document, 0, 250)

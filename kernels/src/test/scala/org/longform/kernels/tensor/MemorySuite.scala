@@ -139,7 +139,9 @@ class MemorySuite extends AnyFunSuite {
       val sofar = finished
       due :+= (() => ())
       assert(memory.address(8, owner) == block.address(8) && finished == sofar)
-      assert(intercept[IndexOutOfBoundsException](memory.address(65, owner)).getMessage.contains("has 64 bytes"))
+      assert(
+        intercept[IndexOutOfBoundsException](memory.address(65, owner)).getMessage.contains("has 64 bytes")
+      )
       memory.close()
       memory.close()
       assert(released == Seq(block.address(0)) && Memory.allocatedBytes() == before)

@@ -5,8 +5,8 @@ import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
 /**
- * The operations on a card. Matrices, activations and pages of caches lie there, vectors on the host.
- * What reads and writes the card's memory alone is asked for and not waited for.
+ * The operations on a card. Matrices, activations and pages of caches lie there, vectors on the
+ * host. What reads and writes the card's memory alone is asked for and not waited for.
  */
 final class CardKernels extends CpuKernels {
   private final CpuHandle card;

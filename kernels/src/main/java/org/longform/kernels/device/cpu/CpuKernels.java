@@ -139,7 +139,11 @@ class CpuKernels implements Kernels {
     CpuHandle.check(
         "addBias",
         CpuNative.addBias(
-            handle.address(), x.address(owner), values.address(), x.rows(), values.shape().elements()));
+            handle.address(),
+            x.address(owner),
+            values.address(),
+            x.rows(),
+            values.shape().elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -147,7 +151,8 @@ class CpuKernels implements Kernels {
   public void add(Tensor x, Tensor y) {
     requireFloats("add", y, x.elements());
     requireFloats("add", x, y.elements());
-    CpuHandle.check("add", CpuNative.add(handle.address(), x.address(owner), y.address(owner), x.elements()));
+    CpuHandle.check(
+        "add", CpuNative.add(handle.address(), x.address(owner), y.address(owner), x.elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -191,7 +196,8 @@ class CpuKernels implements Kernels {
     requireFloats("swiGlu", gate, up.elements());
     CpuHandle.check(
         "swiGlu",
-        CpuNative.swiGlu(handle.address(), gate.address(owner), up.address(owner), gate.elements()));
+        CpuNative.swiGlu(
+            handle.address(), gate.address(owner), up.address(owner), gate.elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -205,7 +211,8 @@ class CpuKernels implements Kernels {
     requireFloats("multiply", y, x.elements());
     requireFloats("multiply", x, y.elements());
     CpuHandle.check(
-        "multiply", CpuNative.multiply(handle.address(), x.address(owner), y.address(owner), x.elements()));
+        "multiply",
+        CpuNative.multiply(handle.address(), x.address(owner), y.address(owner), x.elements()));
     Reference.reachabilityFence(handle);
   }
 
@@ -227,7 +234,8 @@ class CpuKernels implements Kernels {
   private void map(String operation, int function, double parameter, Tensor x) {
     requireFloats(operation, x, x.elements());
     CpuHandle.check(
-        operation, CpuNative.map(handle.address(), function, parameter, x.address(owner), x.elements()));
+        operation,
+        CpuNative.map(handle.address(), function, parameter, x.address(owner), x.elements()));
     Reference.reachabilityFence(handle);
   }
 

@@ -19,8 +19,7 @@ final class TopKeysCall {
    * @param owner of the device's own memory; null if it has none
    * @param sketching whether it spares keys by sketches, which are then made
    */
-  static TopKeys run(
-      TopKeysRequest request, long device, MemoryOwner owner, boolean sketching) {
+  static TopKeys run(TopKeysRequest request, long device, MemoryOwner owner, boolean sketching) {
     request.validate();
     int heads = request.heads();
     int count = request.queryCount();
