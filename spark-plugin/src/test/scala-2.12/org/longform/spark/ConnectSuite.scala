@@ -108,9 +108,14 @@ class ConnectSuite extends SparkSuite with BeforeAndAfterAll {
   test("a client may name no model that the server's owner did not allow, in an option or in its session") {
     val folder = emptyFolder()
     def refusal(options: String) =
-      rows(s"SELECT ai_ask_detail(text, 'Why?'$options).error.message FROM VALUES ($text) AS t(text)").mkString
+      rows(
+        s"SELECT ai_ask_detail(text, 'Why?'$options).error.message FROM VALUES ($text) AS t(text)"
+      ).mkString
     val inOption = refusal(s", map('model', '$folder')")
-    assert(inOption.contains(folder.toString) && inOption.contains("spark.longform.allowedModelPaths"), inOption)
+    assert(
+      inOption.contains(folder.toString) && inOption.contains("spark.longform.allowedModelPaths"),
+      inOption
+    )
     rows(s"SET spark.longform.model=$folder")
     try {
       val inSession = refusal("")

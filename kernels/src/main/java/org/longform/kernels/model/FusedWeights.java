@@ -192,8 +192,7 @@ final class FusedWeights extends ForwardedWeights {
     copies.add(copy);
     for (int i = 0; i < place.times(); i++) {
       long row = place.from() + i * place.step();
-      copy.memory()
-          .copyFrom(whole.memory(), whole.byteOffset() + row * rowBytes, i * bytes, bytes);
+      copy.memory().copyFrom(whole.memory(), whole.byteOffset() + row * rowBytes, i * bytes, bytes);
     }
     return Tensor.held(copy, () -> release(copy));
   }

@@ -5,8 +5,8 @@ import org.longform.kernels.tensor.MemorySource;
 
 /**
  * Memory in large pages of the operating system, where it has them. A long document's keys lie in
- * many places, and decoding reads all of them for each token: with small pages much of the time goes
- * into finding where they are.
+ * many places, and decoding reads all of them for each token: with small pages much of the time
+ * goes into finding where they are.
  */
 final class LargePages implements MemorySource {
   // less is in small pages for the most part
