@@ -81,7 +81,7 @@ public final class Session implements AutoCloseable {
     this.pending = pending;
     this.forward = new ForwardPass(decoder);
     this.head = new Head(decoder);
-    // where the rows of a pass lie: its logits are then made in the same place, and bit for bit the same
+    // where the rows of a pass lie: its logits are made in the same place then, bit for bit alike
     this.last = Tensor.allocate(decoder.kernels().memory(), 1, decoder.spec().hidden());
   }
 
