@@ -81,7 +81,8 @@ public final class Session implements AutoCloseable {
     this.pending = pending;
     this.forward = new ForwardPass(decoder);
     this.head = new Head(decoder);
-    this.last = Tensor.allocate(1, decoder.spec().hidden());
+    // where the rows of a pass lie: its logits are made in the same place then, bit for bit alike
+    this.last = Tensor.allocate(decoder.kernels().memory(), 1, decoder.spec().hidden());
   }
 
   static Session start(Decoder decoder, ContextStrategy strategy, SessionOptions options) {
