@@ -34,6 +34,8 @@ object LocalSession {
     "spark.driver.bindAddress" -> "127.0.0.1",
     "spark.sql.session.timeZone" -> "UTC",
     "spark.databricks.delta.snapshotPartitions" -> "2",
+    // VACUUM lists files in so many tasks: 10,000 take a while, also where there are three files
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism" -> "2",
     "spark.sql.extensions" -> "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog" -> "org.apache.spark.sql.delta.catalog.DeltaCatalog"
   )

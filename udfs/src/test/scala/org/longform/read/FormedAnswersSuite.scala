@@ -164,9 +164,11 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
     def ids(label: String): Seq[Int] =
       model.tokenizer().encode(label, Tokenizer.Place.CONTINUATION).toSeq
     def softmax(logits: Array[Float]): Array[Double] = {
-      val weights = logits.map(logit => math.exp(logit.toDouble - logits.max))
+      val most = logits.max
+      val weights = logits.map(logit => math.exp(logit.toDouble - most))
       weights.map(_ / weights.sum)
     }
+    val others = all.map(ids)
     texts.map { label =>
       val own = ids(label)
       val fork = session.fork()
@@ -176,7 +178,7 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
           fork.step(id)
           p
         }.product
-        val longer = all.map(ids).filter(other => other.startsWith(own) && other.size > own.size)
+        val longer = others.filter(other => other.startsWith(own) && other.size > own.size)
         val next = softmax(fork.logits())
         likely * (1 - longer.map(_(own.size)).distinct.map(id => next(id)).sum)
       } finally fork.close()
