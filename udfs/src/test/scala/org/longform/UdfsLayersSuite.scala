@@ -13,6 +13,7 @@ class UdfsLayersSuite extends AnyFunSuite {
 
   /** From the bottom: each layer may use the ones before it. */
   private val stack = Seq(
+    "memo",
     "decoding",
     "feed",
     "options",
@@ -48,7 +49,7 @@ class UdfsLayersSuite extends AnyFunSuite {
   }
 
   test(
-    "imports go sql, runtime, methods, read, models, hub, generate, prompt, grammar, tokenizer, options, feed, decoding"
+    "imports go sql, runtime, methods, read, models, hub, generate, prompt, grammar, tokenizer, options, feed, decoding, memo"
   ) {
     val wrong = for {
       from <- all

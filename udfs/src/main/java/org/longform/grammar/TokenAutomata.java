@@ -1,10 +1,10 @@
 package org.longform.grammar;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.WeakHashMap;
 import java.util.function.Supplier;
+import org.longform.memo.RecentlyUsed;
 import org.longform.tokenizer.Tokenizer;
 
 /** The newest automata of each tokenizer in use, shared by all documents of the process. */
@@ -14,15 +14,7 @@ public final class TokenAutomata {
 
   private final byte[][] bytes;
   private final TokenTrie trie;
-  private final Map<Key, TokenAutomaton> newest =
-      new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Key, TokenAutomaton> eldest) {
-          return size() > MOST;
-        }
-      };
+  private final Map<Key, TokenAutomaton> newest = new RecentlyUsed<>(MOST);
 
   private record Key(JsonType type, Set<Integer> endTokens) {}
 

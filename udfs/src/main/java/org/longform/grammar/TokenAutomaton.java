@@ -5,7 +5,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -13,6 +12,7 @@ import java.util.Set;
 import org.longform.decoding.Continuations;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.memo.RecentlyUsed;
 
 /**
  * A grammar over the tokens of a vocabulary: for each place in the grammar the tokens that may
@@ -68,19 +68,8 @@ public final class TokenAutomaton {
     this.start = grammar.start(Place.END);
     this.largestJump = grammar.largestJump() + Math.min(trie.longest(), grammar.shortest()) + 2;
     int most = (int) Math.max(LEAST_MASKS, MASK_BYTES / (trie.size() / 8 + 64));
-    this.masks = newest(most);
-    this.insides = newest(LEAST_MASKS);
-  }
-
-  private static <V> Map<Place, V> newest(int most) {
-    return new LinkedHashMap<>(16, 0.75f, true) {
-      private static final long serialVersionUID = 1L;
-
-      @Override
-      protected boolean removeEldestEntry(Map.Entry<Place, V> eldest) {
-        return size() > most;
-      }
-    };
+    this.masks = new RecentlyUsed<>(most);
+    this.insides = new RecentlyUsed<>(LEAST_MASKS);
   }
 
   /**

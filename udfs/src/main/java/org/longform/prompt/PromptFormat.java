@@ -1,10 +1,10 @@
 package org.longform.prompt;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.memo.RecentlyUsed;
 import org.longform.options.Options;
 import org.longform.options.PromptOptions;
 import org.longform.tokenizer.ModelFiles;
@@ -17,15 +17,7 @@ public final class PromptFormat {
   private final Optional<ChatTemplate> template;
 
   // a rendered turn depends on the system prompt only; rows seldom bring many of those
-  private final Map<Optional<String>, ChatTurn> turns =
-      new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Optional<String>, ChatTurn> eldest) {
-          return size() > TURNS;
-        }
-      };
+  private final Map<Optional<String>, ChatTurn> turns = new RecentlyUsed<>(TURNS);
 
   private PromptFormat(Optional<ChatTemplate> template) {
     this.template = template;

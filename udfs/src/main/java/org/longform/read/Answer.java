@@ -51,6 +51,26 @@ public record Answer(
     probabilities = new LinkedHashMap<>(probabilities);
   }
 
+  /** Of a document that no model was asked about. */
+  public static Answer refused(AnswerError error) {
+    return new Answer(
+        null,
+        error,
+        "error",
+        0,
+        0,
+        0,
+        false,
+        null,
+        null,
+        null,
+        0,
+        0,
+        List.of(),
+        RowTally.NONE,
+        Map.of());
+  }
+
   /** Not to be changed. */
   @Override
   public Map<String, Double> probabilities() {

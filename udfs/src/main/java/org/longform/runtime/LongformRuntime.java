@@ -23,6 +23,7 @@ import org.longform.kernels.device.Devices;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
+import org.longform.memo.RecentlyUsed;
 import org.longform.models.FurtherModels;
 import org.longform.models.LoadedModel;
 import org.longform.models.LoadedModels;
@@ -57,15 +58,7 @@ public final class LongformRuntime {
   private static final LongAdder MODEL_LOAD_NANOS = new LongAdder();
   private static final LoadedModels MODELS = new LoadedModels(LongformRuntime::modelLoaded);
   // rows may bring options of their own, so the number of readers is bounded
-  private static final Map<Options, SequentialReader> READERS_BY_OPTIONS =
-      new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Options, SequentialReader> eldest) {
-          return size() > READERS;
-        }
-      };
+  private static final Map<Options, SequentialReader> READERS_BY_OPTIONS = new RecentlyUsed<>(READERS);
 
   private static final KvMemories KV_MEMORIES = new KvMemories();
   private static final NamedModels NAMED = new NamedModels();

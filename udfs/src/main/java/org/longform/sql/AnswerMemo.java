@@ -1,8 +1,8 @@
 package org.longform.sql;
 
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.longform.memo.RecentlyUsed;
 import org.longform.options.Options;
 import org.longform.prompt.Task;
 import org.longform.read.Answer;
@@ -16,15 +16,7 @@ import org.longform.runtime.RowKey;
 final class AnswerMemo {
   private static final int ENTRIES = 64;
 
-  private final Map<Key, List<Answer>> answers =
-      new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Key, List<Answer>> eldest) {
-          return size() > ENTRIES;
-        }
-      };
+  private final Map<Key, List<Answer>> answers = new RecentlyUsed<>(ENTRIES);
 
   /** The row key stands for the document, see {@link RowKey}. */
   private record Key(Options options, Task task, String rowKey, List<String> questions) {}

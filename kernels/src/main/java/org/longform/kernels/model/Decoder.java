@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
+import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.ModelLimits;
@@ -111,6 +112,11 @@ public final class Decoder implements AutoCloseable {
   /** Bytes of the keys and values of one token, stored in this way. */
   public long kvBytesPerToken(KvDType dtype) {
     return spec.kvShape(dtype).bytesPerToken();
+  }
+
+  /** An empty cache for one document of this model, where its device reads it. */
+  KvCache cache(SessionOptions options) {
+    return new KvCache(spec.kvShape(options.kvDType()), options.kvMemory(), kernels.memory());
   }
 
   /** A session for one document, never cancelled. */

@@ -24,15 +24,15 @@ import org.longform.kernels.weights.WeightSource;
 final class FusedWeights extends ForwardedWeights {
   private static final List<String> ENDS = List.of(".weight", ".bias");
 
-  private final Map<String, StoredRows> places = new HashMap<>();
+  private final Map<String, MatrixRows> places = new HashMap<>();
   // stored tensors of which some parts were given, and the last was not
   private final Map<String, Tensor> begun = new HashMap<>();
   private final Set<Tensor> copies = new HashSet<>();
 
   private FusedWeights(WeightSource source, DecoderSpec spec) {
     super(source);
-    StoredRows.ofFused(spec)
-        .forEach((name, place) -> ENDS.forEach(end -> places.put(name + end, ended(place, end))));
+    MatrixRows.ofFused(spec)
+        .forEach((name, place) -> ENDS.forEach(end -> places.put(name + end, place.ending(end))));
     Optional<WeightNames.Experts> experts = spec.names().experts();
     for (int layer = 0; layer < spec.layers() && experts.isPresent(); layer++) {
       stack(spec, layer, experts.get());
@@ -50,16 +50,6 @@ final class FusedWeights extends ForwardedWeights {
     return order == WeightNames.Order.HEADS ? spec.layer(layer).kvHeads() : 1;
   }
 
-  private static StoredRows ended(StoredRows place, String end) {
-    return new StoredRows(
-        place.stored() + end,
-        place.whole(),
-        place.from(),
-        place.rows(),
-        place.step(),
-        place.times());
-  }
-
   private void stack(DecoderSpec spec, int layer, WeightNames.Experts experts) {
     int count = spec.design().experts().orElseThrow().count();
     for (int m = 0; m < experts.stacks().size(); m++) {
@@ -69,13 +59,13 @@ final class FusedWeights extends ForwardedWeights {
       for (int e = 0; e < count; e++) {
         places.put(
             WeightNames.ofExpert(pattern, layer, e) + ".weight",
-            new StoredRows(stored, count * rows, e * rows, rows, 0, 1));
+            new MatrixRows(stored, count * rows, e * rows, rows, 0, 1));
       }
     }
   }
 
   /** Where a weight lies, if not in a tensor of its own. */
-  private Optional<StoredRows> placeOf(String name) {
+  private Optional<MatrixRows> placeOf(String name) {
     return source().contains(name) ? Optional.empty() : Optional.ofNullable(places.get(name));
   }
 
@@ -102,7 +92,7 @@ final class FusedWeights extends ForwardedWeights {
 
   @Override
   public Optional<Shape> shape(String name) {
-    Optional<StoredRows> place = placeOf(name);
+    Optional<MatrixRows> place = placeOf(name);
     if (place.isEmpty()) {
       return source().shape(name);
     }
@@ -123,11 +113,11 @@ final class FusedWeights extends ForwardedWeights {
 
   @Override
   public synchronized Tensor tensor(String name, Shape expected) {
-    Optional<StoredRows> found = placeOf(name);
+    Optional<MatrixRows> found = placeOf(name);
     if (found.isEmpty()) {
       return source().tensor(name, expected);
     }
-    StoredRows place = found.get();
+    MatrixRows place = found.get();
     if (expected.axis(0) != place.rows() * place.times()) {
       throw new LongformException(
           ErrorClass.INTERNAL,
@@ -163,7 +153,7 @@ final class FusedWeights extends ForwardedWeights {
   }
 
   /** The shape that the stored tensor must have; matrices of experts are a third axis there. */
-  private Shape stored(StoredRows place, Shape expected) {
+  private Shape stored(MatrixRows place, Shape expected) {
     if (expected.rank() == 1) {
       return Shape.of(place.whole());
     }
@@ -175,7 +165,7 @@ final class FusedWeights extends ForwardedWeights {
         : Shape.of(place.whole(), expected.axis(1));
   }
 
-  private static Tensor flat(Tensor stored, StoredRows place, Shape expected) {
+  private static Tensor flat(Tensor stored, MatrixRows place, Shape expected) {
     return stored.shape().rank() == expected.rank()
         ? stored
         : Tensor.view(
@@ -185,7 +175,7 @@ final class FusedWeights extends ForwardedWeights {
             stored.byteOffset());
   }
 
-  private Tensor copied(Tensor whole, StoredRows place, Shape expected) {
+  private Tensor copied(Tensor whole, MatrixRows place, Shape expected) {
     long rowBytes = whole.dtype().bytes(whole.shape().rowElements());
     long bytes = rowBytes * place.rows();
     Tensor copy = Tensor.allocate(whole.dtype(), expected);

@@ -371,11 +371,7 @@ public final class Passage implements AutoCloseable {
    * @param sources what the filling reads
    */
   private void open(List<KvCache> sources, Fill fill) {
-    cache =
-        new KvCache(
-            decoder.spec().kvShape(options.kvDType()),
-            options.kvMemory(),
-            decoder.kernels().memory());
+    cache = decoder.cache(options);
     // nothing may be pinned here: who waits for memory must let others have theirs
     cache.admit(tokens.length, options.cancelled());
     cache.reserve(tokens.length);

@@ -46,20 +46,10 @@ public final class Session implements AutoCloseable {
   private final PendingTokens pending;
   // (1, M): the last token's residual stream before the final norm
   private final Tensor last;
+  private final Watchers watchers = new Watchers();
+  private final SessionCounts counts = new SessionCounts();
   private Phase phase = Phase.DOCUMENT;
-  private AttendTaps taps = AttendTaps.NONE;
-  private Optional<ProbabilityTap> probabilities = Optional.empty();
-  private TokenScores scores = (row, token, surprise) -> {};
-  private boolean scoring;
-  private BlockHooks hooks = BlockHooks.NONE;
-  private HiddenStates hidden = (firstRow, states) -> {};
   private long promptTokens = -1;
-  private long prefilled;
-  private long decoded;
-  private long attended;
-  private long peakBytes;
-  private long peakDiskBytes;
-  private long decodeSteps;
   // whether rows are reserved, and perhaps being read by the thread that leads a pass
   private boolean inPass;
   // whether the strategy has yet to keep what it wants of the last block
@@ -88,12 +78,7 @@ public final class Session implements AutoCloseable {
   static Session start(Decoder decoder, ContextStrategy strategy, SessionOptions options) {
     Objects.requireNonNull(strategy, "strategy");
     Objects.requireNonNull(options, "options");
-    KvCache cache =
-        new KvCache(
-            decoder.spec().kvShape(options.kvDType()),
-            options.kvMemory(),
-            decoder.kernels().memory());
-    return opened(decoder, strategy, options, cache, new PendingTokens());
+    return opened(decoder, strategy, options, decoder.cache(options), new PendingTokens());
   }
 
   /**
@@ -110,8 +95,8 @@ public final class Session implements AutoCloseable {
       float[] last) {
     Session session = opened(decoder, strategy, options, cache, new PendingTokens());
     session.last.write(0, last);
-    session.prefilled = cache.length();
-    session.notePeaks();
+    session.counts.prefilled(cache.length());
+    session.counts.notePeaks(cache);
     return session;
   }
 
@@ -224,20 +209,18 @@ public final class Session implements AutoCloseable {
     requireRead("score tokens");
     double[] surprises = new double[count];
     long first = length();
-    TokenScores outer = scores;
-    boolean outerScoring = scoring;
-    scores =
+    Optional<TokenScores> outer = watchers.scores();
+    TokenScores inner =
         (row, token, surprise) -> {
           surprises[Math.toIntExact(row - first)] = surprise;
-          outer.add(row, token, surprise);
+          outer.ifPresent(target -> target.add(row, token, surprise));
         };
-    scoring = true;
+    watchers.scores(Optional.of(inner));
     try {
       feed(tokens, from, count);
       flush();
     } finally {
-      scores = outer;
-      scoring = outerScoring;
+      watchers.scores(outer);
     }
     return surprises;
   }
@@ -247,13 +230,11 @@ public final class Session implements AutoCloseable {
    * predicts. A block's scores come when it was read.
    */
   public void watchScores(TokenScores target) {
-    scores = Objects.requireNonNull(target, "target");
-    scoring = true;
+    watchers.scores(Optional.of(target));
   }
 
   public void unwatchScores() {
-    scores = (row, token, surprise) -> {};
-    scoring = false;
+    watchers.scores(Optional.empty());
   }
 
   /**
@@ -261,20 +242,20 @@ public final class Session implements AutoCloseable {
    * summed over query heads and the tokens read.
    */
   public void watch(ColumnMass target) {
-    taps = AttendTaps.NONE.withColumnMass(Objects.requireNonNull(target, "target"));
+    watchers.mass(Optional.of(target));
   }
 
   public void unwatch() {
-    taps = AttendTaps.NONE;
+    watchers.mass(Optional.empty());
   }
 
   /** From now on a tap is told how the queries it asks for spread their attention. */
   public void watchProbabilities(ProbabilityTap target) {
-    probabilities = Optional.of(target);
+    watchers.probabilities(Optional.of(target));
   }
 
   public void unwatchProbabilities() {
-    probabilities = Optional.empty();
+    watchers.probabilities(Optional.empty());
   }
 
   /**
@@ -291,13 +272,12 @@ public final class Session implements AutoCloseable {
           "Cannot export hidden states after layer %d: the model has %d layers. Choose one from 0 to %d."
               .formatted(layers, decoder.spec().layers(), decoder.spec().layers()));
     }
-    hidden = Objects.requireNonNull(target, "target");
-    hooks = new BlockHooks(hooks.embeddings(), layers);
+    watchers.exportHidden(layers, target);
   }
 
   /** From now on blocks of the prompt are changed before the first layer; generated tokens not. */
   public void changeEmbeddings(InputEmbeddings change) {
-    hooks = new BlockHooks(Objects.requireNonNull(change, "change"), hooks.exportLayer());
+    watchers.changeEmbeddings(change);
   }
 
   /**
@@ -311,7 +291,7 @@ public final class Session implements AutoCloseable {
     fork.phase = phase;
     fork.promptTokens = promptTokens;
     fork.undigested = undigested;
-    fork.notePeaks();
+    fork.counts.notePeaks(fork.cache);
     return fork;
   }
 
@@ -340,7 +320,7 @@ public final class Session implements AutoCloseable {
             last.toArray(),
             pending.first(pending.size()),
             promptTokens,
-            new SessionState.Counts(prefilled, attended, peakBytes, peakDiskBytes))
+            counts.saved())
         .write(cache.shape(), out);
     cache.writeRows(out);
   }
@@ -352,11 +332,8 @@ public final class Session implements AutoCloseable {
     last.write(0, state.last());
     pending.add(state.pending(), 0, state.pending().length);
     promptTokens = state.promptTokens();
-    prefilled = state.counts().prefilled();
-    attended = state.counts().attended();
-    peakBytes = state.counts().peakBytes();
-    peakDiskBytes = state.counts().peakDiskBytes();
-    notePeaks();
+    counts.restore(state.counts());
+    counts.notePeaks(cache);
   }
 
   /** Tokens read so far; pending ones do not count. */
@@ -375,16 +352,7 @@ public final class Session implements AutoCloseable {
   }
 
   public SessionStats stats() {
-    long disk = cache.diskBytes();
-    return new SessionStats(
-        prefilled,
-        decoded,
-        decodeSteps,
-        attended,
-        cache.bytes() - disk,
-        peakBytes,
-        disk,
-        peakDiskBytes);
+    return counts.stats(cache);
   }
 
   ForwardPass forward() {
@@ -482,7 +450,7 @@ public final class Session implements AutoCloseable {
     TreePass pass =
         new TreePass(
             tree,
-            taps,
+            watchers.taps(),
             depth -> decoder.spec().encodings(afterRow0 + depth),
             (ids, first, branches) ->
                 new PassBlock(
@@ -499,13 +467,13 @@ public final class Session implements AutoCloseable {
   }
 
   private PassBlock begin(int count) {
-    boolean allNeeded = scoring || strategy.wantsScores() || hooks.exports(decoder.spec().layers());
+    boolean allNeeded = isScoring() || watchers.hooks().exports(decoder.spec().layers());
     return begin(
             pending.first(count),
             allNeeded ? count : 1,
-            taps,
-            phase == Phase.GENERATED ? BlockHooks.NONE : hooks)
-        .watched(probabilities);
+            watchers.taps(),
+            phase == Phase.GENERATED ? BlockHooks.NONE : watchers.hooks())
+        .watched(watchers.probabilities());
   }
 
   private PassBlock begin(int[] ids, int needed, AttendTaps watching, BlockHooks blockHooks) {
@@ -516,6 +484,10 @@ public final class Session implements AutoCloseable {
             ids, 0, needed, List.of(all), strategy, cache, options.cancelled(), blockHooks);
     reserve(count);
     return block;
+  }
+
+  private boolean isScoring() {
+    return watchers.scores().isPresent() || strategy.wantsScores();
   }
 
   private void reserve(int count) {
@@ -540,21 +512,19 @@ public final class Session implements AutoCloseable {
     double[] surprises = new double[0];
     try {
       block.requireRead();
-      if (scoring || strategy.wantsScores()) {
+      if (isScoring()) {
         surprises = head.surprises(first == 0 ? null : last, block.hidden(), ids);
       }
-      notePeaks();
+      counts.notePeaks(cache);
       cache.commit();
     } catch (Throwable e) {
       cache.rollback();
       throw e;
     }
     pending.drop(ids.length);
-    attended += block.attended();
+    counts.attended(block.attended());
     committed(ids, surprises, block.last());
-    if (block.exported() != null) {
-      hidden.add(first, block.exported());
-    }
+    watchers.exported(first, block);
   }
 
   /**
@@ -564,7 +534,7 @@ public final class Session implements AutoCloseable {
   void end(TreePass pass) {
     try {
       pass.requireRead();
-      notePeaks();
+      counts.notePeaks(cache);
       pass.accept(0);
     } catch (Throwable e) {
       inPass = false;
@@ -591,7 +561,7 @@ public final class Session implements AutoCloseable {
     int[] ids = Arrays.stream(rows).map(pass.tree()::token).toArray();
     double[] surprises = new double[0];
     try {
-      if (scoring || strategy.wantsScores()) {
+      if (isScoring()) {
         surprises = surprises(pass, rows, ids);
       }
       cache.commit(rows);
@@ -600,7 +570,7 @@ public final class Session implements AutoCloseable {
       throw e;
     }
     pending.drop(1);
-    attended += pass.attended();
+    counts.attended(pass.attended());
     committed(ids, surprises, pass.hidden(rows[rows.length - 1]));
   }
 
@@ -620,18 +590,18 @@ public final class Session implements AutoCloseable {
     long first = length() - count;
     last.write(0, hidden);
     if (phase == Phase.GENERATED) {
-      decoded += count;
-      decodeSteps++;
+      counts.decoded(count);
     } else {
-      prefilled += count;
+      counts.prefilled(count);
     }
     int unpredicted = count - surprises.length;
     if (strategy.wantsScores()) {
       strategy.scored(first + unpredicted, surprises);
     }
     undigested = true;
-    for (int i = 0; scoring && i < surprises.length; i++) {
-      scores.add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
+    Optional<TokenScores> scores = watchers.scores();
+    for (int i = 0; scores.isPresent() && i < surprises.length; i++) {
+      scores.get().add(first + unpredicted + i, ids[unpredicted + i], surprises[i]);
     }
     digest();
   }
@@ -669,18 +639,12 @@ public final class Session implements AutoCloseable {
     try {
       forward.run(List.of(block));
       block.requireRead();
-      notePeaks();
-      attended += block.attended();
+      counts.notePeaks(cache);
+      counts.attended(block.attended());
     } finally {
       inPass = false;
       cache.rollback();
     }
-  }
-
-  private void notePeaks() {
-    long disk = cache.diskBytes();
-    peakBytes = Math.max(peakBytes, cache.bytes() - disk);
-    peakDiskBytes = Math.max(peakDiskBytes, disk);
   }
 
   private void requireRead(String purpose) {

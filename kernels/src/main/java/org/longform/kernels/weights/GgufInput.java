@@ -139,6 +139,6 @@ final class GgufInput {
   }
 
   LongformException invalid(String why) {
-    return SafetensorsFile.invalid(file, why);
+    return TensorFile.invalid(file, why);
   }
 }

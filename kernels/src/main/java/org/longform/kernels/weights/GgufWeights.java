@@ -7,7 +7,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.Set;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.DType;
@@ -113,7 +112,7 @@ public final class GgufWeights implements WeightSource {
     String name = GgufParts.beside(path.getFileName().toString(), index, count);
     Path part = path.resolveSibling(name);
     if (!Files.exists(part)) {
-      throw SafetensorsFile.invalid(
+      throw TensorFile.invalid(
           path,
           "it is the first of %d parts, and part %d ('%s') is missing"
               .formatted(count, index + 1, name));
@@ -146,15 +145,17 @@ public final class GgufWeights implements WeightSource {
   }
 
   private static long number(GgufFile file, String key) {
-    OptionalLong value =
-        file.metadata().integer(key).map(OptionalLong::of).orElse(OptionalLong.empty());
-    return value.orElseThrow(
-        () ->
-            invalid(
-                file,
-                file.metadata().has(key)
-                    ? "metadata key '%s' is no whole number".formatted(key)
-                    : "it lacks metadata key '%s', which parts of a model have".formatted(key)));
+    GgufMetadata metadata = file.metadata();
+    return metadata
+        .integer(key)
+        .orElseThrow(
+            () ->
+                invalid(
+                    file,
+                    metadata.has(key)
+                        ? "metadata key '%s' is no whole number".formatted(key)
+                        : "it lacks metadata key '%s', which parts of a model have"
+                            .formatted(key)));
   }
 
   private GgufFile add(Path file) {
@@ -168,13 +169,13 @@ public final class GgufWeights implements WeightSource {
       GgufFile other = places.put(name, file);
       if (other != null) {
         throw invalid(
-            file, "tensor '%s' is in part '%s', too".formatted(name, other.file().getFileName()));
+            file, "tensor '%s' is in part '%s', too".formatted(name, other.path().getFileName()));
       }
     }
   }
 
   private static LongformException invalid(GgufFile file, String why) {
-    return SafetensorsFile.invalid(file.file(), why);
+    return TensorFile.invalid(file.path(), why);
   }
 
   public GgufMetadata metadata() {
@@ -210,7 +211,7 @@ public final class GgufWeights implements WeightSource {
   public synchronized Tensor tensor(String name, Shape expected) {
     GgufFile file = places.get(name);
     if (file == null) {
-      throw SafetensorsFile.invalid(
+      throw TensorFile.invalid(
           path,
           "tensor '%s' %s is missing (%d others are there)"
               .formatted(name, expected, places.size()));

@@ -157,6 +157,6 @@ final class SafetensorsHeader {
   }
 
   private LongformException invalid(String why) {
-    return SafetensorsFile.invalid(file, why);
+    return TensorFile.invalid(file, why);
   }
 }

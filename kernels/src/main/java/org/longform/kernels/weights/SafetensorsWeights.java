@@ -44,7 +44,7 @@ public final class SafetensorsWeights implements WeightSource {
       } else if (Files.exists(directory.resolve(ShardIndex.FILE))) {
         weights.addShards(ShardIndex.read(directory));
       } else {
-        throw SafetensorsFile.invalid(
+        throw TensorFile.invalid(
             directory, "it has neither %s nor %s".formatted(SINGLE, ShardIndex.FILE));
       }
       return weights;
@@ -78,8 +78,8 @@ public final class SafetensorsWeights implements WeightSource {
         (name, path) -> {
           SafetensorsFile file = opened.computeIfAbsent(path, this::add);
           if (!file.tensors().containsKey(name)) {
-            throw SafetensorsFile.invalid(
-                file.file(),
+            throw TensorFile.invalid(
+                file.path(),
                 "it lacks tensor '%s', which %s expects there".formatted(name, ShardIndex.FILE));
           }
           places.put(name, file);

@@ -24,14 +24,14 @@ final class ShardIndex {
   static Map<String, Path> read(Path directory) {
     Path index = directory.resolve(FILE);
     if (!(StrictJson.readObject(index, MAX_BYTES).get("weight_map") instanceof Map<?, ?> map)) {
-      throw SafetensorsFile.invalid(index, "it has no object weight_map");
+      throw TensorFile.invalid(index, "it has no object weight_map");
     }
     Map<String, Path> checked = new LinkedHashMap<>();
     Map<String, Path> shardOfTensor = new LinkedHashMap<>();
     map.forEach(
         (tensor, shard) -> {
           if (!(shard instanceof String name)) {
-            throw SafetensorsFile.invalid(
+            throw TensorFile.invalid(
                 index, "weight_map gives tensor '%s' no file name".formatted(tensor));
           }
           shardOfTensor.put(
@@ -50,14 +50,14 @@ final class ShardIndex {
         throw outside(index, name);
       }
       if (!Files.exists(path)) {
-        throw SafetensorsFile.invalid(index, "shard '%s' does not exist".formatted(name));
+        throw TensorFile.invalid(index, "shard '%s' does not exist".formatted(name));
       }
       if (!allowed(directory.toRealPath(), path.toRealPath())) {
         throw outside(index, name);
       }
       return path;
     } catch (InvalidPathException | IOException e) {
-      throw SafetensorsFile.invalid(index, "shard '%s' cannot be found (%s)".formatted(name, e));
+      throw TensorFile.invalid(index, "shard '%s' cannot be found (%s)".formatted(name, e));
     }
   }
 
@@ -74,7 +74,7 @@ final class ShardIndex {
   }
 
   private static LongformException outside(Path index, String name) {
-    return SafetensorsFile.invalid(
+    return TensorFile.invalid(
         index, "shard '%s' is not a file of the model's directory".formatted(name));
   }
 }

@@ -1,6 +1,8 @@
 package org.longform.kernels.weights;
 
 import java.util.Map;
+import java.util.Optional;
+import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 
 /**
@@ -31,6 +33,16 @@ record StoredTensor(String name, String dtype, Shape shape, long begin, long end
           Map.entry("U64", 8),
           Map.entry("F64", 8),
           Map.entry("C64", 8));
+
+  /** Its element type, where it is one that weights are read as. */
+  Optional<DType> plain() {
+    return switch (dtype) {
+      case "F32" -> Optional.of(DType.F32);
+      case "F16" -> Optional.of(DType.F16);
+      case "BF16" -> Optional.of(DType.BF16);
+      default -> Optional.empty();
+    };
+  }
 
   long bytes() {
     return end - begin;

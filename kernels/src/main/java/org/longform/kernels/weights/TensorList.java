@@ -95,19 +95,10 @@ public record TensorList(String format, List<Entry> tensors) {
                   new Entry(
                       tensor.name(),
                       tensor.dtype(),
-                      plain(tensor.dtype()),
+                      tensor.plain(),
                       tensor.shape(),
                       tensor.bytes()))
           .toList();
     }
-  }
-
-  private static Optional<DType> plain(String type) {
-    return switch (type) {
-      case "F32" -> Optional.of(DType.F32);
-      case "F16" -> Optional.of(DType.F16);
-      case "BF16" -> Optional.of(DType.BF16);
-      default -> Optional.empty();
-    };
   }
 }

@@ -17,7 +17,6 @@ import org.longform.read.Answer;
 import org.longform.read.AnswerError;
 import org.longform.read.DocumentReader;
 import org.longform.read.ReadRequest;
-import org.longform.read.RowTally;
 import org.longform.spark.job.PendingDocument.PendingQuestion;
 import org.longform.spark.job.recovery.Attempts;
 import org.longform.spark.job.recovery.WorkDirectory;
@@ -162,24 +161,7 @@ record DocumentAnswers(
   }
 
   private static List<Answer> refused(List<String> questions, AnswerError error) {
-    Answer none =
-        new Answer(
-            null,
-            error,
-            "error",
-            0,
-            0,
-            0,
-            false,
-            null,
-            null,
-            null,
-            0,
-            0,
-            List.of(),
-            RowTally.NONE,
-            Map.of());
-    return Collections.nCopies(questions.size(), none);
+    return Collections.nCopies(questions.size(), Answer.refused(error));
   }
 
   /** Counts for the progress line and ends the reading when Spark kills the task. */

@@ -1,6 +1,5 @@
 package org.longform.spark.job
 
-import java.io.{ByteArrayOutputStream, PrintStream}
 import java.nio.{ByteBuffer, ByteOrder}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
@@ -22,22 +21,9 @@ class ChangedModelCommandsSuite extends SparkSuite {
   private val text =
     "The sample size of the Veldra cohort was 4821. The code name of the Kelmos cohort was amber falcon. " * 20
 
-  private def command(arguments: String*): (Int, String, String) = {
-    val out = new ByteArrayOutputStream
-    val err = new ByteArrayOutputStream
-    val context =
-      new CommandContext(
-        new FakeReaders,
-        new PrintStream(out, true, UTF_8),
-        new PrintStream(err, true, UTF_8)
-      )
-    val code = LongformJob.run(arguments.toArray, context)
-    (code, out.toString(UTF_8), err.toString(UTF_8))
-  }
-
   private def prune(target: Path, arguments: String*): String = {
-    val (code, out, err) =
-      command(Seq("prune", "--model", "longform-tiny", "--to", target.toString) ++ arguments: _*)
+    val RanCommand(code, out, err) =
+      RanCommand.of(Seq("prune", "--model", "longform-tiny", "--to", target.toString) ++ arguments: _*)
     assert(code == 0, err)
     // only a file whose layers differ is one that llama.cpp refuses
     assert(
@@ -151,7 +137,7 @@ class ChangedModelCommandsSuite extends SparkSuite {
 
   test("a checkpoint in few bits is read, and inspect says how it is stored") {
     val model = int8Model()
-    val (code, page, err) = command("inspect", "--model", model.toString)
+    val RanCommand(code, page, err) = RanCommand.of("inspect", "--model", model.toString)
     assert(code == 0, err)
     assert(
       page.contains("Weights are stored as compressed-tensors (8 bits in rows, symmetric), in 4 matrices")
@@ -165,7 +151,7 @@ class ChangedModelCommandsSuite extends SparkSuite {
     val target = emptyFolder().resolve("model").toString
     val base = Seq("prune", "--model", "longform-tiny", "--to", target)
     def refused(code: Int, part: String)(arguments: String*): Unit = {
-      val (found, out, err) = command(base ++ arguments: _*)
+      val RanCommand(found, out, err) = RanCommand.of(base ++ arguments: _*)
       assert(found == code, err)
       assert(out.isEmpty && err.linesIterator.size == 1 && err.contains(part), err)
       assert(!Files.exists(Path.of(target)))
@@ -239,7 +225,7 @@ class ChangedModelCommandsSuite extends SparkSuite {
       writer.finish()
     } finally writer.close()
     val target = emptyFolder().resolve("merged")
-    val (code, out, err) = command(
+    val RanCommand(code, out, err) = RanCommand.of(
       "merge-lora",
       "--model",
       "longform-tiny",
@@ -276,11 +262,11 @@ class ChangedModelCommandsSuite extends SparkSuite {
       s"$row $merged $base"
     )
     assert(row.getString(1).contains("+"))
-    val (shown, page, _) = command("inspect", "--adapter", adapter.toString)
+    val RanCommand(shown, page, _) = RanCommand.of("inspect", "--adapter", adapter.toString)
     assert(shown == 0 && page.contains(s"adapter         $adapter"), page)
     assert(page.contains(s"Adapter '$adapter' changes 4 weights and replaces 0"), page)
-    val (again, _, refusal) =
-      command(
+    val RanCommand(again, _, refusal) =
+      RanCommand.of(
         "merge-lora",
         "--model",
         "longform-tiny",

@@ -5,28 +5,15 @@ import org.longform.kernels.context.ContextStrategies
 import org.longform.kernels.model.prune.LlmPruner
 import org.longform.kernels.quantise.QuantisationMethods
 
-import java.io.{ByteArrayOutputStream, PrintStream}
-import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.Files
 import scala.collection.JavaConverters._
 
 class CommandLineSuite extends JobFixture {
   private val readingCommands = Seq("summarize", "ask", "generate", "perplexity")
 
-  private case class Ended(code: Int, out: String, err: String)
-
-  private def command(arguments: String*): Ended = {
+  private def command(arguments: String*): RanCommand = {
     spark // commands take the session that runs
-    val out = new ByteArrayOutputStream
-    val err = new ByteArrayOutputStream
-    val context =
-      new CommandContext(
-        new FakeReaders,
-        new PrintStream(out, true, UTF_8),
-        new PrintStream(err, true, UTF_8)
-      )
-    val code = LongformJob.run(arguments.toArray, context)
-    Ended(code, out.toString(UTF_8), err.toString(UTF_8))
+    RanCommand.of(arguments: _*)
   }
 
   private def refused(code: Int, arguments: String*): String = {
@@ -150,7 +137,7 @@ class CommandLineSuite extends JobFixture {
     write(in, "a.txt", "alpha text")
     val schema = """{"type":"object","properties":{"a":{"type":"string"}}}"""
     val file = write(emptyFolder(), "schema.json", schema + "\n")
-    def run(name: String, flags: String*): Ended = {
+    def run(name: String, flags: String*): RanCommand = {
       val folders = Seq("--input", in.toString, "--output", emptyFolder().resolve("o").toString)
       command((name +: folders) ++ ("--show" +: "3" +: flags): _*)
     }

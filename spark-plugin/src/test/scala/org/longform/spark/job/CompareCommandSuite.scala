@@ -1,7 +1,5 @@
 package org.longform.spark.job
 
-import java.io.{ByteArrayOutputStream, PrintStream}
-import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 import java.util.{Map => JMap}
 
@@ -33,21 +31,14 @@ object PickyReaders {
 
 /** The command that runs strategies over the same documents. */
 class CompareCommandSuite extends JobFixture with BeforeAndAfterEach {
-  private case class Ran(code: Int, out: String, err: String)
-
   override def beforeEach(): Unit = {
     FakeReaders.reset()
     PickyReaders.healed = false
   }
 
-  private def compare(readers: ReaderSource, output: Path, arguments: String*): Ran = {
+  private def compare(readers: ReaderSource, output: Path, arguments: String*): RanCommand = {
     spark // commands take the session that runs
-    val out = new ByteArrayOutputStream
-    val err = new ByteArrayOutputStream
-    val context =
-      new CommandContext(readers, new PrintStream(out, true, UTF_8), new PrintStream(err, true, UTF_8))
-    val all = Seq("compare", "--output", output.toString) ++ arguments
-    Ran(LongformJob.run(all.toArray, context), out.toString(UTF_8), err.toString(UTF_8))
+    RanCommand.of(readers, Seq("compare", "--output", output.toString) ++ arguments: _*)
   }
 
   private def results(output: Path): Seq[Row] = {

@@ -1,7 +1,5 @@
 package org.longform.spark.job
 
-import java.io.{ByteArrayOutputStream, PrintStream}
-import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 
 import org.apache.spark.sql.Row
@@ -17,22 +15,11 @@ class ConvertCommandSuite extends SparkSuite {
     "Results\nThe median age of the Kelmos cohort was 57.3 years. " +
       "The sample size of the Veldra cohort was 4821. The code name of the Kelmos cohort was amber falcon."
 
-  private def convert(arguments: String*): (Int, String, String) = {
-    val out = new ByteArrayOutputStream
-    val err = new ByteArrayOutputStream
-    val context =
-      new CommandContext(
-        new FakeReaders,
-        new PrintStream(out, true, UTF_8),
-        new PrintStream(err, true, UTF_8)
-      )
-    val code = LongformJob.run(("convert" +: arguments).toArray, context)
-    (code, out.toString(UTF_8), err.toString(UTF_8))
-  }
+  private def convert(arguments: String*): RanCommand = RanCommand.of("convert" +: arguments: _*)
 
   private def converted(name: String, dtype: String): Path = {
     val target = emptyFolder().resolve(name)
-    val (code, out, err) = convert("--model", "longform-tiny", "--to", target.toString, "--dtype", dtype)
+    val RanCommand(code, out, err) = convert("--model", "longform-tiny", "--to", target.toString, "--dtype", dtype)
     assert(code == 0, err)
     assert(out.startsWith(s"Wrote longform-tiny as $dtype, ") && out.trim.endsWith(target.toString))
     target
@@ -63,7 +50,7 @@ class ConvertCommandSuite extends SparkSuite {
     assert(answer(gguf.toString) == expected)
     assert(answer(gguf.toUri.toString) == expected)
     val directory = emptyFolder().resolve("model")
-    assert(convert("--model", gguf.toString, "--to", directory.toString, "--dtype", "bf16")._1 == 0)
+    assert(convert("--model", gguf.toString, "--to", directory.toString, "--dtype", "bf16").code == 0)
     assert(answer(directory.toString) == expected)
   }
 
@@ -82,14 +69,14 @@ class ConvertCommandSuite extends SparkSuite {
   test("wrong arguments of convert are one sentence and exit code 2") {
     val target = converted("model.gguf", "f32").toString
     def refused(arguments: String*): String = {
-      val (code, _, err) = convert(arguments: _*)
+      val RanCommand(code, _, err) = convert(arguments: _*)
       assert(code == 2 && err.linesIterator.size == 1, err)
       err
     }
     assert(
       refused("--model", "longform-tiny", "--to", target).contains("it is there already. Give --overwrite")
     )
-    assert(convert("--model", "longform-tiny", "--to", target, "--overwrite")._1 == 0)
+    assert(convert("--model", "longform-tiny", "--to", target, "--overwrite").code == 0)
     assert(
       refused("--model", "longform-tiny", "--to", target, "--dtype", "q3").contains(
         "Cannot use option '--dtype': 'q3' is unknown (known: f32, f16, bf16, q8_0"

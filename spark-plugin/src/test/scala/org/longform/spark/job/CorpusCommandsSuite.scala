@@ -1,7 +1,5 @@
 package org.longform.spark.job
 
-import java.io.{ByteArrayOutputStream, PrintStream}
-import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 
 import scala.collection.JavaConverters._
@@ -10,19 +8,7 @@ import org.longform.spark.SparkSuite
 
 /** The commands that make a corpus with gold answers and compare answers with them. */
 class CorpusCommandsSuite extends SparkSuite {
-  private case class Ran(code: Int, out: String, err: String)
-
-  private def run(arguments: String*): Ran = {
-    val out = new ByteArrayOutputStream
-    val err = new ByteArrayOutputStream
-    val context =
-      new CommandContext(
-        new RuntimeReaders,
-        new PrintStream(out, true, UTF_8),
-        new PrintStream(err, true, UTF_8)
-      )
-    Ran(LongformJob.run(arguments.toArray, context), out.toString(UTF_8), err.toString(UTF_8))
-  }
+  private def run(arguments: String*): RanCommand = RanCommand.of(new RuntimeReaders, arguments: _*)
 
   private def corpus(directory: Path): Path = {
     val file = directory.resolve("articles.jsonl")

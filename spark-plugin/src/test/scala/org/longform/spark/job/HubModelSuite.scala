@@ -1,6 +1,5 @@
 package org.longform.spark.job
 
-import java.io.{ByteArrayOutputStream, PrintStream}
 import java.nio.file.{Files, Path}
 
 import org.apache.spark.SparkConf
@@ -31,12 +30,7 @@ class HubModelSuite extends JobFixture with BeforeAndAfterAll {
 
   override protected def afterAll(): Unit = hub.close()
 
-  private def printed(arguments: String*): (Int, String) = {
-    val bytes = new ByteArrayOutputStream
-    val out = new PrintStream(bytes, true, "UTF-8")
-    val code = LongformJob.run(arguments.toArray, new CommandContext(new RuntimeReaders, out, out))
-    (code, bytes.toString("UTF-8"))
-  }
+  private def run(arguments: String*): RanCommand = RanCommand.of(new RuntimeReaders, arguments: _*)
 
   test("ai_gen writes with a model that comes from the hub, once, and says which commit it was") {
     assume(!System.getenv.containsKey("HF_HOME") && !System.getenv.containsKey("HF_HUB_CACHE"))
@@ -98,12 +92,12 @@ class HubModelSuite extends JobFixture with BeforeAndAfterAll {
 
   test("inspect says where a model of the hub lies") {
     assert(!spark.sparkContext.isStopped) // its plugin has told this process the settings
-    val (code, text) = printed("inspect", "--model", "org/tiny")
-    assert(code == 0, text)
+    val RanCommand(code, text, _) = run("inspect", "--model", "org/tiny")
+    assert(code == 0)
     val path = cache.resolve(s"hub/models--org--tiny/snapshots/${hub.commit(1)}")
     assert(text.contains(s"path            $path\n"), text)
     assert(text.contains(s"revision        ${hub.commit(1)}\n"), text)
-    val (failed, sentence) = printed("inspect", "--model", "org/none")
+    val RanCommand(failed, _, sentence) = run("inspect", "--model", "org/none")
     assert(
       failed == 1 && sentence.startsWith("Cannot find model 'org/none': there is no such local directory")
     )

@@ -5,7 +5,6 @@ import org.longform.datasets.models.BundledModels
 import org.longform.kernels.context.{ContextStrategies, Promise}
 import org.longform.runtime.LongformRuntime
 
-import java.io.{ByteArrayOutputStream, PrintStream}
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 import scala.collection.JavaConverters._
@@ -14,21 +13,8 @@ import scala.collection.JavaConverters._
 class InspectCommandSuite extends JobFixture {
   private val bytesPerToken = 1024L
 
-  private def command(arguments: String*): (Int, String, String) = {
-    val out = new ByteArrayOutputStream
-    val err = new ByteArrayOutputStream
-    val context =
-      new CommandContext(
-        new FakeReaders,
-        new PrintStream(out, true, UTF_8),
-        new PrintStream(err, true, UTF_8)
-      )
-    val code = LongformJob.run(arguments.toArray, context)
-    (code, out.toString(UTF_8), err.toString(UTF_8))
-  }
-
   private def inspect(arguments: String*): String = {
-    val (code, out, err) = command("inspect" +: arguments: _*)
+    val RanCommand(code, out, err) = RanCommand.of("inspect" +: arguments: _*)
     assert(code == 0, err)
     out
   }
@@ -99,7 +85,7 @@ class InspectCommandSuite extends JobFixture {
     val node = json("--memory", "100k")
     assert(unsupported(node).exists(_.contains("the weights take")))
     assert(node.get("contexts").get("full").get("longest_document_tokens").asLong == 0)
-    val (code, _, err) = command("inspect", "--memory", "much")
+    val RanCommand(code, _, err) = RanCommand.of("inspect", "--memory", "much")
     assert(code == 2 && err.contains("--memory"))
   }
 
@@ -116,8 +102,8 @@ class InspectCommandSuite extends JobFixture {
 
   test("a GGUF file is told by its header") {
     val target = emptyFolder().resolve("tiny.gguf")
-    val (code, _, err) =
-      command("convert", "--model", "longform-tiny", "--to", target.toString, "--dtype", "q8_0")
+    val RanCommand(code, _, err) =
+      RanCommand.of("convert", "--model", "longform-tiny", "--to", target.toString, "--dtype", "q8_0")
     assert(code == 0, err)
     val node = json("--model", target.toString)
     assert(node.get("format").asText == "GGUF file" && unsupported(node).isEmpty, node)
@@ -148,7 +134,7 @@ class InspectCommandSuite extends JobFixture {
     assert(node.get("stored_as").size > 0, "the weights are told nevertheless")
     val out = inspect("--model", directory.toString)
     assert(out.contains("not supported   Cannot load model"))
-    val (code, _, err) = command("inspect", "--model", "/nowhere/at/all")
+    val RanCommand(code, _, err) = RanCommand.of("inspect", "--model", "/nowhere/at/all")
     assert(code == 1 && err.startsWith("Cannot find model '/nowhere/at/all'"))
   }
 }

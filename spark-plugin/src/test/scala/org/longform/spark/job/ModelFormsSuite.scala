@@ -1,7 +1,5 @@
 package org.longform.spark.job
 
-import java.io.{ByteArrayOutputStream, PrintStream}
-import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 
 import com.fasterxml.jackson.databind.node.ObjectNode
@@ -25,16 +23,9 @@ class ModelFormsSuite extends SparkSuite {
     "The sample size of the Veldra cohort was 4821. The code name of the Kelmos cohort was amber falcon. " * 4
 
   private def command(arguments: String*): String = {
-    val out = new ByteArrayOutputStream
-    val err = new ByteArrayOutputStream
-    val context =
-      new CommandContext(
-        new FakeReaders,
-        new PrintStream(out, true, UTF_8),
-        new PrintStream(err, true, UTF_8)
-      )
-    assert(LongformJob.run(arguments.toArray, context) == 0, err.toString(UTF_8))
-    out.toString(UTF_8)
+    val ran = RanCommand.of(arguments: _*)
+    assert(ran.code == 0, ran.err)
+    ran.out
   }
 
   private def inspected(model: Path): JsonNode =

@@ -1,7 +1,5 @@
 package org.longform.spark.job
 
-import java.io.{ByteArrayOutputStream, PrintStream}
-import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 
 import org.longform.kernels.context.ContextStrategies
@@ -26,20 +24,9 @@ class QuantizeCommandSuite extends AnyFunSuite with BeforeAndAfterAll {
     Files.walk(folder).sorted(java.util.Comparator.reverseOrder[Path]()).forEach(path => Files.delete(path))
   }
 
-  private def run(arguments: String*): (Int, String, String) = {
-    val out = new ByteArrayOutputStream
-    val err = new ByteArrayOutputStream
-    val context =
-      new CommandContext(
-        new FakeReaders,
-        new PrintStream(out, true, UTF_8),
-        new PrintStream(err, true, UTF_8)
-      )
-    val code = LongformJob.run(("quantize" +: arguments).toArray, context)
-    (code, out.toString(UTF_8), err.toString(UTF_8))
-  }
+  private def run(arguments: String*): RanCommand = RanCommand.of("quantize" +: arguments: _*)
 
-  private def quantize(to: Path, arguments: String*): (Int, String, String) =
+  private def quantize(to: Path, arguments: String*): RanCommand =
     run(Seq("--model", "longform-tiny", "--to", to.toString) ++ arguments: _*)
 
   /** exp of the mean of -ln p over the document's tokens. */
@@ -63,10 +50,7 @@ class QuantizeCommandSuite extends AnyFunSuite with BeforeAndAfterAll {
 
   test("every method writes a model that still reads") {
     val plain = folder.resolve("plain.gguf")
-    LongformJob.run(
-      Array("convert", "--model", "longform-tiny", "--to", plain.toString),
-      new CommandContext(new FakeReaders, System.out, System.err)
-    )
+    assert(RanCommand.of("convert", "--model", "longform-tiny", "--to", plain.toString).code == 0)
     val original = perplexity(plain)
     for (method <- QuantisationMethods.ALL.asScala) {
       val target = folder.resolve(method.name() + ".gguf")
@@ -74,7 +58,7 @@ class QuantizeCommandSuite extends AnyFunSuite with BeforeAndAfterAll {
         if (method.isCalibrated)
           Seq("--calibration", calibration.toString, "--samples", "4", "--sample-tokens", "256")
         else Nil
-      val (code, out, err) = quantize(target, Seq("--method", method.name()) ++ flags: _*)
+      val RanCommand(code, out, err) = quantize(target, Seq("--method", method.name()) ++ flags: _*)
       assert(code == 0, err)
       assert(out.startsWith("Weights of the layers: 100% as "))
       assert(out.contains(s"Wrote longform-tiny by ${method.name()}, ") && out.trim.endsWith(target.toString))
@@ -84,7 +68,7 @@ class QuantizeCommandSuite extends AnyFunSuite with BeforeAndAfterAll {
   }
 
   test("the help names every method and parameter") {
-    val (code, out, _) = run("--help")
+    val RanCommand(code, out, _) = run("--help")
     assert(code == 0)
     for (method <- QuantisationMethods.ALL.asScala) {
       assert(out.contains(method.name()))
@@ -94,7 +78,7 @@ class QuantizeCommandSuite extends AnyFunSuite with BeforeAndAfterAll {
 
   test("wrong arguments of quantize are one sentence and exit code 2") {
     def refused(arguments: String*): String = {
-      val (code, _, err) = quantize(folder.resolve("no.gguf"), arguments: _*)
+      val RanCommand(code, _, err) = quantize(folder.resolve("no.gguf"), arguments: _*)
       assert(code == 2 && err.linesIterator.size == 1, err)
       err
     }

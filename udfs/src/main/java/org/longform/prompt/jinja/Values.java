@@ -210,7 +210,7 @@ final class Values {
   /** Whether a dictionary can have it as a key: nothing with lists in it, as in Python. */
   static boolean isKey(Object value) {
     return value instanceof Tuple tuple
-        ? tuple.stream().noneMatch(each -> each instanceof List<?> || each instanceof Map<?, ?>)
+        ? tuple.stream().allMatch(Values::isKey)
         : !(value instanceof List<?> || value instanceof Map<?, ?>);
   }
 

@@ -1,9 +1,9 @@
 package org.longform.kernels.device.cpu;
 
 import java.lang.ref.Reference;
-import java.util.ArrayList;
 import java.util.List;
 import org.longform.kernels.cache.KvCache;
+import org.longform.kernels.cache.KvView;
 import org.longform.kernels.device.Activation;
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.device.Kernels;
@@ -253,20 +253,21 @@ class CpuKernels implements Kernels {
   public void store(KvCache cache, int layer, int first, Tensor keys, Tensor values) {
     requireFloats("store", keys, keys.elements());
     requireFloats("store", values, keys.elements());
-    List<Long> places = new ArrayList<>();
-    cache.forEachPlace(
-        layer,
-        first,
-        keys,
-        values,
-        (page, at, from, count) ->
-            places.addAll(List.of(page.address(at, owner), (long) from, (long) count)));
     CallBuffer buffer = CallBuffer.borrow();
     try {
-      buffer.reserve(KvLayout.BYTES + (long) places.size() * Long.BYTES);
+      // the rows may begin in the middle of a page and end in that of another
+      long pages = keys.rows() / KvView.pageRows() + 2;
+      buffer.reserve(KvLayout.BYTES + pages * PLACE_WORDS * Long.BYTES);
       long layout = KvLayout.write(cache.view(layer), buffer);
       long list = buffer.address();
-      places.forEach(buffer::put);
+      cache.forEachPlace(
+          layer,
+          first,
+          keys,
+          values,
+          (page, at, from, count) ->
+              buffer.put(page.address(at, owner)).put((long) from).put((long) count));
+      long places = (buffer.address() - list) / (PLACE_WORDS * Long.BYTES);
       CpuHandle.check(
           "store",
           CpuNative.store(
@@ -275,7 +276,7 @@ class CpuKernels implements Kernels {
               keys.address(owner),
               values.address(owner),
               list,
-              places.size() / PLACE_WORDS));
+              places));
     } finally {
       buffer.giveBack();
       Reference.reachabilityFence(handle);

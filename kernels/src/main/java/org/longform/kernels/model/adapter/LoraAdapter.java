@@ -14,7 +14,7 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec.Trait;
 import org.longform.kernels.model.StoredModel;
-import org.longform.kernels.model.StoredRows;
+import org.longform.kernels.model.MatrixRows;
 import org.longform.kernels.model.WeightNames;
 import org.longform.kernels.model.WeightShapes;
 import org.longform.kernels.tensor.Shape;
@@ -52,7 +52,7 @@ public final class LoraAdapter {
   // what the model reads; its files may have more
   private final Map<String, Shape> weights;
   // what is stored in one matrix with others, and may be adapted with them
-  private final Map<String, List<Map.Entry<String, StoredRows>>> fused;
+  private final Map<String, List<Map.Entry<String, MatrixRows>>> fused;
   // modules of the adapter that have a factor
   private final Set<String> modules = new TreeSet<>();
   // what is added to each weight, without its ending
@@ -68,7 +68,7 @@ public final class LoraAdapter {
     this.model = model;
     this.weights = WeightShapes.of(model.spec());
     this.fused =
-        StoredRows.ofFused(model.spec()).entrySet().stream()
+        MatrixRows.ofFused(model.spec()).entrySet().stream()
             .collect(Collectors.groupingBy(entry -> entry.getValue().stored()));
   }
 
@@ -251,16 +251,16 @@ public final class LoraAdapter {
     Shape whole = weights.get(name + WEIGHT);
     if (whole != null) {
       requireFits(module, whole.axis(0), whole.axis(1));
-      change(name, module, StoredRows.all(name, whole.axis(0)));
+      change(name, module, MatrixRows.all(name, whole.axis(0)));
       return;
     }
-    for (Map.Entry<String, StoredRows> part : fused.get(name)) {
+    for (Map.Entry<String, MatrixRows> part : fused.get(name)) {
       requireFits(module, part.getValue().whole(), weights.get(part.getKey() + WEIGHT).axis(1));
       change(part.getKey(), module, part.getValue());
     }
   }
 
-  private void change(String weight, String module, StoredRows rows) {
+  private void change(String weight, String module, MatrixRows rows) {
     MergedWeights.Change other = changed.put(weight, new MergedWeights.Change(module, rows));
     if (other != null) {
       throw invalid(

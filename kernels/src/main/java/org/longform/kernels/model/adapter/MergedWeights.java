@@ -9,7 +9,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.longform.kernels.error.ErrorClass;
-import org.longform.kernels.model.StoredRows;
+import org.longform.kernels.model.MatrixRows;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 import org.longform.kernels.tensor.Tensor;
@@ -47,7 +47,7 @@ final class MergedWeights extends ComputedWeights {
    * @param module of the adapter
    * @param rows of its B A that belong to the weight
    */
-  record Change(String module, StoredRows rows) {}
+  record Change(String module, MatrixRows rows) {}
 
   private final Adapter adapter;
   private final Precision precision;

@@ -15,11 +15,16 @@ import org.longform.kernels.tensor.Shape;
  * @param step from the first of them to the first of the next ones
  * @param times how often
  */
-public record StoredRows(String stored, long whole, long from, long rows, long step, int times) {
+public record MatrixRows(String stored, long whole, long from, long rows, long step, int times) {
 
   /** A weight that is the whole matrix. */
-  public static StoredRows all(String stored, long rows) {
-    return new StoredRows(stored, rows, 0, rows, rows, 1);
+  public static MatrixRows all(String stored, long rows) {
+    return new MatrixRows(stored, rows, 0, rows, rows, 1);
+  }
+
+  /** The same rows of what is stored under the name with an ending. */
+  MatrixRows ending(String ending) {
+    return new MatrixRows(stored + ending, whole, from, rows, step, times);
   }
 
   /** The row of the stored matrix that a row of the weight is. */
@@ -40,8 +45,8 @@ public record StoredRows(String stored, long whole, long from, long rows, long s
   }
 
   /** Those of all weights that a model stores with others in one matrix, by their names. */
-  public static Map<String, StoredRows> ofFused(DecoderSpec spec) {
-    Map<String, StoredRows> all = new HashMap<>();
+  public static Map<String, MatrixRows> ofFused(DecoderSpec spec) {
+    Map<String, MatrixRows> all = new HashMap<>();
     for (int layer = 0; layer < spec.layers(); layer++) {
       for (WeightNames.Fused fused : spec.names().fused()) {
         all.putAll(of(spec, layer, fused));
@@ -50,18 +55,18 @@ public record StoredRows(String stored, long whole, long from, long rows, long s
     return all;
   }
 
-  private static Map<String, StoredRows> of(DecoderSpec spec, int layer, WeightNames.Fused fused) {
+  private static Map<String, MatrixRows> of(DecoderSpec spec, int layer, WeightNames.Fused fused) {
     Map<String, Shape> shapes = WeightShapes.of(spec.ofLayer(layer));
     int times = FusedWeights.times(spec, layer, fused.order());
     List<String> parts =
         fused.parts().stream().map(part -> WeightNames.ofLayer(part, layer)).toList();
     String stored = WeightNames.ofLayer(fused.stored(), layer);
     long whole = parts.stream().mapToLong(part -> shapes.get(part + ".weight").axis(0)).sum();
-    Map<String, StoredRows> places = new HashMap<>();
+    Map<String, MatrixRows> places = new HashMap<>();
     long from = 0;
     for (String part : parts) {
       long rows = shapes.get(part + ".weight").axis(0) / times;
-      places.put(part, new StoredRows(stored, whole, from, rows, whole / times, times));
+      places.put(part, new MatrixRows(stored, whole, from, rows, whole / times, times));
       from += rows;
     }
     return places;

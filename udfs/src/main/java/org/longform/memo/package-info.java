@@ -1,0 +1,2 @@
+/** What is kept to be found again. */
+package org.longform.memo;
