@@ -58,7 +58,8 @@ public final class LongformRuntime {
   private static final LongAdder MODEL_LOAD_NANOS = new LongAdder();
   private static final LoadedModels MODELS = new LoadedModels(LongformRuntime::modelLoaded);
   // rows may bring options of their own, so the number of readers is bounded
-  private static final Map<Options, SequentialReader> READERS_BY_OPTIONS = new RecentlyUsed<>(READERS);
+  private static final Map<Options, SequentialReader> READERS_BY_OPTIONS =
+      new RecentlyUsed<>(READERS);
 
   private static final KvMemories KV_MEMORIES = new KvMemories();
   private static final NamedModels NAMED = new NamedModels();

@@ -20,8 +20,7 @@ final class GgufFile implements AutoCloseable {
   }
 
   static GgufFile open(Path path) {
-    return TensorFile.open(
-        path, file -> new GgufFile(file, GgufHeader.read(path, file.channel())));
+    return TensorFile.open(path, file -> new GgufFile(file, GgufHeader.read(path, file.channel())));
   }
 
   Path path() {

@@ -19,7 +19,8 @@ class ConvertCommandSuite extends SparkSuite {
 
   private def converted(name: String, dtype: String): Path = {
     val target = emptyFolder().resolve(name)
-    val RanCommand(code, out, err) = convert("--model", "longform-tiny", "--to", target.toString, "--dtype", dtype)
+    val RanCommand(code, out, err) =
+      convert("--model", "longform-tiny", "--to", target.toString, "--dtype", dtype)
     assert(code == 0, err)
     assert(out.startsWith(s"Wrote longform-tiny as $dtype, ") && out.trim.endsWith(target.toString))
     target

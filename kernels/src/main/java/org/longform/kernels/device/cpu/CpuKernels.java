@@ -271,12 +271,7 @@ class CpuKernels implements Kernels {
       CpuHandle.check(
           "store",
           CpuNative.store(
-              handle.address(),
-              layout,
-              keys.address(owner),
-              values.address(owner),
-              list,
-              places));
+              handle.address(), layout, keys.address(owner), values.address(owner), list, places));
     } finally {
       buffer.giveBack();
       Reference.reachabilityFence(handle);
