@@ -32,7 +32,7 @@ import org.longform.spark.LongformPlugin;
 final class ExecutorsFigures implements Measurement {
   private static final int DOCUMENTS = 32;
   // longest first, so that no long one is left to the end
-  private static final List<Long> LENGTHS = List.of(8000L, 4000L, 2000L, 1000L);
+  private static final List<Long> LENGTHS = List.of(24000L, 12000L, 6000L, 3000L);
   private static final List<Long> QUICK_LENGTHS = List.of(2000L, 1000L, 500L, 250L);
   private static final int MOST_TURNS = 3;
 
@@ -57,7 +57,7 @@ final class ExecutorsFigures implements Measurement {
   public void measure(Run run, Report report) {
     Settings settings = run.settings();
     List<Long> lengths = settings.quick() ? QUICK_LENGTHS : LENGTHS;
-    // as much as is measured: a compiler still at work takes a core from the second executor
+    // a compiler still at work takes a core from the second executor; it is at work for a minute or so
     List<Row> warm = corpus("warm", lengths, DOCUMENTS / lengths.size());
     List<Row> corpus = corpus("executors", lengths, DOCUMENTS / lengths.size());
     int turns = settings.quick() ? 1 : Math.min(MOST_TURNS, settings.repetitions());
