@@ -5,6 +5,7 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongPredicate;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Memory;
@@ -139,7 +140,7 @@ public final class KvCache implements AutoCloseable {
 
   /**
    * Opens {@code tokens} rows behind the last one; they are visible in views at once. If memory is
-   * short, older pages move to disk first.
+   * short, or a device refuses more of its own, older pages move to disk first.
    *
    * @throws LongformException OUT_OF_MEMORY if there is neither memory nor disk; a {@link
    *     #rollback} leaves the cache as it was
@@ -155,12 +156,43 @@ public final class KvCache implements AutoCloseable {
     if (claimed == 0) {
       makeRoom(pagesOf(tokens));
     }
-    reading = true;
-    store.beginReading();
-    openPages(first, last + 1);
+    withRoom(() -> pinOpen(first, last + 1));
     giveClaimBack();
     reserved = tokens;
     visible = held.append(length, length + tokens);
+  }
+
+  /**
+   * Takes memory, perhaps of a device. Where there is none left pages move to disk until there is,
+   * if they may: to be called while nothing of this cache is being read. What fails must have given
+   * back what it took.
+   *
+   * @throws LongformException OUT_OF_MEMORY if there is no room though nothing is left to go
+   */
+  public void withRoom(Runnable taking) {
+    for (long count = 1; ; count *= 2) {
+      try {
+        taking.run();
+        return;
+      } catch (LongformException e) {
+        if (e.errorClass() != ErrorClass.OUT_OF_MEMORY || !moveAway(count)) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /** As {@link #openPages}; from then on no page moves. */
+  private void pinOpen(long from, long to) {
+    reading = true;
+    store.beginReading();
+    try {
+      openPages(from, to);
+    } catch (Throwable e) {
+      // nobody has an address of these pages yet
+      endReading();
+      throw e;
+    }
   }
 
   /** Makes pages {@code from} to {@code to} (exclusive) ones that may be written. */
@@ -181,15 +213,40 @@ public final class KvCache implements AutoCloseable {
 
   /** Moves the oldest pages to disk until there is room for so many more. */
   private void makeRoom(long more) {
+    moveOldest(moved -> store.crowded(more));
+  }
+
+  /**
+   * Moves so many pages to disk, whatever the budget says, the oldest of this document or those of
+   * documents that are not being read.
+   *
+   * @return whether any went
+   */
+  private boolean moveAway(long count) {
+    return store.mayMove() && (moveOldest(moved -> moved < count) > 0 || store.moveOthers(count));
+  }
+
+  /**
+   * Moves the oldest pages to disk.
+   *
+   * @param more whether another one shall go after so many
+   * @return how many went
+   */
+  private long moveOldest(LongPredicate more) {
     long end = length / Page.ROWS - NEWEST_PAGES;
     boolean allMoved = true;
-    for (long number = coldest; number < end && store.crowded(more); number++) {
+    long moved = 0;
+    for (long number = coldest; number < end && more.test(moved); number++) {
       Page page = pages.get(number);
-      allMoved &= page == null || store.moveToDisk(page);
+      boolean here = page != null && !page.onDisk();
+      boolean went = here && store.moveToDisk(page);
+      moved += went ? 1 : 0;
+      allMoved &= went || !here;
       if (allMoved) {
         coldest = number + 1;
       }
     }
+    return moved;
   }
 
   /**

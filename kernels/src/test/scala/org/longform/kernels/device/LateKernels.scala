@@ -5,18 +5,24 @@ import java.lang.reflect.{InvocationHandler, InvocationTargetException, Method, 
 import scala.collection.JavaConverters._
 import scala.collection.mutable
 
+import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.tensor.{Memory, MemoryOwner, MemorySource, Tensor}
 
 /** A device with memory of its own that does what it is asked for only when somebody waits for it, as cards
-  * may: who reads too early finds what was there before. For one thread.
+  * may: who reads too early finds what was there before. It refuses more than `room` bytes. For one thread.
   */
-final class LateKernels(delegate: Kernels) {
+final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
   private val due = mutable.Queue.empty[() => Unit]
   private val blocks = mutable.Map.empty[Long, Memory]
   private var working = false
 
   /** Operations that were not done when they were asked for. */
   var deferred = 0L
+
+  /** Most bytes that were held at once. */
+  var most = 0L
+
+  private var taken = 0L
 
   private val owner: MemoryOwner = new MemoryOwner {
     override def finish(): Unit = if (!working) {
@@ -27,11 +33,17 @@ final class LateKernels(delegate: Kernels) {
 
     override def release(address: Long): Unit = {
       finish()
-      blocks.remove(address).get.close()
+      val block = blocks.remove(address).get
+      taken -= block.size()
+      block.close()
     }
   }
 
   private val source: MemorySource = size => {
+    if (size > room - taken)
+      throw new LongformException(ErrorClass.OUT_OF_MEMORY, s"Cannot allocate $size bytes: the device is full.")
+    taken += size
+    most = math.max(most, taken)
     val block = Memory.allocate(size)
     blocks(block.address(0)) = block
     Memory.of(owner, block.address(0), size)
