@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 9
+#define KERNELS_ABI 10
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
@@ -294,6 +294,18 @@ int32_t kernels_card_release(kernels_device *device, void *memory);
  * What is released may be given to the next who asks for as much, and the card is not waited for.
  */
 int32_t kernels_card_share(kernels_device *device, int64_t bytes, void **memory);
+/* Bytes to be copied. */
+typedef struct {
+  const char *from;
+  char *to;
+  int64_t bytes;
+} kernels_piece;
+
+/*
+ * Copies pieces within memory of the card, without the host: as if all were read before any is written. No byte is
+ * written twice. KERNELS_UNSUPPORTED if anything lies elsewhere; nothing is copied then.
+ */
+int32_t kernels_copy(kernels_device *device, const kernels_piece *pieces, int64_t count);
 /* Returns when all that was asked for before is done. */
 int32_t kernels_finish(kernels_device *device);
 /* From the host to the card or back. */

@@ -51,6 +51,8 @@ class Card {
   virtual void upload(void *to, const void *from, int64_t bytes) = 0;
   virtual void download(void *to, const void *from, int64_t bytes) = 0;
   virtual void zero(void *memory, int64_t bytes) = 0;
+  // On the card; the two do not overlap.
+  virtual void copy(void *to, const void *from, int64_t bytes) = 0;
   virtual void launch(Kernel kernel, const Grid &grid, const void *args) = 0;
   virtual void wait() = 0;
 

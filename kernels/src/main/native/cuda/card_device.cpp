@@ -104,6 +104,33 @@ void CardDevice::copy(void *to, const void *from, int64_t bytes) {
   }
 }
 
+void CardDevice::copy_within(const kernels_piece *pieces, int64_t count) {
+  // where a piece that is read first lies until all are read
+  constexpr int64_t kStep = 16;
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < count; i++) {
+    if (!holds(pieces[i].from) || !holds(pieces[i].to)) throw NotHere("a piece to be copied is on the host");
+    bytes += blocks_of(pieces[i].bytes, kStep) * kStep;
+  }
+  if (bytes == 0) return;
+  Operation operation(*this);
+  if (count == 1 && (pieces->to >= pieces->from + pieces->bytes || pieces->from >= pieces->to + pieces->bytes)) {
+    operation.copy(pieces->to, pieces->from, pieces->bytes);
+    return;
+  }
+  char *between = operation.scratch<char>(bytes);
+  std::vector<kernels_piece> read(pieces, pieces + count), written = read;
+  for (size_t i = 0; i < read.size(); i++) {
+    read[i].to = between;
+    written[i].from = between;
+    between += blocks_of(read[i].bytes, kStep) * kStep;
+  }
+  Grid grid;
+  grid.x = count;
+  operation.launch(Kernel::card_copy, grid, CopyArgs{operation.in(read.data(), count)});
+  operation.launch(Kernel::card_copy, grid, CopyArgs{operation.in(written.data(), count)});
+}
+
 void CardDevice::gather(const void *table, int32_t dtype, int64_t inner, const int32_t *ids, int64_t tokens,
                         float *out) {
   if (!holds(table)) throw NotHere("the table is on the host");

@@ -26,6 +26,8 @@ class CardDevice {
   void finish();
   // Between the card and the host, or on the card.
   void copy(void *to, const void *from, int64_t bytes);
+  // See kernels_copy. Throws NotHere if anything lies on the host.
+  void copy_within(const kernels_piece *pieces, int64_t count);
   bool holds(const void *address);
   // What may be taken, empty slabs among it.
   void free_bytes(int64_t *free, int64_t *all);
@@ -114,6 +116,12 @@ class Operation {
     if (grid.x <= 0 || grid.y <= 0 || grid.z <= 0) return;
     device_.pending_ = true;
     card().launch(kernel, grid, &args);
+  }
+
+  // One piece, of which no part is written and read.
+  void copy(void *to, const void *from, int64_t bytes) {
+    device_.pending_ = true;
+    card().copy(to, from, bytes);
   }
 
   bool holds(const void *address) { return device_.holds(address); }

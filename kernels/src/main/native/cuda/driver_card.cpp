@@ -20,7 +20,7 @@ namespace {
   F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) F(cuDevicePrimaryCtxRelease_v2) F(cuCtxSetCurrent)       \
   F(cuModuleLoadData) F(cuModuleUnload) F(cuModuleGetFunction) F(cuFuncSetAttribute) F(cuLaunchKernel)         \
   F(cuMemAlloc_v2) F(cuMemFree_v2) F(cuMemGetInfo_v2) F(cuMemcpyHtoDAsync_v2) F(cuMemcpyDtoHAsync_v2)          \
-  F(cuMemAllocManaged) F(cuMemsetD8Async)                                                                     \
+  F(cuMemcpyDtoDAsync_v2) F(cuMemAllocManaged) F(cuMemsetD8Async)                                             \
   F(cuStreamCreate) F(cuStreamDestroy_v2) F(cuStreamSynchronize)
 
 // Functions of libcuda.so.1; `missing` says why they cannot be called.
@@ -242,6 +242,11 @@ class DriverCard : public Card {
   void zero(void *memory, int64_t bytes) override {
     current();
     check(driver().cuMemsetD8Async(address(memory), 0, static_cast<size_t>(bytes), stream_), "memory is zeroed");
+  }
+
+  void copy(void *to, const void *from, int64_t bytes) override {
+    current();
+    check(driver().cuMemcpyDtoDAsync_v2(address(to), address(from), static_cast<size_t>(bytes), stream_), "it copies");
   }
 
   void launch(Kernel kernel, const Grid &grid, const void *args) override {

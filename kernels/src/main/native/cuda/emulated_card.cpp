@@ -16,6 +16,7 @@
 #include "stored.inl"
 #include "rowwise.inl"
 #include "store.inl"
+#include "copy.inl"
 #include "matmul.inl"
 #include "tiles.inl"
 #include "attend.inl"
@@ -88,6 +89,10 @@ class EmulatedCard : public Card {
 
   void zero(void *memory, int64_t bytes) override {
     queue_.push_back([=] { memset(memory, 0, static_cast<size_t>(bytes)); });
+  }
+
+  void copy(void *to, const void *from, int64_t bytes) override {
+    queue_.push_back([=] { memcpy(to, from, static_cast<size_t>(bytes)); });
   }
 
   void launch(Kernel kernel, const Grid &grid, const void *args) override {

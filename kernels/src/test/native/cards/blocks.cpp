@@ -59,6 +59,7 @@ class SmallCard : public Card {
   void upload(void *to, const void *from, int64_t bytes) override { card_->upload(to, from, bytes); }
   void download(void *to, const void *from, int64_t bytes) override { card_->download(to, from, bytes); }
   void zero(void *memory, int64_t bytes) override { card_->zero(memory, bytes); }
+  void copy(void *to, const void *from, int64_t bytes) override { card_->copy(to, from, bytes); }
   void launch(Kernel kernel, const Grid &grid, const void *args) override { card_->launch(kernel, grid, args); }
   void wait() override {
     waits++;

@@ -8,6 +8,7 @@ import java.util.function.BooleanSupplier;
 import java.util.function.LongPredicate;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Copies;
 import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
@@ -351,11 +352,13 @@ public final class KvCache implements AutoCloseable {
                 .formatted(Arrays.toString(rows), reserved));
       }
     }
+    Copies copies = new Copies();
     for (int i = 0; i < rows.length; i++) {
       if (rows[i] != i) {
-        copyRow(length + rows[i], length + i);
+        copyRow(length + rows[i], length + i, copies);
       }
     }
+    copies.flush();
     if (rows.length > 0) {
       held = held.append(length, length + rows.length);
     }
@@ -366,7 +369,7 @@ public final class KvCache implements AutoCloseable {
     pages.drop(pagesUpTo(length), Long.MAX_VALUE);
   }
 
-  private void copyRow(long from, long to) {
+  private void copyRow(long from, long to, Copies copies) {
     Page source = page(from);
     Page target = page(to);
     int rowBytes = shape.rowBytes();
@@ -374,14 +377,13 @@ public final class KvCache implements AutoCloseable {
       for (int head = 0; head < shape.kvHeads(layer); head++) {
         long read = source.keyOffset(layer, head, (int) (from % Page.ROWS));
         long written = target.keyOffset(layer, head, (int) (to % Page.ROWS));
-        target.memory().copyFrom(source.memory(), read, written, rowBytes);
-        target
-            .memory()
-            .copyFrom(
-                source.memory(),
-                read + source.valueStride(),
-                written + target.valueStride(),
-                rowBytes);
+        copies.add(source.memory(), read, target.memory(), written, rowBytes);
+        copies.add(
+            source.memory(),
+            read + source.valueStride(),
+            target.memory(),
+            written + target.valueStride(),
+            rowBytes);
       }
     }
   }

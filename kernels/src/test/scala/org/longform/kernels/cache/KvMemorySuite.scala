@@ -249,6 +249,17 @@ class KvMemorySuite extends AnyFunSuite {
       Memory.of(this, block.address(0), size)
     }
     override def finish(): Unit = ()
+    override def copy(pieces: Array[Long], count: Int): Unit =
+      pieces.take(3 * count).grouped(3).foreach { case Array(from, to, bytes) =>
+        def part(address: Long): (Memory, Long) =
+          held.collectFirst {
+            case (begin, block) if address >= begin && address < begin + block.size() =>
+              (block, address - begin)
+          }.get
+        val (source, sourceOffset) = part(from)
+        val (target, offset) = part(to)
+        target.copyFrom(source, sourceOffset, offset, bytes)
+      }
     override def release(address: Long): Unit = synchronized(held.remove(address).get.close())
   }
 
@@ -267,7 +278,9 @@ class KvMemorySuite extends AnyFunSuite {
         append(cache, 64 * 3 - 1500 % 64)
         val before = memory.diskBytes()
         val refused = intercept[LongformException](cache.reserve(64 * 4))
-        assert(refused.errorClass() == ErrorClass.OUT_OF_MEMORY && refused.getMessage == "The device is full.")
+        assert(
+          refused.errorClass() == ErrorClass.OUT_OF_MEMORY && refused.getMessage == "The device is full."
+        )
         cache.rollback()
         assert(memory.diskBytes() >= before && memory.memoryBytes() <= 5 * PAGE)
         append(cache, 64)

@@ -22,6 +22,9 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
   /** Most bytes that were held at once. */
   var most = 0L
 
+  /** Pieces of memory that were copied without the host. */
+  var copied = 0L
+
   private var taken = 0L
 
   private val owner: MemoryOwner = new MemoryOwner {
@@ -29,6 +32,23 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
       working = true
       try while (due.nonEmpty) due.dequeue()()
       finally working = false
+    }
+
+    override def copy(pieces: Array[Long], count: Int): Unit = {
+      copied += count
+      val list = pieces.take(3 * count).grouped(3).toList
+      due += { () =>
+        val read = list.map { case Array(from, _, bytes) =>
+          val (begin, block) = blockOf(from)
+          val content = new Array[Byte](bytes.toInt)
+          block.readBytes(from - begin, content, 0, content.length)
+          content
+        }
+        for ((Array(_, to, _), content) <- list.zip(read)) {
+          val (begin, block) = blockOf(to)
+          block.writeBytes(to - begin, content, 0, content.length)
+        }
+      }
     }
 
     override def release(address: Long): Unit = {
@@ -41,7 +61,10 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
 
   private val source: MemorySource = size => {
     if (size > room - taken)
-      throw new LongformException(ErrorClass.OUT_OF_MEMORY, s"Cannot allocate $size bytes: the device is full.")
+      throw new LongformException(
+        ErrorClass.OUT_OF_MEMORY,
+        s"Cannot allocate $size bytes: the device is full."
+      )
     taken += size
     most = math.max(most, taken)
     val block = Memory.allocate(size)
@@ -88,6 +111,10 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
     case _                   => true
   }
 
-  private def isOwn(address: Long): Boolean =
-    blocks.exists { case (begin, block) => address >= begin && address < begin + block.size() }
+  private def blockOf(address: Long): (Long, Memory) = blocks.find(holds(address, _)).get
+
+  private def isOwn(address: Long): Boolean = blocks.exists(holds(address, _))
+
+  private def holds(address: Long, block: (Long, Memory)): Boolean =
+    address >= block._1 && address < block._1 + block._2.size()
 }
