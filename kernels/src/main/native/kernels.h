@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 8
+#define KERNELS_ABI 10
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
@@ -291,12 +291,26 @@ int32_t kernels_card_release(kernels_device *device, void *memory);
 /*
  * The same, zeroed, in memory that the host addresses, too: the card's own while the card uses it. The host calls
  * kernels_finish before it reads or writes there. KERNELS_UNSUPPORTED if the card has no such memory.
+ * What is released may be given to the next who asks for as much, and the card is not waited for.
  */
 int32_t kernels_card_share(kernels_device *device, int64_t bytes, void **memory);
+/* Bytes to be copied. */
+typedef struct {
+  const char *from;
+  char *to;
+  int64_t bytes;
+} kernels_piece;
+
+/*
+ * Copies pieces within memory of the card, without the host: as if all were read before any is written. No byte is
+ * written twice. KERNELS_UNSUPPORTED if anything lies elsewhere; nothing is copied then.
+ */
+int32_t kernels_copy(kernels_device *device, const kernels_piece *pieces, int64_t count);
 /* Returns when all that was asked for before is done. */
 int32_t kernels_finish(kernels_device *device);
 /* From the host to the card or back. */
 int32_t kernels_card_copy(kernels_device *device, void *to, const void *from, int64_t bytes);
+/* Bytes that may be taken, what is kept of released memory among them, and all. */
 int32_t kernels_card_room(kernels_device *device, int64_t *free_bytes, int64_t *bytes);
 
 #ifdef __cplusplus

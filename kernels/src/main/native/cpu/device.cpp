@@ -353,6 +353,13 @@ int32_t kernels_finish(kernels_device *device) {
   });
 }
 
+int32_t kernels_copy(kernels_device *device, const kernels_piece *pieces, int64_t count) {
+  return guarded([&] {
+    if (device->card == nullptr) throw longform::card::NotHere("the device has no card");
+    device->card->copy_within(pieces, count);
+  });
+}
+
 int32_t kernels_card_release(kernels_device *device, void *memory) {
   return guarded([&] { device->card->release(memory); });
 }

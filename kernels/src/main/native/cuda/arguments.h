@@ -49,6 +49,10 @@ struct StoreArgs {
   kernels_kv_layout layout;
 };
 
+struct CopyArgs {
+  const kernels_piece *pieces;
+};
+
 struct SwiGluArgs {
   float *gate;
   const float *up;
@@ -251,7 +255,7 @@ struct SortArgs {
 #define LONGFORM_CARD_KERNELS(K)                                                                              \
   K(card_add, AddArgs) K(card_rms_norm, RmsNormArgs) K(card_swi_glu, SwiGluArgs) K(card_gather, GatherArgs)   \
   K(card_center, CenterArgs) K(card_multiply, MultiplyArgs) K(card_map, MapArgs) K(card_store, StoreArgs)     \
-  K(card_codes, CodesArgs)                                                                                    \
+  K(card_codes, CodesArgs) K(card_copy, CopyArgs)                                                             \
   K(matmul_few_f32, MatmulArgs) K(matmul_few_f16, MatmulArgs) K(matmul_few_bf16, MatmulArgs)                  \
   K(matmul_few_q8_0, MatmulArgs) K(matmul_few_q4_0, MatmulArgs) K(matmul_few_q5_0, MatmulArgs)                \
   K(matmul_few_q4_k, MatmulArgs) K(matmul_few_q5_k, MatmulArgs) K(matmul_few_q6_k, MatmulArgs)                \

@@ -36,17 +36,23 @@ class Card {
 
   // Aligned to 256. Throws CardFull.
   virtual void *allocate(int64_t bytes) = 0;
-  // Zeroed, and addressed by the host, too. Throws CardFull, or NotHere if the card has no such memory.
+  // Addressed by the host, too. Throws CardFull, or NotHere if the card has no such memory.
   virtual void *share(int64_t bytes) = 0;
+  // What was asked for before must be done.
   virtual void release(void *memory) noexcept = 0;
   // Scratch for one operation: good until end().
   virtual void *scratch(int64_t bytes) = 0;
   virtual void end() noexcept = 0;
+  // Releases memory of scratch, to be called between operations when what was asked for is done. Bytes of it.
+  virtual int64_t shrink() noexcept = 0;
 
   // All of these are done in the order of the calls. download() and wait() return when they are, the others may
   // return before; `from` of an upload and `args` may change then.
   virtual void upload(void *to, const void *from, int64_t bytes) = 0;
   virtual void download(void *to, const void *from, int64_t bytes) = 0;
+  virtual void zero(void *memory, int64_t bytes) = 0;
+  // On the card; the two do not overlap.
+  virtual void copy(void *to, const void *from, int64_t bytes) = 0;
   virtual void launch(Kernel kernel, const Grid &grid, const void *args) = 0;
   virtual void wait() = 0;
 

@@ -14,24 +14,42 @@ CardDevice::~CardDevice() {
   } catch (const CardLost &) {
     // nothing of it will be read
   }
-  for (const auto &memory : held_) card_->release(reinterpret_cast<void *>(memory.first));
+  for (const auto &memory : held_) {
+    if (!memory.second.pooled) card_->release(reinterpret_cast<void *>(memory.first));
+  }
+}
+
+template <typename Take>
+void *CardDevice::taken(int64_t bytes, bool pooled, Take take) {
+  void *memory = nullptr;
+  try {
+    memory = take();
+  } catch (const CardFull &) {
+    card_->wait();
+    if (blocks_.trim(0) + card_->shrink() == 0) throw;
+    memory = take();
+  }
+  std::lock_guard<std::mutex> map(map_);
+  held_[reinterpret_cast<uintptr_t>(memory)] = {bytes, pooled};
+  return memory;
 }
 
 void *CardDevice::allocate(int64_t bytes) {
   std::lock_guard<std::mutex> lock(busy_);
-  void *memory = card_->allocate(bytes);
-  std::lock_guard<std::mutex> map(map_);
-  held_[reinterpret_cast<uintptr_t>(memory)] = bytes;
-  return memory;
+  return taken(bytes, false, [&] { return card_->allocate(bytes); });
 }
 
 void *CardDevice::share(int64_t bytes) {
   std::lock_guard<std::mutex> lock(busy_);
-  void *memory = card_->share(bytes);
+  void *memory = taken(bytes, true, [&] { return blocks_.take(bytes); });
   pending_ = true; // it is being zeroed
-  std::lock_guard<std::mutex> map(map_);
-  held_[reinterpret_cast<uintptr_t>(memory)] = bytes;
   return memory;
+}
+
+void CardDevice::free_bytes(int64_t *free, int64_t *all) {
+  std::lock_guard<std::mutex> lock(busy_);
+  card_->free_bytes(free, all);
+  *free += blocks_.empty_bytes();
 }
 
 void CardDevice::wait() {
@@ -49,9 +67,21 @@ void CardDevice::finish() {
 
 void CardDevice::release(void *memory) {
   std::lock_guard<std::mutex> lock(busy_);
-  wait();
-  std::lock_guard<std::mutex> map(map_);
-  if (held_.erase(reinterpret_cast<uintptr_t>(memory)) != 0) card_->release(memory);
+  bool pooled = false;
+  {
+    std::lock_guard<std::mutex> map(map_);
+    const auto found = held_.find(reinterpret_cast<uintptr_t>(memory));
+    if (found == held_.end()) return;
+    pooled = found->second.pooled;
+    held_.erase(found);
+  }
+  if (pooled) {
+    // whoever gets the block next gets it after all that was asked for before
+    blocks_.give(memory);
+  } else {
+    wait();
+    card_->release(memory);
+  }
 }
 
 bool CardDevice::holds(const void *address) {
@@ -60,7 +90,7 @@ bool CardDevice::holds(const void *address) {
   auto after = held_.upper_bound(at);
   if (after == held_.begin()) return false;
   --after;
-  return at < after->first + static_cast<uintptr_t>(after->second);
+  return at < after->first + static_cast<uintptr_t>(after->second.bytes);
 }
 
 void CardDevice::copy(void *to, const void *from, int64_t bytes) {
@@ -72,6 +102,33 @@ void CardDevice::copy(void *to, const void *from, int64_t bytes) {
   } else {
     operation.card().download(to, from, bytes);
   }
+}
+
+void CardDevice::copy_within(const kernels_piece *pieces, int64_t count) {
+  // where a piece that is read first lies until all are read
+  constexpr int64_t kStep = 16;
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < count; i++) {
+    if (!holds(pieces[i].from) || !holds(pieces[i].to)) throw NotHere("a piece to be copied is on the host");
+    bytes += blocks_of(pieces[i].bytes, kStep) * kStep;
+  }
+  if (bytes == 0) return;
+  Operation operation(*this);
+  if (count == 1 && (pieces->to >= pieces->from + pieces->bytes || pieces->from >= pieces->to + pieces->bytes)) {
+    operation.copy(pieces->to, pieces->from, pieces->bytes);
+    return;
+  }
+  char *between = operation.scratch<char>(bytes);
+  std::vector<kernels_piece> read(pieces, pieces + count), written = read;
+  for (size_t i = 0; i < read.size(); i++) {
+    read[i].to = between;
+    written[i].from = between;
+    between += blocks_of(read[i].bytes, kStep) * kStep;
+  }
+  Grid grid;
+  grid.x = count;
+  operation.launch(Kernel::card_copy, grid, CopyArgs{operation.in(read.data(), count)});
+  operation.launch(Kernel::card_copy, grid, CopyArgs{operation.in(written.data(), count)});
 }
 
 void CardDevice::gather(const void *table, int32_t dtype, int64_t inner, const int32_t *ids, int64_t tokens,

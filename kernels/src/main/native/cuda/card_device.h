@@ -9,13 +9,14 @@
 #include <mutex>
 #include <vector>
 
+#include "block_pool.h"
 #include "card.h"
 
 namespace longform::card {
 
 class CardDevice {
  public:
-  explicit CardDevice(std::unique_ptr<Card> card) : card_(std::move(card)) {}
+  explicit CardDevice(std::unique_ptr<Card> card) : card_(std::move(card)), blocks_(*card_) {}
   ~CardDevice();
 
   void *allocate(int64_t bytes);
@@ -25,8 +26,11 @@ class CardDevice {
   void finish();
   // Between the card and the host, or on the card.
   void copy(void *to, const void *from, int64_t bytes);
+  // See kernels_copy. Throws NotHere if anything lies on the host.
+  void copy_within(const kernels_piece *pieces, int64_t count);
   bool holds(const void *address);
-  void free_bytes(int64_t *free, int64_t *all) { card_->free_bytes(free, all); }
+  // What may be taken, empty slabs among it.
+  void free_bytes(int64_t *free, int64_t *all);
 
   void gather(const void *table, int32_t dtype, int64_t inner, const int32_t *ids, int64_t tokens, float *out);
   void add(float *x, const float *y, int64_t elements, int64_t width);
@@ -46,14 +50,23 @@ class CardDevice {
  private:
   friend class Operation;
 
-  // Brings what is laid out to an end; to be called while busy_ is held.
+  struct Held {
+    int64_t bytes;
+    bool pooled;
+  };
+
+  // These are called while busy_ is held. Brings what is laid out to an end.
   void wait();
+  // Takes memory; from a card that is full once more, without what the device keeps for later.
+  template <typename Take>
+  void *taken(int64_t bytes, bool pooled, Take take);
 
   std::unique_ptr<Card> card_;
+  BlockPool blocks_;
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet
   std::mutex map_;
-  std::map<uintptr_t, int64_t> held_; // card memory: where it begins, its bytes
+  std::map<uintptr_t, Held> held_; // card memory, by where it begins
 };
 
 // One operation: holds the card, and gives its scratch back.
@@ -66,7 +79,13 @@ class Operation {
 
   template <typename T>
   T *scratch(int64_t count) {
-    return static_cast<T *>(card().scratch(count > 0 ? count * static_cast<int64_t>(sizeof(T)) : 1));
+    const int64_t bytes = count > 0 ? count * static_cast<int64_t>(sizeof(T)) : 1;
+    try {
+      return static_cast<T *>(card().scratch(bytes));
+    } catch (const CardFull &) {
+      if (device_.blocks_.trim(0) == 0) throw;
+      return static_cast<T *>(card().scratch(bytes));
+    }
   }
 
   // Where the card reads what lies at `from`.
@@ -97,6 +116,12 @@ class Operation {
     if (grid.x <= 0 || grid.y <= 0 || grid.z <= 0) return;
     device_.pending_ = true;
     card().launch(kernel, grid, &args);
+  }
+
+  // One piece, of which no part is written and read.
+  void copy(void *to, const void *from, int64_t bytes) {
+    device_.pending_ = true;
+    card().copy(to, from, bytes);
   }
 
   bool holds(const void *address) { return device_.holds(address); }

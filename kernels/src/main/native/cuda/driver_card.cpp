@@ -20,7 +20,7 @@ namespace {
   F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) F(cuDevicePrimaryCtxRelease_v2) F(cuCtxSetCurrent)       \
   F(cuModuleLoadData) F(cuModuleUnload) F(cuModuleGetFunction) F(cuFuncSetAttribute) F(cuLaunchKernel)         \
   F(cuMemAlloc_v2) F(cuMemFree_v2) F(cuMemGetInfo_v2) F(cuMemcpyHtoDAsync_v2) F(cuMemcpyDtoHAsync_v2)          \
-  F(cuMemAllocManaged) F(cuMemsetD8Async)                                                                     \
+  F(cuMemcpyDtoDAsync_v2) F(cuMemAllocManaged) F(cuMemsetD8Async)                                             \
   F(cuStreamCreate) F(cuStreamDestroy_v2) F(cuStreamSynchronize)
 
 // Functions of libcuda.so.1; `missing` says why they cannot be called.
@@ -174,7 +174,7 @@ class DriverCard : public Card {
     int64_t free_now = 0, all = 0;
     free_bytes(&free_now, &all);
     // the driver would place what is too much on the host, where the card reads it slowly
-    if (bytes > free_now) full(bytes);
+    if (bytes > free_now - kLeft) full(bytes);
     CUdeviceptr memory = 0;
     CUresult result = driver().cuMemAllocManaged(&memory, static_cast<size_t>(bytes), CU_MEM_ATTACH_GLOBAL);
     if (result == CUDA_ERROR_OUT_OF_MEMORY) full(bytes);
@@ -183,7 +183,9 @@ class DriverCard : public Card {
       check(driver().advise(memory, static_cast<size_t>(bytes), CU_MEM_ADVISE_SET_PREFERRED_LOCATION, device_),
             "memory is taken");
     }
-    check(driver().cuMemsetD8Async(memory, 0, static_cast<size_t>(bytes), stream_), "memory is zeroed");
+    // such memory is nowhere until it is used: it takes its place now, so that who asks next hears what is free
+    zero(reinterpret_cast<void *>(memory), bytes);
+    wait();
     return reinterpret_cast<void *>(memory);
   }
 
@@ -193,12 +195,15 @@ class DriverCard : public Card {
 
   void *scratch(int64_t bytes) override {
     void *memory = arena_.take(bytes);
-    if (memory == nullptr) {
-      const int64_t block = std::max(bytes, kLeastBlock) + 256;
+    if (memory != nullptr) return memory;
+    const int64_t block = std::max(bytes, kLeastBlock) + 256;
+    try {
       arena_.add(allocate(block), block);
-      memory = arena_.take(bytes);
+    } catch (const CardFull &) {
+      // a full card may still have what this operation needs
+      arena_.add(allocate(bytes + 256), bytes + 256);
     }
-    return memory;
+    return arena_.take(bytes);
   }
 
   void end() noexcept override {
@@ -215,6 +220,13 @@ class DriverCard : public Card {
     }
   }
 
+  int64_t shrink() noexcept override {
+    int64_t bytes = 0;
+    current_or_lost();
+    for (void *block : arena_.clear(&bytes)) driver().cuMemFree_v2(address(block));
+    return bytes;
+  }
+
   void upload(void *to, const void *from, int64_t bytes) override {
     current();
     // of memory that is not pinned the driver has taken its copy when this returns
@@ -225,6 +237,16 @@ class DriverCard : public Card {
     current();
     check(driver().cuMemcpyDtoHAsync_v2(to, address(from), static_cast<size_t>(bytes), stream_), "it is read");
     wait();
+  }
+
+  void zero(void *memory, int64_t bytes) override {
+    current();
+    check(driver().cuMemsetD8Async(address(memory), 0, static_cast<size_t>(bytes), stream_), "memory is zeroed");
+  }
+
+  void copy(void *to, const void *from, int64_t bytes) override {
+    current();
+    check(driver().cuMemcpyDtoDAsync_v2(address(to), address(from), static_cast<size_t>(bytes), stream_), "it copies");
   }
 
   void launch(Kernel kernel, const Grid &grid, const void *args) override {
@@ -253,6 +275,8 @@ class DriverCard : public Card {
 
  private:
   static constexpr int64_t kLeastBlock = int64_t{64} << 20;
+  // What pages and activations leave to operations: those fail where they find nothing, and pages do not.
+  static constexpr int64_t kLeft = int64_t{128} << 20;
 
   [[noreturn]] void full(int64_t bytes) const {
     int64_t free_now = 0, all = 0;

@@ -16,6 +16,7 @@
 #include "stored.inl"
 #include "rowwise.inl"
 #include "store.inl"
+#include "copy.inl"
 #include "matmul.inl"
 #include "tiles.inl"
 #include "attend.inl"
@@ -60,11 +61,7 @@ class EmulatedCard : public Card {
     return memory;
   }
 
-  void *share(int64_t bytes) override {
-    void *memory = allocate(bytes);
-    queue_.push_back([=] { memset(memory, 0, static_cast<size_t>(bytes)); });
-    return memory;
-  }
+  void *share(int64_t bytes) override { return allocate(bytes); }
 
   void release(void *memory) noexcept override { ::operator delete(memory); }
 
@@ -78,6 +75,8 @@ class EmulatedCard : public Card {
     scratch_.clear();
   }
 
+  int64_t shrink() noexcept override { return 0; }
+
   void upload(void *to, const void *from, int64_t bytes) override {
     const auto copy = kept(from, static_cast<size_t>(bytes));
     queue_.push_back([=] { memcpy(to, copy.get(), static_cast<size_t>(bytes)); });
@@ -86,6 +85,14 @@ class EmulatedCard : public Card {
   void download(void *to, const void *from, int64_t bytes) override {
     wait();
     memcpy(to, from, static_cast<size_t>(bytes));
+  }
+
+  void zero(void *memory, int64_t bytes) override {
+    queue_.push_back([=] { memset(memory, 0, static_cast<size_t>(bytes)); });
+  }
+
+  void copy(void *to, const void *from, int64_t bytes) override {
+    queue_.push_back([=] { memcpy(to, from, static_cast<size_t>(bytes)); });
   }
 
   void launch(Kernel kernel, const Grid &grid, const void *args) override {
@@ -102,7 +109,11 @@ class EmulatedCard : public Card {
   }
   // few, so that shares of keys are of several tiles
   int64_t processors() const override { return 3; }
-  void free_bytes(int64_t *free, int64_t *all) const override { *free = *all = int64_t{1} << 40; }
+  // as much as anybody takes
+  void free_bytes(int64_t *free, int64_t *all) const override {
+    *free = int64_t{1} << 40;
+    *all = 2 * *free;
+  }
 
  private:
   std::vector<void *> scratch_;

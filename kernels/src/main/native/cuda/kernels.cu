@@ -6,6 +6,7 @@
 #include "stored.inl"
 #include "rowwise.inl"
 #include "store.inl"
+#include "copy.inl"
 #include "matmul.inl"
 #include "tiles.inl"
 #include "attend.inl"

@@ -139,6 +139,10 @@ NATIVE(jint, cardRelease)(JNIEnv *, jclass, jlong device, jlong memory) {
   return kernels_card_release(device_of(device), pointer<void>(memory));
 }
 
+NATIVE(jint, copy)(JNIEnv *, jclass, jlong device, jlong pieces, jlong count) {
+  return kernels_copy(device_of(device), pointer<kernels_piece>(pieces), count);
+}
+
 NATIVE(jint, cardCopy)(JNIEnv *, jclass, jlong device, jlong to, jlong from, jlong bytes) {
   return kernels_card_copy(device_of(device), pointer<void>(to), pointer<void>(from), bytes);
 }

@@ -239,6 +239,54 @@ struct Layer {
   }
 };
 
+// --- copies on the card, against the same on a list of bytes ---
+
+void copies() {
+  constexpr int64_t kBytes = 20000;
+  for (int round = 0; round < 200; round++) {
+    std::vector<uint8_t> here(kBytes);
+    for (uint8_t &each : here) each = static_cast<uint8_t>(draws());
+    OnCard<uint8_t> there(here);
+    // places in order, of which none is written twice; what is read may be written by any other piece
+    const int64_t step = round % 4 == 0 ? 16 : round % 4 == 1 ? 4 : 1;
+    std::vector<kernels_piece> pieces;
+    std::vector<uint8_t> expected = here;
+    for (int64_t to = static_cast<int64_t>(draws() % 300) * step; pieces.size() < 1 + round % 30u;) {
+      const int64_t bytes = static_cast<int64_t>(1 + draws() % 40) * step;
+      const int64_t from = static_cast<int64_t>(draws()) % ((kBytes - bytes) / step) * step;
+      if (to + bytes > kBytes) break;
+      pieces.push_back({reinterpret_cast<char *>(there.memory) + from, reinterpret_cast<char *>(there.memory) + to, bytes});
+      std::copy_n(here.begin() + from, bytes, expected.begin() + to);
+      to += bytes + static_cast<int64_t>(draws() % 3) * step;
+    }
+    std::shuffle(pieces.begin(), pieces.end(), draws);
+    done(kernels_copy(card, pieces.data(), static_cast<int64_t>(pieces.size())), "copy");
+    expect(there.read() == expected, std::to_string(pieces.size()) + " pieces give other bytes");
+  }
+  // between operations, in the order of the calls
+  const std::vector<float> x = draw(500), ones(500, 1);
+  OnCard<float> first(x), second(500), third(500), one(ones);
+  const auto piece = [](const OnCard<float> &from, const OnCard<float> &to) {
+    return kernels_piece{reinterpret_cast<const char *>(from.memory), reinterpret_cast<char *>(to.memory), 2000};
+  };
+  const kernels_piece on = piece(first, second), further = piece(second, third), none = {nullptr, nullptr, 0};
+  done(kernels_add(card, first.memory, one.memory, 500), "add");
+  done(kernels_copy(card, &on, 1), "copy");
+  done(kernels_add(card, first.memory, one.memory, 500), "add");
+  done(kernels_copy(card, &further, 1), "copy");
+  done(kernels_add(card, second.memory, one.memory, 500), "add");
+  done(kernels_copy(card, &none, 0), "copy nothing");
+  const std::vector<float> a = first.read(), b = second.read(), c = third.read();
+  for (size_t i = 0; i < 500; i++) {
+    expect(c[i] == x[i] + 1 && a[i] == c[i] + 1 && b[i] == a[i], "a copy is not done in the order of the calls");
+  }
+  std::vector<float> host(500, 7);
+  const kernels_piece outwards = {on.from, reinterpret_cast<char *>(host.data()), 2000};
+  expect(kernels_copy(card, &outwards, 1) == KERNELS_UNSUPPORTED && host[0] == 7, "a copy to the host is done");
+  const kernels_piece within = {reinterpret_cast<char *>(host.data()), reinterpret_cast<char *>(host.data() + 9), 4};
+  expect(kernels_copy(processor, &within, 1) == KERNELS_UNSUPPORTED, "a processor copies for a card");
+}
+
 void refusals() {
   kernels_device *none = nullptr;
   expect(kernels_open_card(99, 1, &none) == KERNELS_INVALID && none == nullptr, "card 99 opens");
@@ -262,6 +310,7 @@ int main() {
   functions();
   center();
   gather();
+  copies();
   Layer().check();
   refusals();
   kernels_close(card);

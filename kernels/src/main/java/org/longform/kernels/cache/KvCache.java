@@ -5,8 +5,10 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongPredicate;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Copies;
 import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
@@ -139,7 +141,7 @@ public final class KvCache implements AutoCloseable {
 
   /**
    * Opens {@code tokens} rows behind the last one; they are visible in views at once. If memory is
-   * short, older pages move to disk first.
+   * short, or a device refuses more of its own, older pages move to disk first.
    *
    * @throws LongformException OUT_OF_MEMORY if there is neither memory nor disk; a {@link
    *     #rollback} leaves the cache as it was
@@ -155,12 +157,43 @@ public final class KvCache implements AutoCloseable {
     if (claimed == 0) {
       makeRoom(pagesOf(tokens));
     }
-    reading = true;
-    store.beginReading();
-    openPages(first, last + 1);
+    withRoom(() -> pinOpen(first, last + 1));
     giveClaimBack();
     reserved = tokens;
     visible = held.append(length, length + tokens);
+  }
+
+  /**
+   * Takes memory, perhaps of a device. Where there is none left pages move to disk until there is,
+   * if they may: to be called while nothing of this cache is being read. What fails must have given
+   * back what it took.
+   *
+   * @throws LongformException OUT_OF_MEMORY if there is no room though nothing is left to go
+   */
+  public void withRoom(Runnable taking) {
+    for (long count = 1; ; count *= 2) {
+      try {
+        taking.run();
+        return;
+      } catch (LongformException e) {
+        if (e.errorClass() != ErrorClass.OUT_OF_MEMORY || !moveAway(count)) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /** As {@link #openPages}; from then on no page moves. */
+  private void pinOpen(long from, long to) {
+    reading = true;
+    store.beginReading();
+    try {
+      openPages(from, to);
+    } catch (Throwable e) {
+      // nobody has an address of these pages yet
+      endReading();
+      throw e;
+    }
   }
 
   /** Makes pages {@code from} to {@code to} (exclusive) ones that may be written. */
@@ -181,15 +214,40 @@ public final class KvCache implements AutoCloseable {
 
   /** Moves the oldest pages to disk until there is room for so many more. */
   private void makeRoom(long more) {
+    moveOldest(moved -> store.crowded(more));
+  }
+
+  /**
+   * Moves so many pages to disk, whatever the budget says, the oldest of this document or those of
+   * documents that are not being read.
+   *
+   * @return whether any went
+   */
+  private boolean moveAway(long count) {
+    return store.mayMove() && (moveOldest(moved -> moved < count) > 0 || store.moveOthers(count));
+  }
+
+  /**
+   * Moves the oldest pages to disk.
+   *
+   * @param more whether another one shall go after so many
+   * @return how many went
+   */
+  private long moveOldest(LongPredicate more) {
     long end = length / Page.ROWS - NEWEST_PAGES;
     boolean allMoved = true;
-    for (long number = coldest; number < end && store.crowded(more); number++) {
+    long moved = 0;
+    for (long number = coldest; number < end && more.test(moved); number++) {
       Page page = pages.get(number);
-      allMoved &= page == null || store.moveToDisk(page);
+      boolean here = page != null && !page.onDisk();
+      boolean went = here && store.moveToDisk(page);
+      moved += went ? 1 : 0;
+      allMoved &= went || !here;
       if (allMoved) {
         coldest = number + 1;
       }
     }
+    return moved;
   }
 
   /**
@@ -294,11 +352,13 @@ public final class KvCache implements AutoCloseable {
                 .formatted(Arrays.toString(rows), reserved));
       }
     }
+    Copies copies = new Copies();
     for (int i = 0; i < rows.length; i++) {
       if (rows[i] != i) {
-        copyRow(length + rows[i], length + i);
+        copyRow(length + rows[i], length + i, copies);
       }
     }
+    copies.flush();
     if (rows.length > 0) {
       held = held.append(length, length + rows.length);
     }
@@ -309,7 +369,7 @@ public final class KvCache implements AutoCloseable {
     pages.drop(pagesUpTo(length), Long.MAX_VALUE);
   }
 
-  private void copyRow(long from, long to) {
+  private void copyRow(long from, long to, Copies copies) {
     Page source = page(from);
     Page target = page(to);
     int rowBytes = shape.rowBytes();
@@ -317,14 +377,13 @@ public final class KvCache implements AutoCloseable {
       for (int head = 0; head < shape.kvHeads(layer); head++) {
         long read = source.keyOffset(layer, head, (int) (from % Page.ROWS));
         long written = target.keyOffset(layer, head, (int) (to % Page.ROWS));
-        target.memory().copyFrom(source.memory(), read, written, rowBytes);
-        target
-            .memory()
-            .copyFrom(
-                source.memory(),
-                read + source.valueStride(),
-                written + target.valueStride(),
-                rowBytes);
+        copies.add(source.memory(), read, target.memory(), written, rowBytes);
+        copies.add(
+            source.memory(),
+            read + source.valueStride(),
+            target.memory(),
+            written + target.valueStride(),
+            rowBytes);
       }
     }
   }

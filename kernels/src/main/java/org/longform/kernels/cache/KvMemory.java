@@ -24,7 +24,8 @@ import org.longform.kernels.error.LongformException;
  * oldest pages to disk before it reads its next block. If there is still no room for the block, the
  * pages of documents that are not reading right now go to disk, and the block waits for those that
  * are ({@link #claim}). So memory stays within the budget unless a single block needs more: then
- * that block is alone in memory.
+ * that block is alone in memory. A device may have less room than the budget: where it refuses a
+ * page, older ones and those of documents that are not reading go, too.
  *
  * <p>This is not a consumer of Spark's memory manager. That one accounts memory to a task and frees
  * it when the task ends, and asks a consumer to spill on the thread of another task; pages here
@@ -154,7 +155,7 @@ public final class KvMemory {
         return true;
       }
       share = share();
-      others = documents.stream().filter(store -> store != asking).toList();
+      others = others(asking);
     }
     boolean allIdle = true;
     for (PageStore other : others) {
@@ -171,6 +172,29 @@ public final class KvMemory {
       }
       return grant(bytes);
     }
+  }
+
+  private List<PageStore> others(PageStore asking) {
+    return documents.stream().filter(store -> store != asking).toList();
+  }
+
+  /**
+   * Moves pages of documents that are not being read right now to disk: a device may have no room
+   * where the budget has. To be called while the caller's document is not being read.
+   *
+   * @return whether any went
+   */
+  boolean moveAway(PageStore asking, long bytes) {
+    List<PageStore> others;
+    long before;
+    synchronized (this) {
+      others = others(asking);
+      before = diskBytes;
+    }
+    for (PageStore other : others) {
+      other.giveUp(0, () -> diskBytes() - before >= bytes);
+    }
+    return diskBytes() > before;
   }
 
   private synchronized boolean fits(long bytes) {

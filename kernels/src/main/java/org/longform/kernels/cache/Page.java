@@ -127,8 +127,12 @@ final class Page {
     return this;
   }
 
-  /** Copies every layer of a page that may lie elsewhere. */
+  /** Copies a page that may lie elsewhere. */
   void copyFrom(Page source) {
+    if (slot == null && source.slot == null) {
+      memory.copyFrom(source.memory, 0, 0, bytes(store.shape()));
+      return;
+    }
     for (int layer = 0; layer < store.shape().layers(); layer++) {
       long bytes = layerBytes(store.shape(), layer);
       memory().copyFrom(source.memory(), source.layerOffset(layer), layerOffset(layer), bytes);

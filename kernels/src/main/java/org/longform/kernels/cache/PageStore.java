@@ -98,6 +98,16 @@ final class PageStore {
     return inMemory.size() * Page.bytes(shape) + sketchBytes;
   }
 
+  /** Whether there is a place on disk. */
+  boolean mayMove() {
+    return budget.directory().isPresent();
+  }
+
+  /** See {@link KvMemory#moveAway}. */
+  boolean moveOthers(long pages) {
+    return budget.moveAway(this, pages * Page.bytes(shape));
+  }
+
   /** See {@link KvMemory#claim}. */
   void claim(long bytes, BooleanSupplier cancelled) {
     budget.claim(this, bytes, cancelled);

@@ -1,15 +1,16 @@
 package org.longform.kernels.cache;
 
+import org.longform.kernels.tensor.Copies;
+
 /** Moves rows of a cache to its beginning, for each layer and head in their order. */
 final class RowMover {
   private final KvCache cache;
   private final KvShape shape;
-  private final byte[] stretch;
+  private final Copies copies = new Copies();
 
   RowMover(KvCache cache) {
     this.cache = cache;
     this.shape = cache.shape();
-    this.stretch = new byte[Page.ROWS * shape.rowBytes()];
   }
 
   /** A row never moves up, so that none is overwritten before it was moved. */
@@ -20,6 +21,7 @@ final class RowMover {
         move(layer, head, rows, rows.groups() == 1 ? 0 : head);
       }
     }
+    copies.flush();
   }
 
   private void move(int layer, int head, Rows rows, int group) {
@@ -43,10 +45,9 @@ final class RowMover {
     from.touch();
     long source = from.keyOffset(layer, head, (int) (row % Page.ROWS));
     long place = to.keyOffset(layer, head, (int) (target % Page.ROWS));
-    int bytes = count * shape.rowBytes();
-    from.memory().readBytes(source, stretch, 0, bytes);
-    to.memory().writeBytes(place, stretch, 0, bytes);
-    from.memory().readBytes(source + from.valueStride(), stretch, 0, bytes);
-    to.memory().writeBytes(place + to.valueStride(), stretch, 0, bytes);
+    long bytes = (long) count * shape.rowBytes();
+    copies.add(from.memory(), source, to.memory(), place, bytes);
+    copies.add(
+        from.memory(), source + from.valueStride(), to.memory(), place + to.valueStride(), bytes);
   }
 }

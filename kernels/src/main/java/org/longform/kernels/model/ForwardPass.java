@@ -76,6 +76,13 @@ final class ForwardPass implements AutoCloseable {
   }
 
   /**
+   * Takes the memory of passes of so many rows, which they would take otherwise when they begin.
+   */
+  void reserve(int rows) {
+    scratch.block(rows);
+  }
+
+  /**
    * Brings one block, all of whose rows are needed, through the layers from a residual stream of
    * the caller's instead of its tokens' embeddings. A failure is noted in the block.
    *

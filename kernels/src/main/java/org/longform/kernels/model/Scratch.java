@@ -67,13 +67,11 @@ final class Scratch implements AutoCloseable {
   Block block(int tokens) {
     if (tokens > capacity || tokens < capacity / MUCH) {
       close();
-      allocate(tokens, spec.hidden(), 2);
-      allocate(tokens, widest(spec::queryWidth), 1);
-      allocate(tokens, widest(spec::kvWidth), 2);
-      allocate(tokens, widest(spec::queryWidth), 1);
-      allocate(tokens, widest(spec::intermediate), 2);
-      if (answerIndex() == ANSWER) {
-        allocate(tokens, spec.hidden(), 1);
+      try {
+        allocate(tokens);
+      } catch (Throwable e) {
+        close();
+        throw e;
       }
       capacity = tokens;
     }
@@ -114,6 +112,17 @@ final class Scratch implements AutoCloseable {
 
   private int widest(IntUnaryOperator width) {
     return IntStream.range(0, spec.layers()).map(width).max().orElse(0);
+  }
+
+  private void allocate(int tokens) {
+    allocate(tokens, spec.hidden(), 2);
+    allocate(tokens, widest(spec::queryWidth), 1);
+    allocate(tokens, widest(spec::kvWidth), 2);
+    allocate(tokens, widest(spec::queryWidth), 1);
+    allocate(tokens, widest(spec::intermediate), 2);
+    if (answerIndex() == ANSWER) {
+      allocate(tokens, spec.hidden(), 1);
+    }
   }
 
   private void allocate(int tokens, int width, int times) {

@@ -72,7 +72,10 @@ public final class Session implements AutoCloseable {
     this.forward = new ForwardPass(decoder);
     this.head = new Head(decoder);
     // where the rows of a pass lie: its logits are made in the same place then, bit for bit alike
-    this.last = Tensor.allocate(decoder.kernels().memory(), 1, decoder.spec().hidden());
+    Tensor[] row = new Tensor[1];
+    cache.withRoom(
+        () -> row[0] = Tensor.allocate(decoder.kernels().memory(), 1, decoder.spec().hidden()));
+    this.last = row[0];
   }
 
   static Session start(Decoder decoder, ContextStrategy strategy, SessionOptions options) {
@@ -462,7 +465,7 @@ public final class Session implements AutoCloseable {
                     cache,
                     options.cancelled(),
                     BlockHooks.NONE));
-    reserve(tree.size());
+    reserve(tree.size(), decoder.batcher().limit());
     return pass;
   }
 
@@ -482,7 +485,7 @@ public final class Session implements AutoCloseable {
     PassBlock block =
         new PassBlock(
             ids, 0, needed, List.of(all), strategy, cache, options.cancelled(), blockHooks);
-    reserve(count);
+    reserve(count, count);
     return block;
   }
 
@@ -490,9 +493,16 @@ public final class Session implements AutoCloseable {
     return watchers.scores().isPresent() || strategy.wantsScores();
   }
 
-  private void reserve(int count) {
+  /**
+   * Opens rows of the cache.
+   *
+   * @param together rows of the longest pass that reads them, with those of other sessions
+   */
+  private void reserve(int count, int together) {
     try {
       PassBlock.requireGoingOn(options.cancelled(), length());
+      // before the rows: while those are read no page can go where there is no room
+      cache.withRoom(() -> forward.reserve(together));
       cache.reserve(count);
     } catch (Throwable e) {
       // gives back what was admitted, too

@@ -304,8 +304,18 @@ public final class Memory implements AutoCloseable {
     }
   }
 
-  /** Copies bytes from another block, or from a part of this one that does not overlap. */
+  /**
+   * Copies bytes from another block, or from a part of this one that does not overlap. Within the
+   * memory of a device the device does it, when what it was asked for before is done.
+   */
   public void copyFrom(Memory source, long sourceOffset, long offset, long count) {
+    MemoryOwner both = ownerWith(source);
+    if (both != null) {
+      long[] piece = new long[3];
+      source.piece(sourceOffset, this, offset, count, piece, 0);
+      both.copy(piece, 1);
+      return;
+    }
     source.check(sourceOffset, count);
     check(offset, count);
     long done = 0;
@@ -316,6 +326,20 @@ public final class Memory implements AutoCloseable {
       segment(offset + done).put(to, source.segment(sourceOffset + done), from, fit);
       done += fit;
     }
+  }
+
+  /** Who owns this block and another one; null for the host, or if it is not the same. */
+  MemoryOwner ownerWith(Memory other) {
+    return owner == other.owner ? owner : null;
+  }
+
+  /** Writes the addresses and the size of bytes to be copied from here, from {@code at} on. */
+  void piece(long offset, Memory target, long targetOffset, long count, long[] words, int at) {
+    inside(offset, count);
+    target.inside(targetOffset, count);
+    words[at] = address + offset;
+    words[at + 1] = target.address + targetOffset;
+    words[at + 2] = count;
   }
 
   /** Writes {@code count} bytes from {@code offset} on to a place in a file. */

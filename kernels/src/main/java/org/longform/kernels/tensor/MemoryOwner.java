@@ -7,4 +7,12 @@ public interface MemoryOwner {
 
   /** Takes a block back. */
   void release(long address);
+
+  /**
+   * Copies bytes within its blocks, later perhaps, but in the order of what it is asked for: as if
+   * all pieces were read before any is written.
+   *
+   * @param pieces of each its address, the address that it goes to, and its bytes
+   */
+  void copy(long[] pieces, int count);
 }

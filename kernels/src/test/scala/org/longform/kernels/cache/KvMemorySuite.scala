@@ -8,7 +8,7 @@ import scala.collection.mutable
 import scala.collection.JavaConverters._
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.kernels.tensor.{Memory, Tensor}
+import org.longform.kernels.tensor.{Memory, MemoryOwner, MemorySource, Tensor}
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -235,6 +235,103 @@ class KvMemorySuite extends AnyFunSuite {
         check(cache, 0, 300)
       }
       assert(memory.memoryBytes() == 0)
+    }
+  }
+
+  /** A device that has room for so many pages. */
+  private class SmallDevice(pages: Int) extends MemorySource with MemoryOwner {
+    private val held = mutable.Map.empty[Long, Memory]
+
+    override def allocate(size: Long): Memory = synchronized {
+      if (held.size == pages) throw new LongformException(ErrorClass.OUT_OF_MEMORY, "The device is full.")
+      val block = Memory.allocate(size)
+      held(block.address(0)) = block
+      Memory.of(this, block.address(0), size)
+    }
+    override def finish(): Unit = ()
+    override def copy(pieces: Array[Long], count: Int): Unit =
+      pieces.take(3 * count).grouped(3).foreach { case Array(from, to, bytes) =>
+        def part(address: Long): (Memory, Long) =
+          held.collectFirst {
+            case (begin, block) if address >= begin && address < begin + block.size() =>
+              (block, address - begin)
+          }.get
+        val (source, sourceOffset) = part(from)
+        val (target, offset) = part(to)
+        target.copyFrom(source, sourceOffset, offset, bytes)
+      }
+    override def release(address: Long): Unit = synchronized(held.remove(address).get.close())
+  }
+
+  test("where a device has less room than the budget, the oldest pages go to disk as beyond the budget") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(1000 * PAGE, directory)
+      val cache = new KvCache(SHAPE, memory, new SmallDevice(5))
+      using(cache) {
+        for (_ <- 1 to 30) append(cache, 50)
+        assert(memory.memoryBytes() <= 5 * PAGE && memory.diskBytes() >= 18 * PAGE)
+        assert(!cache.page(0).onDisk() && cache.page(64).onDisk())
+        val places = (1L until 23L).map(number => cache.page(number * 64).onDisk())
+        assert(places == places.sorted.reverse)
+        check(cache, 0, 1500)
+        // as many pages as there can be beside the first and the newest, but not one more
+        append(cache, 64 * 3 - 1500 % 64)
+        val before = memory.diskBytes()
+        val refused = intercept[LongformException](cache.reserve(64 * 4))
+        assert(
+          refused.errorClass() == ErrorClass.OUT_OF_MEMORY && refused.getMessage == "The device is full."
+        )
+        cache.rollback()
+        assert(memory.diskBytes() >= before && memory.memoryBytes() <= 5 * PAGE)
+        append(cache, 64)
+        check(cache, 0, cache.length())
+        val fork = cache.fork()
+        using(fork) {
+          append(cache, 70)
+          append(fork, 7)
+          check(cache, 0, cache.length())
+          check(fork, 0, fork.length())
+        }
+      }
+      assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
+    }
+  }
+
+  test("on a full device a document that is not being read makes room for another, one that is does not") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(1000 * PAGE, directory)
+      val device = new SmallDevice(8)
+      val idle = new KvCache(SHAPE, memory, device)
+      val other = new KvCache(SHAPE, memory, device)
+      using(idle, other) {
+        append(idle, 64 * 7)
+        append(other, 64)
+        idle.whilePinned { () =>
+          val refused = intercept[LongformException](other.reserve(64))
+          assert(refused.getMessage == "The device is full.")
+          other.rollback()
+          assert(idle.diskBytes() == 0)
+        }
+        append(other, 64)
+        assert(idle.diskBytes() == PAGE)
+        for (_ <- 1 to 20) append(other, 30)
+        check(idle, 0, idle.length())
+        check(other, 0, other.length())
+        append(idle, 64 * 2)
+        check(idle, 0, idle.length())
+      }
+      assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
+    }
+  }
+
+  test("without a place on disk a full device is told") {
+    val cache = new KvCache(SHAPE, KvMemory.UNLIMITED, new SmallDevice(3))
+    using(cache) {
+      append(cache, 64 * 3)
+      val refused = intercept[LongformException](cache.reserve(1))
+      assert(refused.errorClass() == ErrorClass.OUT_OF_MEMORY && refused.getMessage == "The device is full.")
+      cache.rollback()
+      check(cache, 0, 64 * 3)
     }
   }
 

@@ -5,18 +5,27 @@ import java.lang.reflect.{InvocationHandler, InvocationTargetException, Method, 
 import scala.collection.JavaConverters._
 import scala.collection.mutable
 
+import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.tensor.{Memory, MemoryOwner, MemorySource, Tensor}
 
 /** A device with memory of its own that does what it is asked for only when somebody waits for it, as cards
-  * may: who reads too early finds what was there before. For one thread.
+  * may: who reads too early finds what was there before. It refuses more than `room` bytes. For one thread.
   */
-final class LateKernels(delegate: Kernels) {
+final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
   private val due = mutable.Queue.empty[() => Unit]
   private val blocks = mutable.Map.empty[Long, Memory]
   private var working = false
 
   /** Operations that were not done when they were asked for. */
   var deferred = 0L
+
+  /** Most bytes that were held at once. */
+  var most = 0L
+
+  /** Pieces of memory that were copied without the host. */
+  var copied = 0L
+
+  private var taken = 0L
 
   private val owner: MemoryOwner = new MemoryOwner {
     override def finish(): Unit = if (!working) {
@@ -25,13 +34,39 @@ final class LateKernels(delegate: Kernels) {
       finally working = false
     }
 
+    override def copy(pieces: Array[Long], count: Int): Unit = {
+      copied += count
+      val list = pieces.take(3 * count).grouped(3).toList
+      due += { () =>
+        val read = list.map { case Array(from, _, bytes) =>
+          val (begin, block) = blockOf(from)
+          val content = new Array[Byte](bytes.toInt)
+          block.readBytes(from - begin, content, 0, content.length)
+          content
+        }
+        for ((Array(_, to, _), content) <- list.zip(read)) {
+          val (begin, block) = blockOf(to)
+          block.writeBytes(to - begin, content, 0, content.length)
+        }
+      }
+    }
+
     override def release(address: Long): Unit = {
       finish()
-      blocks.remove(address).get.close()
+      val block = blocks.remove(address).get
+      taken -= block.size()
+      block.close()
     }
   }
 
   private val source: MemorySource = size => {
+    if (size > room - taken)
+      throw new LongformException(
+        ErrorClass.OUT_OF_MEMORY,
+        s"Cannot allocate $size bytes: the device is full."
+      )
+    taken += size
+    most = math.max(most, taken)
     val block = Memory.allocate(size)
     blocks(block.address(0)) = block
     Memory.of(owner, block.address(0), size)
@@ -76,6 +111,10 @@ final class LateKernels(delegate: Kernels) {
     case _                   => true
   }
 
-  private def isOwn(address: Long): Boolean =
-    blocks.exists { case (begin, block) => address >= begin && address < begin + block.size() }
+  private def blockOf(address: Long): (Long, Memory) = blocks.find(holds(address, _)).get
+
+  private def isOwn(address: Long): Boolean = blocks.exists(holds(address, _))
+
+  private def holds(address: Long, block: (Long, Memory)): Boolean =
+    address >= block._1 && address < block._1 + block._2.size()
 }

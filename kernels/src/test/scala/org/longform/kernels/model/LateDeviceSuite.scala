@@ -60,8 +60,37 @@ class LateDeviceSuite extends AnyFunSuite {
       withLate { (decoder, usual, late) =>
         assert(answers(decoder, name, SessionOptions.DEFAULT) == answers(usual, name, SessionOptions.DEFAULT))
         assert(late.deferred > 100 && late.held == 0)
+        assert(late.copied > 0, "the page that forks share is copied by the device")
       }
       assert(Memory.allocatedBytes() == before)
+    }
+  }
+
+  /** A token with guesses, of which some are kept that do not follow each other in the cache. */
+  private def guesses(decoder: Decoder, options: SessionOptions): Seq[List[Float]] = {
+    val session =
+      decoder.open(ContextStrategies.create("full", java.util.Map.of(), decoder.limits()), options)
+    try {
+      session.feed(document, 0, 60)
+      session.flush()
+      for (round <- 0 until 3) yield {
+        val tree = TokenTree.builder(round + 1)
+        for (i <- 0 until 9) tree.add(math.max(0, i - 2), 10 * round + i)
+        val step = new DecodeStep(session, tree.build())
+        decoder.batcher().read(java.util.Collections.singletonList(step))
+        step.tree().path(7).drop(1).foreach(step.accept)
+        step.settle()
+        session.logits().toList
+      }
+    } finally session.close()
+  }
+
+  test("the rows of a tree of guesses that stay are moved by the device") {
+    withLate { (decoder, usual, late) =>
+      val copiedFor = late.copied
+      assert(guesses(decoder, SessionOptions.DEFAULT) == guesses(usual, SessionOptions.DEFAULT))
+      // keys and values of two heads and two layers of each row
+      assert(late.copied - copiedFor >= 2 * 2 * 2 * 3 && late.held == 0)
     }
   }
 

@@ -94,6 +94,7 @@ class MemorySuite extends AnyFunSuite {
           due = Seq.empty
         }
         override def release(address: Long): Unit = released :+= address
+        override def copy(pieces: Array[Long], count: Int): Unit = fail("nothing is copied within the device")
       }
       val before = Memory.allocatedBytes()
       val memory = Memory.of(owner, block.address(0), 64)
@@ -158,6 +159,101 @@ class MemorySuite extends AnyFunSuite {
         memory.read(0, all, 0, 8)
         assert(all.toSeq == Seq(0f, 0f, 1f, 2f, 3f, 1f, 2f, 3f))
       }
+    }
+  }
+
+  /** Copies late, as if all pieces of a call were read before any is written. */
+  private class CopyingOwner(block: Memory) extends MemoryOwner {
+    var due = Seq.empty[() => Unit]
+    var calls = Seq.empty[Int]
+
+    override def finish(): Unit = {
+      due.foreach(_())
+      due = Seq.empty
+    }
+    override def release(address: Long): Unit = finish()
+    override def copy(pieces: Array[Long], count: Int): Unit = {
+      calls :+= count
+      val list = pieces.take(3 * count).grouped(3).toList
+      due :+= { () =>
+        val read = list.map { piece =>
+          val content = new Array[Byte](piece(2).toInt)
+          block.readBytes(piece(0) - block.address(0), content, 0, content.length)
+          content
+        }
+        for ((piece, content) <- list.zip(read))
+          block.writeBytes(piece(1) - block.address(0), content, 0, content.length)
+      }
+    }
+  }
+
+  test(
+    "a device copies within its own memory, in the order of what it was asked for, and the host does not wait"
+  ) {
+    withMemory(96) { block =>
+      val owner = new CopyingOwner(block)
+      val first = Memory.of(owner, block.address(0), 32)
+      val second = Memory.of(owner, block.address(32), 64)
+      first.write(0, Array.tabulate(8)(_.toFloat), 0, 8)
+      second.copyFrom(first, 4, 8, 12)
+      second.copyFrom(second, 8, 32, 12)
+      assert(owner.calls == Seq(1, 1) && block.getFloat(40) == 0f)
+      val all = new Array[Float](16)
+      second.read(0, all, 0, 16)
+      assert(all.toSeq == Seq(0f, 0f, 1f, 2f, 3f, 0f, 0f, 0f, 1f, 2f, 3f, 0f, 0f, 0f, 0f, 0f))
+      for (
+        outside <- Seq[() => Unit](
+          () => second.copyFrom(first, 24, 0, 12),
+          () => first.copyFrom(second, 0, 28, 8)
+        )
+      )
+        intercept[IndexOutOfBoundsException](outside())
+      assert(owner.calls.size == 2)
+      // from and to the host by the host
+      withMemory(32) { host =>
+        host.copyFrom(first, 0, 0, 32)
+        assert(host.getFloat(28) == 7f)
+        first.copyFrom(host, 28, 0, 4)
+        assert(first.getFloat(0) == 7f && owner.calls.size == 2)
+      }
+      first.close()
+      second.close()
+    }
+  }
+
+  test(
+    "many copies are left to a device in few calls, and those of the host stand among them in their order"
+  ) {
+    withMemory(1 << 20) { block =>
+      val owner = new CopyingOwner(block)
+      val memory = Memory.of(owner, block.address(0), 1 << 20)
+      withMemory(64) { host =>
+        val copies = new Copies
+        memory.putFloat(400, 1.5f)
+        copies.add(memory, 400, memory, 300, 4)
+        copies.add(memory, 300, host, 0, 4)
+        assert(host.getFloat(0) == 1.5f, "what was asked for before is there")
+        host.putFloat(4, 2.5f)
+        copies.add(host, 4, memory, 200, 4)
+        copies.add(host, 4, host, 8, 4)
+        assert(host.getFloat(8) == 2.5f && memory.getFloat(200) == 2.5f)
+        copies.add(memory, 200, memory, 100, 4)
+        assert(memory.getFloat(100) == 0f)
+        copies.flush()
+        copies.flush()
+        assert(memory.getFloat(100) == 2.5f && owner.calls == Seq(1, 1))
+        // each byte moves down by one, more pieces than a call has
+        val bytes = Array.tabulate[Byte](100000)(i => (i * 7).toByte)
+        memory.writeBytes(0, bytes, 0, bytes.length)
+        for (i <- 1 until bytes.length) copies.add(memory, i.toLong, memory, i - 1L, 1)
+        copies.flush()
+        val found = new Array[Byte](bytes.length - 1)
+        memory.readBytes(0, found, 0, found.length)
+        assert(found.sameElements(bytes.tail))
+        assert(owner.calls.sum == bytes.length + 1 && owner.calls.size < 8)
+        intercept[IndexOutOfBoundsException](copies.add(memory, (1 << 20) - 3L, memory, 0, 4))
+      }
+      memory.close()
     }
   }
 

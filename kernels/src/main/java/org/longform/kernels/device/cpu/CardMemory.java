@@ -9,6 +9,8 @@ import org.longform.kernels.tensor.MemorySource;
 
 /** Memory of a card that the host addresses, too; the host's own where the card has none such. */
 final class CardMemory implements MemorySource, MemoryOwner {
+  private static final int PIECE_WORDS = 3;
+
   private final CpuHandle card;
 
   CardMemory(CpuHandle card) {
@@ -42,6 +44,21 @@ final class CardMemory implements MemorySource, MemoryOwner {
   public void finish() {
     CpuHandle.check("what was asked for", CpuNative.finish(card.address()));
     Reference.reachabilityFence(card);
+  }
+
+  @Override
+  public void copy(long[] pieces, int count) {
+    CallBuffer buffer = CallBuffer.borrow();
+    try {
+      int words = count * PIECE_WORDS;
+      buffer.reserve((long) words * Long.BYTES);
+      long list = buffer.address();
+      buffer.putAll(pieces, words);
+      CpuHandle.check("a copy of keys and values", CpuNative.copy(card.address(), list, count));
+    } finally {
+      buffer.giveBack();
+      Reference.reachabilityFence(card);
+    }
   }
 
   @Override

@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 8;
+  static final int ABI = 10;
 
   /** {@code KERNELS_NO_MEMORY}. */
   static final int NO_MEMORY = 2;
@@ -99,6 +99,9 @@ final class CpuNative {
 
   /** Waits until all that the device was asked for is done. */
   static native int finish(long device);
+
+  /** Within memory of the card. */
+  static native int copy(long device, long pieces, long count);
 
   static native int cardRelease(long device, long memory);
 
