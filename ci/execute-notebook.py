@@ -182,4 +182,6 @@ def main(path, work):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"Cannot execute a notebook: a file and a folder are needed, not {sys.argv[1:]}. Run ci/notebook FILE.ipynb.")
     sys.exit(main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])))

@@ -288,7 +288,7 @@ public final class Hub {
 
   private LongformException offline(HubModel model) {
     return HubRefusals.invalid(
-        "Cannot find model '%s': it is not whole in the cache %s, and nothing may be downloaded (HF_HUB_OFFLINE). Download it where that is allowed, or name a Hugging Face directory or a .gguf file."
+        "Cannot find model '%s': there is no such local directory, it is not whole in the cache %s, and nothing may be downloaded (HF_HUB_OFFLINE). Download it where that is allowed, or name a Hugging Face directory or a .gguf file."
             .formatted(model, settings.cache()));
   }
 
@@ -297,7 +297,7 @@ public final class Hub {
       return asking.run();
     } catch (HubUnreachable e) {
       throw HubRefusals.invalid(
-          "Cannot download model '%s': %s cannot be asked, %s. Check the network, HF_ENDPOINT and the proxy's variables; with HF_HUB_OFFLINE=1 only the cache is used (%s)."
+          "Cannot download model '%s': there is no such local directory, and %s cannot be asked, %s. Check the network, HF_ENDPOINT and the proxy's variables; with HF_HUB_OFFLINE=1 only the cache is used (%s)."
               .formatted(
                   model, settings.endpoint(), settings.shown(e.getMessage()), settings.cache()));
     } catch (HubMisbehaved e) {

@@ -1,6 +1,11 @@
 package org.longform.options;
 
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.longform.kernels.context.ContextFactory;
+import org.longform.kernels.context.ContextStrategies;
+import org.longform.kernels.context.ModelLimits;
 
 /** What a batch job does when an executor ends in the middle of its work. */
 public final class RecoveryOptions {
@@ -19,10 +24,12 @@ public final class RecoveryOptions {
       Option.wholeNumber("checkpoint-tokens")
           .doc(
               "A batch job writes down how far a document was read after so many tokens, for"
-                  + " another executor to go on from there; 0 for never. Only contexts of bounded"
-                  + " memory (lm-infinite without top-k-middle, streaming) can go on. Unless the"
-                  + " number is given, it waits longer where writing would take more than a"
-                  + " hundredth of the time.")
+                  + " another executor to go on from there; 0 for never. Only contexts that"
+                  + " remember a bounded number of tokens and nothing else can go on (with their"
+                  + " defaults "
+                  + resumableContexts()
+                  + "). Unless the number is given, it waits longer where writing would take more"
+                  + " than a hundredth of the time.")
           .applicable(Option.Applicable.STARTUP)
           .check(n -> n >= 0, "must not be negative")
           .defaultValue(1L << 18);
@@ -44,6 +51,15 @@ public final class RecoveryOptions {
           List.of(MAX_ATTEMPTS, CHECKPOINT_TOKENS, CHECKPOINT_DIRECTORY));
 
   private RecoveryOptions() {}
+
+  private static String resumableContexts() {
+    ModelLimits anyModel = new ModelLimits(4096, 32);
+    return ContextStrategies.ALL.stream()
+        .filter(each -> each.whyUnavailable(anyModel).isEmpty())
+        .map(ContextFactory::name)
+        .filter(name -> ContextStrategies.create(name, Map.of(), anyModel).resumable())
+        .collect(Collectors.joining(", "));
+  }
 
   /** None of these changes an answer. */
   public static List<Option<?>> all() {

@@ -67,6 +67,7 @@ final class StrategyParameters {
       if (parameter.isPresent()) {
         values.put(option.name(), checked(strategy, parameter.get(), all.textOf(option)));
       } else if (all.sourceOf(option).compareTo(chosenBy) >= 0) {
+        String owners = strategiesOf(option.name());
         throw new LongformException(
             ErrorClass.INVALID_OPTION,
             "Cannot use option '%s' with %s '%s': it belongs to %s (value %s). Leave it out or choose %s."
@@ -74,9 +75,9 @@ final class StrategyParameters {
                     option.sqlKey(),
                     kind,
                     strategy,
-                    strategiesOf(option.name()),
+                    owners,
                     all.textOf(option),
-                    strategiesOf(option.name())));
+                    owners.contains(" or ") ? "one of them" : owners));
       }
     }
     return values;

@@ -70,4 +70,9 @@ final class AskAggFunction implements SqlAggregate {
   public DataType valueType(List<DataType> asked) {
     return asked.get(0);
   }
+
+  @Override
+  public String returns() {
+    return "STRING, or ARRAY<STRING> for an array of questions";
+  }
 }

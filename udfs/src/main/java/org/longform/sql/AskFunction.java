@@ -71,4 +71,9 @@ final class AskFunction implements SqlFunction {
   public DataType valueType(List<DataType> arguments) {
     return arguments.get(1);
   }
+
+  @Override
+  public String returns() {
+    return "STRING, or ARRAY<STRING> for an array of questions";
+  }
 }

@@ -75,6 +75,11 @@ final class ExtractFunction implements SqlFunction {
   }
 
   @Override
+  public String returns() {
+    return "STRUCT";
+  }
+
+  @Override
   public DataType valueType(List<DataType> arguments, List<Object> literals) {
     Object literal = literals.get(1);
     if (literal == null) {

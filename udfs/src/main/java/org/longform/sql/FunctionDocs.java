@@ -119,7 +119,7 @@ public final class FunctionDocs {
   private static void addRow(StringBuilder page, SqlFunction function, String detail) {
     page.append(
         "| `%s(%s)` | %s |%n"
-            .formatted(PREFIX + function.word(), cell(function.arguments()), returns(function)));
+            .formatted(PREFIX + function.word(), cell(function.arguments()), function.returns()));
     if (!(function instanceof SqlFunction.Direct)) {
       page.append(
           "| `%s_detail(%s)` | %s%s |%n"
@@ -140,16 +140,5 @@ public final class FunctionDocs {
 
   private static String cell(String text) {
     return text.replace("|", "\\|");
-  }
-
-  private static String returns(SqlFunction function) {
-    return switch (function.word()) {
-      case "ask", "ask_agg" -> "STRING, or ARRAY<STRING> for an array of questions";
-      case "perplexity" -> "DOUBLE";
-      case "count_tokens" -> "INT";
-      case "extract" -> "STRUCT";
-      case "filter" -> "BOOLEAN";
-      default -> "STRING";
-    };
   }
 }

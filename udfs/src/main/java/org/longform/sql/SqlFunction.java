@@ -43,6 +43,11 @@ public interface SqlFunction {
   /** Type of the value. */
   DataType valueType(List<DataType> arguments);
 
+  /** Type of the value as the docs show it. */
+  default String returns() {
+    return valueType(List.of(DataTypes.StringType)).sql();
+  }
+
   /**
    * Type of the value where it follows from what an argument says, too.
    *

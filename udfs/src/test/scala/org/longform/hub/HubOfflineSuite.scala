@@ -10,7 +10,7 @@ class HubOfflineSuite extends HubFixture {
   private val offline = "HF_HUB_OFFLINE" -> "1"
 
   private def notWhole(world: World, name: String): String =
-    s"Cannot find model '$name': it is not whole in the cache ${world.cache}, and nothing may be downloaded " +
+    s"Cannot find model '$name': there is no such local directory, it is not whole in the cache ${world.cache}, and nothing may be downloaded " +
       "(HF_HUB_OFFLINE). Download it where that is allowed, or name a Hugging Face directory or a .gguf file."
 
   test("what the hub's own library left is read without a question, by branch and by commit") {

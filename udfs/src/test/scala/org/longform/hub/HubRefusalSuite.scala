@@ -363,7 +363,7 @@ class HubRefusalSuite extends HubFixture {
       val message = refused(world.hub().fetch(model("org/tiny")))
       assert(
         message.startsWith(
-          s"Cannot download model 'org/tiny': ${world.server.endpoint} cannot be asked, ConnectException. Check the network"
+          s"Cannot download model 'org/tiny': there is no such local directory, and ${world.server.endpoint} cannot be asked, ConnectException. Check the network"
         )
       )
       assert(world.pauses.size == 1)

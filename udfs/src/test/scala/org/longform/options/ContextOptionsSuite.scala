@@ -29,6 +29,12 @@ class ContextOptionsSuite extends AnyFunSuite {
     }
   }
 
+  test("the contexts that go on from a checkpoint are told, and no other one of bounded memory") {
+    val told = RecoveryOptions.CHECKPOINT_TOKENS.doc
+    assert(told.contains("lm-infinite") && told.contains("streaming"))
+    assert(!told.contains("infinipot") && !told.contains("sirllm"), "these remember more than tokens")
+  }
+
   test("parameters of the chosen strategy come back by name") {
     val options = call("context" -> "lm-infinite", "global_size" -> "8", "top_k_middle" -> "5")
     assert(parameters(options) == Map("global-size" -> "8", "top-k-middle" -> "5"))
@@ -42,7 +48,11 @@ class ContextOptionsSuite extends AnyFunSuite {
         "Cannot use option 'span_size' with context 'lm-infinite': it belongs to reattention (value 8). Leave it out or choose reattention."
     )
     val none = intercept[LongformException](parameters(call("context" -> "full", "global_size" -> "8")))
-    assert(none.getMessage.contains("streaming or lm-infinite or reattention"))
+    val owners = ContextStrategies.ALL.asScala
+      .filter(_.parameters.asScala.exists(_.name == "global-size"))
+      .map(_.name)
+      .mkString(" or ")
+    assert(none.getMessage.endsWith(s"it belongs to $owners (value 8). Leave it out or choose one of them."))
   }
 
   test("a session's parameters do not hinder a call that chooses another strategy") {

@@ -1,12 +1,30 @@
 package org.longform.options
 
+import com.tngtech.archunit.core.importer.{ClassFileImporter, ImportOption}
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.scalatest.funsuite.AnyFunSuite
 
+import java.lang.reflect.Modifier
 import scala.collection.JavaConverters._
 
 class OptionDeclarationsSuite extends AnyFunSuite {
   private val all: Seq[Option[_]] = AllOptions.ALL.asScala.toSeq
+
+  test("every option that is declared is in the list") {
+    val declared = new ClassFileImporter()
+      .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+      .importPackages("org.longform.options")
+      .asScala
+      .flatMap(_.reflect().getDeclaredFields.toSeq)
+      .filter(field => field.getType == classOf[Option[_]] && Modifier.isStatic(field.getModifiers))
+      .map { field =>
+        field.setAccessible(true)
+        field.getName -> field.get(null).asInstanceOf[Option[_]]
+      }
+      .toSeq
+    assert(declared.size > 25)
+    assert(declared.collect { case (name, option) if !all.contains(option) => name }.isEmpty)
+  }
 
   test("every option has a doc that is a sentence, and a default text") {
     assert(all.size > 25)

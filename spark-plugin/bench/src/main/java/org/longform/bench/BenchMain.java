@@ -118,6 +118,16 @@ public final class BenchMain implements Callable<Integer> {
           line.getErr().println(failure.getMessage());
           return 1;
         });
+    commands.setParameterExceptionHandler(
+        (failure, given) -> {
+          failure
+              .getCommandLine()
+              .getErr()
+              .printf(
+                  "Cannot run ci/bench: %s. ci/bench --help lists the options.%n",
+                  failure.getMessage().strip().replaceAll("\\.$", ""));
+          return 2;
+        });
     // Spark and the binding leave threads behind
     System.exit(commands.execute(arguments));
   }

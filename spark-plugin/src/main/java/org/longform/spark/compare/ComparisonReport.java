@@ -15,7 +15,8 @@ public final class ComparisonReport {
 
   // even if an escape were forgotten, nothing of it would run or be fetched
   private static final String ONLY_STYLES = "default-src 'none'; style-src 'unsafe-inline'";
-  private static final int MOST_ERRORS = 200;
+  private static final int MOST_REASONS = 200;
+  private static final int MOST_REASONS_IN_TEXT = 20;
 
   private final Comparison comparison;
   private final ComparisonTables tables;
@@ -35,23 +36,32 @@ public final class ComparisonReport {
     return files;
   }
 
-  /** The table of all figures for a terminal, and the errors below. */
+  /** The table of all figures for a terminal, and below why readings have no result. */
   public String text() {
     StringBuilder text = new StringBuilder();
     Table all = tables.all();
     int[] widths = widths(all);
     text.append(line(all.head(), widths));
     all.rows().forEach(row -> text.append(line(row, widths)));
-    for (Cell cell : comparison.failed()) {
+    List<Unread> unread = Unread.of(comparison.failed());
+    unread.stream()
+        .limit(MOST_REASONS_IN_TEXT)
+        .forEach(each -> text.append("%s%n".formatted(plain(sentence(each)))));
+    if (unread.size() > MOST_REASONS_IN_TEXT) {
       text.append(
-          "%s, %s, %s: %s%n"
-              .formatted(
-                  plain(cell.strategy()),
-                  plain(cell.docId()),
-                  cell.key().measure().word(),
-                  plain(cell.error().message())));
+          "%d more reasons stand in the table of results.%n"
+              .formatted(unread.size() - MOST_REASONS_IN_TEXT));
     }
     return text.toString();
+  }
+
+  private static String sentence(Unread unread) {
+    List<String> strategies = unread.strategies();
+    return "%s, %s: %s"
+        .formatted(
+            strategies.size() == 1 ? strategies.get(0) : strategies.size() + " strategies",
+            unread.readings(),
+            unread.why());
   }
 
   // what a document is called must not move the cursor of a terminal
@@ -187,29 +197,23 @@ public final class ComparisonReport {
   }
 
   private void errors(Markup out) {
-    List<Cell> failed = comparison.failed();
-    if (failed.isEmpty()) {
+    List<Unread> unread = Unread.of(comparison.failed());
+    if (unread.isEmpty()) {
       return;
     }
     out.leaf("h2", "Errors");
     List<List<String>> rows =
-        failed.stream()
-            .limit(MOST_ERRORS)
-            .map(
-                cell ->
-                    List.of(
-                        cell.strategy(),
-                        cell.docId(),
-                        cell.key().measure().word(),
-                        cell.error().message()))
+        unread.stream()
+            .limit(MOST_REASONS)
+            .map(each -> List.of(String.join(", ", each.strategies()), each.readings(), each.why()))
             .toList();
     String caption =
-        failed.size() > MOST_ERRORS
-            ? "The first %d of %d; the table of results has all"
-                .formatted(MOST_ERRORS, failed.size())
+        unread.size() > MOST_REASONS
+            ? "The first %d reasons of %d; the table of results has all"
+                .formatted(MOST_REASONS, unread.size())
             : "Readings without a result; the others are not affected";
     out.open("div", "class", "wide").open("table").leaf("caption", caption);
-    head(out, List.of("strategy", "document", "measure", "why"));
+    head(out, List.of("strategies", "readings", "why"));
     out.open("tbody");
     for (List<String> row : rows) {
       out.open("tr");

@@ -105,13 +105,13 @@ final class CompareCommand implements Callable<Integer> {
 
   @Option(
       names = "--input",
-      defaultValue = "",
+      arity = "1..*",
       paramLabel = "<path>",
       order = -24,
       description =
           "Documents of your own instead of generated ones: files or a Delta table as for 'longform"
               + " ask'. Each counts for the next power of two of its tokens.")
-  private String input;
+  private List<String> input = List.of();
 
   @Option(
       names = "--format",
@@ -254,7 +254,7 @@ final class CompareCommand implements Callable<Integer> {
       return AskedDocuments.open(
           spark,
           new AskedSpec(
-              input,
+              String.join(",", input),
               InputFormat.ofWord(format),
               textColumn,
               idColumn,
@@ -278,7 +278,7 @@ final class CompareCommand implements Callable<Integer> {
       throw new LongformException(
           ErrorClass.INVALID_INPUT,
           "Cannot compare: nothing is asked about the documents of '%s'. Give them questions, or measure perplexity."
-              .formatted(input));
+              .formatted(String.join(",", input)));
     }
   }
 

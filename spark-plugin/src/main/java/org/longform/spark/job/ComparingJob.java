@@ -101,8 +101,17 @@ final class ComparingJob {
               spark.sparkContext().longAccumulator(ReadProgress.TOKENS),
               spark.sparkContext().longAccumulator(ReadProgress.DOCUMENTS));
       progress.start();
+      ComparisonForecast forecast =
+          new ComparisonForecast(
+              existing.values().stream().map(ComparisonForecast.Took::of).toList(),
+              System::nanoTime);
+      int begun = 0;
       for (List<PendingCell> batch : batches(pending)) {
-        table.commit(read(batch, documents, reading, total), runId);
+        begun += batch.size();
+        forecast.begin(batch, pending.subList(begun, pending.size()));
+        List<Row> rows = read(batch, documents, reading, total, forecast);
+        forecast.end(rows.stream().map(ComparisonForecast.Took::of).toList());
+        table.commit(rows, runId);
       }
       return new Outcome(List.copyOf(existing(table, known, byConfig).values()), pending.size());
     } finally {
@@ -242,7 +251,8 @@ final class ComparingJob {
       List<PendingCell> batch,
       Dataset<Row> documents,
       CellReading reading,
-      WorkIndex.Amount total) {
+      WorkIndex.Amount total,
+      ComparisonForecast forecast) {
     HashMap<String, ArrayList<Integer>> places = new HashMap<>();
     for (int i = 0; i < batch.size(); i++) {
       places.computeIfAbsent(batch.get(i).key().documentHash(), hash -> new ArrayList<>()).add(i);
@@ -267,7 +277,7 @@ final class ComparingJob {
                 })
             .collectAsync();
     try {
-      List<Row> rows = await(running, total);
+      List<Row> rows = await(running, total, forecast);
       charactersDone += batch.stream().mapToLong(PendingCell::characters).sum();
       tokensDone = counts.tokens();
       return rows;
@@ -287,14 +297,22 @@ final class ComparingJob {
     return placed;
   }
 
-  private List<Row> await(JavaFutureAction<List<Row>> running, WorkIndex.Amount total) {
+  private List<Row> await(
+      JavaFutureAction<List<Row>> running,
+      WorkIndex.Amount total,
+      ComparisonForecast forecast) {
     while (true) {
       try {
         return running.get(POLL_MILLIS, TimeUnit.MILLISECONDS);
       } catch (TimeoutException e) {
         progress.show(
             new ProgressLine.State(
-                total, counts.documents(), charactersDone, tokensDone, counts.tokens()));
+                total,
+                counts.documents(),
+                charactersDone,
+                tokensDone,
+                counts.tokens(),
+                forecast.left()));
       } catch (InterruptedException e) {
         running.cancel(true);
         Thread.currentThread().interrupt();

@@ -44,12 +44,13 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(
       names = "--gold",
       required = true,
+      arity = "1..*",
       paramLabel = "<path>",
       order = -19,
       description =
           "JSON lines with doc_id, length_tokens_target and questions, each with question and"
               + " answer, as the article generator writes them.")
-  private String gold;
+  private List<String> gold;
 
   @Option(
       names = "--show",
@@ -91,7 +92,7 @@ final class EvaluateCommand implements Callable<Integer> {
             .schema(
                 "doc_id string, length_tokens_target long, "
                     + "questions array<struct<question: string, answer: string, depth: double>>")
-            .json(gold)
+            .json(gold.toArray(String[]::new))
             .select(col("doc_id"), col("length_tokens_target"), explode(col("questions")).as("q"))
             .select(
                 col("doc_id"),

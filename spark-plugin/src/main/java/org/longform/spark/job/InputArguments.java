@@ -1,5 +1,6 @@
 package org.longform.spark.job;
 
+import java.util.List;
 import org.longform.spark.job.input.InputFormat;
 import org.longform.spark.job.input.InputSpec;
 import picocli.CommandLine.Option;
@@ -9,13 +10,14 @@ final class InputArguments {
   @Option(
       names = "--input",
       required = true,
+      arity = "1..*",
       paramLabel = "<path>",
       order = 1,
       description = {
         "Directory, file or glob with texts, JATS XML, JSON lines or Parquet, or a Delta table;"
-            + " several with commas between."
+            + " several with commas or blanks between."
       })
-  private String input;
+  private List<String> input;
 
   @Option(
       names = "--format",
@@ -55,7 +57,7 @@ final class InputArguments {
   private int limit;
 
   InputSpec spec() {
-    return new InputSpec(input, InputFormat.ofWord(format), textColumn, idColumn, "");
+    return new InputSpec(String.join(",", input), InputFormat.ofWord(format), textColumn, idColumn, "");
   }
 
   int limit() {

@@ -8,6 +8,8 @@ import java.util.Locale;
  *
  * @param path where the table lies
  * @param rowsBefore rows of this configuration that were there already
+ * @param failedBefore how many of them have an error and were not tried again
+ * @param reasons why rows have an error now
  * @param documentsLost documents that changed or vanished while the job ran
  */
 record JobSummary(
@@ -15,8 +17,10 @@ record JobSummary(
     String runId,
     String configHash,
     long rowsBefore,
+    long failedBefore,
     long rowsWithValue,
     long rowsWithError,
+    Reasons reasons,
     long documentsLost,
     long tokensRead,
     Duration elapsed) {
@@ -34,6 +38,12 @@ record JobSummary(
             tokensRead,
             ProgressLine.clock(elapsed),
             tokensRead / seconds));
+    text.append(reasons.text());
+    if (failedBefore > 0) {
+      text.append(
+          "%d of the rows that were there before have an error; --retry-failed tries them again.%n"
+              .formatted(failedBefore));
+    }
     if (documentsLost > 0) {
       text.append(
           "%d documents changed or vanished while the job ran and have no rows. Run it again.%n"

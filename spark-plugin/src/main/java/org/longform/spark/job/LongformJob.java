@@ -3,8 +3,10 @@ package org.longform.spark.job;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.error.RootCause;
 import org.longform.prompt.Task;
 import org.longform.spark.job.ReadCommand.Purpose;
 import picocli.CommandLine;
@@ -12,6 +14,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * The command line of Longform and the main class for spark-submit. Exit codes: 0 done, 1 failed, 2
@@ -178,7 +181,7 @@ public final class LongformJob {
   }
 
   private static OptionSpec help() {
-    return OptionSpec.builder("--help")
+    return OptionSpec.builder("--help", "-h")
         .usageHelp(true)
         .order(100)
         .description("Show this text.")
@@ -199,8 +202,19 @@ public final class LongformJob {
     String problem = failure.getMessage().strip().replaceAll("\\.$", "");
     context
         .err()
-        .println("Cannot run '%s': %s. See '%s --help'.".formatted(command, problem, command));
+        .println(
+            "Cannot run '%s': %s.%s See '%s --help'."
+                .formatted(command, problem, meant(failure), command));
     return WRONG_ARGUMENTS;
+  }
+
+  /** The known word that is most like an unknown one, as a question. */
+  private static String meant(ParameterException failure) {
+    if (!(failure instanceof UnmatchedArgumentException unmatched)) {
+      return "";
+    }
+    List<String> known = unmatched.getSuggestions();
+    return known.isEmpty() ? "" : " Did you mean '%s'?".formatted(known.get(0));
   }
 
   private static int failed(Exception failure, ParseResult parsed, CommandContext context) {
@@ -211,19 +225,13 @@ public final class LongformJob {
             known != null
                 ? known.getMessage()
                 : "Cannot finish the job: %s. --verbose shows where it came from."
-                    .formatted(firstLine(failure)));
+                    .formatted(RootCause.of(failure)));
     if (verbose(parsed)) {
       failure.printStackTrace(context.err());
     }
     return known != null && known.errorClass() == ErrorClass.INVALID_OPTION
         ? WRONG_ARGUMENTS
         : FAILED;
-  }
-
-  private static String firstLine(Throwable failure) {
-    String message = failure.getMessage() == null ? "" : failure.getMessage().strip();
-    String line = message.lines().findFirst().orElse("").replaceAll("\\.$", "");
-    return failure.getClass().getSimpleName() + (line.isEmpty() ? "" : " (" + line + ")");
   }
 
   private static boolean verbose(ParseResult parsed) {

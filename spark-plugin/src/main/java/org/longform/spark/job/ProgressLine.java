@@ -3,6 +3,7 @@ package org.longform.spark.job;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.function.LongSupplier;
 
 /**
@@ -33,13 +34,15 @@ final class ProgressLine {
    * @param charactersDone of documents that were read to their end
    * @param tokensDone tokens of those documents; 0 while unknown
    * @param tokensRead tokens read so far, also of documents that are not finished
+   * @param left the time it still takes; empty to tell it from the tokens
    */
   record State(
       WorkIndex.Amount total,
       long documentsDone,
       long charactersDone,
       long tokensDone,
-      long tokensRead) {}
+      long tokensRead,
+      Optional<Duration> left) {}
 
   ProgressLine(PrintStream out, Screen screen, LongSupplier nanoTime) {
     this.out = out;
@@ -100,6 +103,9 @@ final class ProgressLine {
   }
 
   private static String timeLeft(State state, double speed) {
+    if (state.left().isPresent()) {
+      return clock(state.left().get()) + " left";
+    }
     if (speed <= 0) {
       return "time left unknown";
     }

@@ -14,6 +14,7 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
@@ -52,6 +53,7 @@ final class ReadingJob {
   private final ProgressLine progress;
   private final ReadProgress counts = new ReadProgress();
   private final String runId = UUID.randomUUID().toString();
+  private final Reasons reasons = new Reasons();
 
   private long rowsWithValue;
   private long rowsWithError;
@@ -103,6 +105,10 @@ final class ReadingJob {
                     .equalTo(configHash)
                     .and(col("task").equalTo(request.task().word())));
     long rowsBefore = existing.count();
+    long failedBefore =
+        request.failedRows() == JobRequest.FailedRows.KEEP
+            ? existing.filter("error IS NOT NULL").count()
+            : 0;
     context.addSparkListener(counts);
     try (WorkIndex index = WorkIndex.of(request, corpus, existing)) {
       WorkIndex.Amount total = index.amount();
@@ -122,8 +128,10 @@ final class ReadingJob {
         runId,
         configHash,
         rowsBefore,
+        failedBefore,
         rowsWithValue,
         rowsWithError,
+        reasons,
         documentsLost,
         counts.tokens(),
         progress.elapsed());
@@ -279,8 +287,9 @@ final class ReadingJob {
         return;
       }
       rowsWithError++;
+      Row error = row.getStruct(AnswerColumns.ERROR_STRUCT);
+      reasons.add(error.getString(1));
       if (request.onError() == JobRequest.OnError.FAIL_JOB) {
-        Row error = row.getStruct(AnswerColumns.ERROR_STRUCT);
         throw new LongformException(ErrorClass.valueOf(error.getString(0)), error.getString(1));
       }
     }
@@ -299,7 +308,12 @@ final class ReadingJob {
 
     private ProgressLine.State state() {
       return new ProgressLine.State(
-          total, counts.documents(), charactersDone, tokensDone, counts.tokens());
+          total,
+          counts.documents(),
+          charactersDone,
+          tokensDone,
+          counts.tokens(),
+          Optional.empty());
     }
   }
 

@@ -20,6 +20,7 @@ import org.apache.spark.sql.types.StructField;
 import org.apache.spark.sql.types.StructType;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.error.RootCause;
 
 /** A Delta table in which each key is once. Its columns have an {@code error} and an attempt. */
 public final class KeyedTable {
@@ -101,7 +102,7 @@ public final class KeyedTable {
       throw new LongformException(
           ErrorClass.INVALID_INPUT,
           "Cannot write %s to '%s': the table cannot be created (%s). Make the directory writable or choose another --output."
-              .formatted(layout.what(), path, reason(e)),
+              .formatted(layout.what(), path, RootCause.of(e)),
           e);
     }
   }
@@ -134,15 +135,6 @@ public final class KeyedTable {
                   .option("mergeSchema", "true")
                   .save(path));
     }
-  }
-
-  private static String reason(Throwable failure) {
-    Throwable first = failure;
-    while (first.getCause() != null) {
-      first = first.getCause();
-    }
-    String message = String.valueOf(first.getMessage()).lines().findFirst().orElse("");
-    return "%s: %s".formatted(first.getClass().getSimpleName(), message.replaceAll("\\.$", ""));
   }
 
   /**
@@ -195,7 +187,7 @@ public final class KeyedTable {
       throw new LongformException(
           ErrorClass.INVALID_INPUT,
           "Cannot %s: %s. Nothing of them was written. Make the table writable and run the job again; finished rows are kept."
-              .formatted(what, reason(e)),
+              .formatted(what, RootCause.of(e)),
           e);
     }
   }

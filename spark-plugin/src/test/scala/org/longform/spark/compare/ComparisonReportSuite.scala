@@ -138,6 +138,38 @@ class ComparisonReportSuite extends AnyFunSuite {
     assert(all.text().contains("reattention, d, answers: " + failure.message()))
   }
 
+  test("a reason that several readings have is told once, with how many and whose") {
+    def failed(strategy: String, document: String, why: String) =
+      answers(strategy, 512, Seq(question(null)), document, new AnswerError(ErrorClass.INTERNAL, why))
+    val all = report(
+      Seq("full", "clex"),
+      failed("clex", "a", "Cannot use clex."),
+      failed("full", "b", "Cannot read b."),
+      failed("clex", "b", "Cannot read b."),
+      failed("clex", "c", "Cannot use clex."),
+      failed("full", "c", "Cannot hold c.")
+    )
+    val told = all.text().linesIterator.filter(_.contains("Cannot")).toSeq
+    assert(
+      told == Seq(
+        "clex, 2 readings: Cannot use clex.",
+        "2 strategies, 2 readings: Cannot read b.",
+        "full, c, answers: Cannot hold c."
+      )
+    )
+    val shown = elements(parsed(page(all)), "td").map(_.getTextContent)
+    assert(shown.containsSlice(Seq("full, clex", "2 readings", "Cannot read b.")))
+    assert(shown.count(_ == "Cannot use clex.") == 1)
+  }
+
+  test("of very many reasons a terminal shows the first and says how many there are") {
+    val many = (1 to 30).map { i =>
+      answers("full", 512, Seq(question(null)), s"d$i", new AnswerError(ErrorClass.INTERNAL, s"Cannot $i."))
+    }
+    val told = new ComparisonReport(comparison(Seq("full"), many)).text().linesIterator.toSeq.drop(2)
+    assert(told.size == 21 && told.last == "10 more reasons stand in the table of results.")
+  }
+
   test("without questions there are no maps of answers, and without scores no perplexity") {
     val scored = new ComparisonReport(
       comparison(Seq("full"), Seq(perplexity("full", 512, new Bucket(0, 64, 60, 120))))

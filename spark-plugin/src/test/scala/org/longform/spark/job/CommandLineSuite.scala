@@ -45,6 +45,7 @@ class CommandLineSuite extends JobFixture {
         .foreach(flag => assert(listed(flag), name))
     }
     assert(command("ask", "--help").out.contains("--questions-column"))
+    assert(command("ask", "-h") == command("ask", "--help"))
     val flags = command("ask", "--help").out
     Seq("--sql-prefix", "--progress-interval", "--model-cache").foreach(flag => assert(!flags.contains(flag)))
     assert(flags.contains("--kv-directory"))
@@ -82,8 +83,12 @@ class CommandLineSuite extends JobFixture {
       refused(2, "ask", "--output", "o") ==
         "Cannot run 'longform ask': Missing required option: '--input=<path>'. See 'longform ask --help'."
     )
-    assert(refused(2, "ask", "--input", "i", "--output", "o", "--contxt", "full").contains("'--contxt'"))
+    assert(
+      refused(2, "ask", "--input", "i", "--output", "o", "--contxt", "full")
+        .contains("'--contxt', 'full'. Did you mean '--context'?")
+    )
     assert(refused(2, "fly").startsWith("Cannot run 'longform': Unmatched argument"))
+    assert(refused(2, "summarise").contains("'summarise'. Did you mean 'summarize'?"))
     assert(
       refused(2, "ask", "--input", "i", "--output", "o") ==
         "Cannot ask: there is no question. Give --question or --questions-column."
@@ -129,7 +134,34 @@ class CommandLineSuite extends JobFixture {
     assert(ended.out.contains(s"The Delta table is at file:$out"))
     val query = ended.out.linesIterator.find(_.startsWith("Query it: ")).get.stripPrefix("Query it: ")
     assert(spark.sql(query).count() == 4)
-    assert(command(asked: _*).out.contains("0 rows with a value, 0 with an error, 4 were there before; "))
+    assert(ended.out.contains("\n  2 rows: Cannot read document 'file:"))
+    val again = command(asked: _*).out
+    assert(again.contains("0 rows with a value, 0 with an error, 4 were there before; "))
+    assert(
+      again.contains("\n2 of the rows that were there before have an error; --retry-failed tries them again.\n")
+    )
+    assert(!command(asked :+ "--retry-failed": _*).out.contains("tries them again"))
+  }
+
+  test("a glob that the shell has expanded is an input, too") {
+    val in = emptyFolder()
+    val files = Seq("a.txt", "b.txt", "c.md").map(name => write(in, name, s"text of $name").toString)
+    val output = emptyFolder().resolve("o").toString
+    val ended = command(Seq("summarize", "--input") ++ files ++ Seq("--output", output): _*)
+    assert(ended.code == 0, ended)
+    assert(ended.out.startsWith("3 rows with a value, 0 with an error"))
+  }
+
+  test("of many reasons the first are told, and how many rows have others") {
+    val reasons = new Reasons
+    (1 to 9).foreach(i => reasons.add(s"Cannot read $i."))
+    reasons.add("Cannot read 3.")
+    val told = reasons.text().linesIterator.toSeq
+    assert(told.size == 6 && told.head == "  1 row: Cannot read 1." && told(2) == "  2 rows: Cannot read 3.")
+    assert(told.last == "  4 rows: other reasons; the column 'error' of the table has them.")
+    val hostile = new Reasons
+    hostile.add("Cannot read '\u001b[2J'.")
+    assert(hostile.text() == "  1 row: Cannot read ' [2J'.\n")
   }
 
   test("labels, schemas and conditions are what classify, extract and filter ask") {

@@ -4,6 +4,7 @@ import org.scalatest.funsuite.AnyFunSuite
 
 import java.io.{ByteArrayOutputStream, PrintStream}
 import java.time.Duration
+import java.util.Optional
 
 class ProgressLineSuite extends AnyFunSuite {
   private def state(documentsDone: Long, charactersDone: Long, tokensDone: Long, tokensRead: Long) =
@@ -12,7 +13,8 @@ class ProgressLineSuite extends AnyFunSuite {
       documentsDone,
       charactersDone,
       tokensDone,
-      tokensRead
+      tokensRead,
+      Optional.empty[Duration]()
     )
 
   test("time left follows from the tokens of the characters that were read, and before that from a guess") {
@@ -22,6 +24,19 @@ class ProgressLineSuite extends AnyFunSuite {
     val later = ProgressLine.text(state(2, 20000, 10000, 12000), Duration.ofSeconds(10))
     assert(later == "2 of 10 documents, 12,000 tokens read, 1,200 tokens/s, 31 s left")
     assert(ProgressLine.text(state(0, 0, 0, 0), Duration.ofSeconds(1)).endsWith("time left unknown"))
+  }
+
+  test("what a job knows of its time goes before the guess") {
+    val known = new ProgressLine.State(
+      new WorkIndex.Amount(10, 12, 100000),
+      2,
+      20000,
+      10000,
+      12000,
+      Optional.of(Duration.ofSeconds(75))
+    )
+    val text = ProgressLine.text(known, Duration.ofSeconds(10))
+    assert(text == "2 of 10 documents, 12,000 tokens read, 1,200 tokens/s, 1 min 15 s left")
   }
 
   test("times are told in the two largest units") {

@@ -95,8 +95,8 @@ public final class AskedDocuments {
     String[] paths = Corpora.paths(files);
     return switch (format) {
       case TEXT, JATS -> complete(withoutQuestions(new FileCorpus(spark, format, files)));
-      case JSON -> complete(ofTable(spec, spark.read().json(paths)));
-      case PARQUET -> complete(ofTable(spec, spark.read().parquet(paths)));
+      case JSON -> complete(ofTable(spec, spark.read().json(Corpora.patterns(List.of(paths)))));
+      case PARQUET -> complete(ofTable(spec, Corpora.parquet(spark, spec.paths(), files)));
       default ->
           Arrays.stream(paths)
               .map(path -> complete(ofTable(spec, spark.read().format("delta").load(path))))

@@ -8,7 +8,9 @@ import org.apache.hadoop.fs.FileStatus;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.error.RootCause;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,7 +42,7 @@ public final class Corpora {
         case TEXT, JATS -> parts.add(new FileCorpus(spark, format, members));
         case JSON -> parts.add(JsonCorpus.open(spark, spec, members));
         case PARQUET ->
-            parts.add(TableCorpus.open(spec, spark.read().parquet(paths(members)), spec.paths()));
+            parts.add(TableCorpus.open(spec, parquet(spark, spec.paths(), members), spec.paths()));
         default -> {
           for (FileStatus table : members) {
             String path = table.getPath().toString();
@@ -57,6 +59,27 @@ public final class Corpora {
   private static Dataset<Row> deltaTable(SparkSession spark, String path) {
     long now = DeltaTable.forPath(spark, path).history(1).select("version").head().getLong(0);
     return spark.read().format("delta").option("versionAsOf", now).load(path);
+  }
+
+  /**
+   * @param where what the user named, for the error sentence
+   * @throws LongformException INVALID_INPUT if a file is no Parquet
+   */
+  static Dataset<Row> parquet(SparkSession spark, String where, List<FileStatus> files) {
+    try {
+      return spark.read().parquet(patterns(List.of(paths(files))));
+    } catch (Exception e) { // Scala throws checked exceptions that it does not declare
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot read documents from '%s': a Parquet file cannot be opened (%s). Leave it out or write it again."
+              .formatted(where, RootCause.of(e)),
+          e);
+    }
+  }
+
+  /** Paths as Spark takes them, for which brackets, braces and stars in a name are a glob. */
+  static String[] patterns(List<String> paths) {
+    return paths.stream().map(path -> path.replaceAll("[\\[\\]{}*?\\\\]", "\\\\$0")).toArray(String[]::new);
   }
 
   static String[] paths(List<FileStatus> files) {

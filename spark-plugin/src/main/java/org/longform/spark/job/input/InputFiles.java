@@ -112,8 +112,7 @@ final class InputFiles {
       throw refusal(directory.getPath().toString(), "it is no Delta table (no _delta_log)", null);
     }
     for (FileStatus child : files.listStatus(directory.getPath())) {
-      String name = child.getPath().getName();
-      if (name.startsWith(".") || name.startsWith("_")) {
+      if (isHidden(child)) {
         continue;
       }
       if (child.isDirectory()) {
@@ -133,7 +132,16 @@ final class InputFiles {
     if (format == InputFormat.DELTA) {
       throw refusal(file.getPath().toString(), "a Delta table is a directory", null);
     }
+    if ((format == InputFormat.JSON || format == InputFormat.PARQUET) && isHidden(file)) {
+      throw refusal(
+          file.getPath().toString(), "Spark leaves out files whose names begin so; rename it", null);
+    }
     put(format, file);
+  }
+
+  private static boolean isHidden(FileStatus file) {
+    String name = file.getPath().getName();
+    return name.startsWith(".") || name.startsWith("_");
   }
 
   /** A file in a directory: without a known ending it is none of ours. */

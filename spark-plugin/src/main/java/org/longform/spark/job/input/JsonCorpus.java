@@ -38,7 +38,7 @@ final class JsonCorpus implements Corpus {
   static Corpus open(SparkSession spark, InputSpec spec, List<FileStatus> files) {
     List<String> paths = List.of(Corpora.paths(files));
     Set<String> found =
-        sampledFields(spark.read().textFile(paths.get(0)).takeAsList(SAMPLED_LINES));
+        sampledFields(spark.read().textFile(Corpora.patterns(paths)[0]).takeAsList(SAMPLED_LINES));
     require(spec, found, spec.textColumn(), "--text-column");
     require(spec, found, spec.idColumn(), "--id-column");
     require(spec, found, spec.questionsColumn(), "--questions-column");
@@ -67,7 +67,7 @@ final class JsonCorpus implements Corpus {
     return spark.createDataFrame(
         spark
             .read()
-            .text(wanted.toArray(String[]::new))
+            .text(Corpora.patterns(wanted))
             .filter("trim(value) != ''")
             // as bytes: whether they are UTF-8 is checked with the rest of the line
             .select(col("value").cast(DataTypes.BinaryType), col("_metadata.file_path"))

@@ -69,11 +69,31 @@ class CorporaSuite extends SparkSuite {
   test("names with blanks, percent signs and brackets are names") {
     val in = emptyFolder()
     write(in, "a b%20c [1].txt", "alpha")
-    write(in, "d e.jsonl", """{"text":"beta"}""")
+    write(in, "d {e} [1]*.jsonl", """{"text":"beta"}""")
     assert(texts(spec(s"$in/a b%20c [1].txt")) == Seq("alpha"))
+    assert(texts(spec(s"$in/d {e} [1]*.jsonl")) == Seq("beta"))
     val corpus = Corpora.open(spark, spec(in.toString))
     val paths = corpus.documents().collect().map(_.getAs[String]("source_path")).toSet
     assert(corpus.documentsOf(paths.asJava).count() == 2)
+  }
+
+  test("a file that Spark would leave out is refused, not left out") {
+    val in = emptyFolder()
+    write(in, "_a.jsonl", """{"text":"alpha"}""")
+    write(in, "_a.txt", "beta")
+    assert(refusal(spec(s"$in/_a.jsonl")).contains("Spark leaves out files whose names begin so"))
+    assert(texts(spec(s"$in/_a.txt")) == Seq("beta"))
+  }
+
+  test("a file that is no Parquet is refused with its name") {
+    val in = emptyFolder()
+    val file = write(in, "a [1].parquet", "PAR1 it is not" * 10)
+    val told = refusal(spec(in.toString))
+    assert(told.startsWith(s"Cannot read documents from '$in': a Parquet file cannot be opened ("))
+    assert(told.contains(file.getFileName.toString) && told.linesIterator.size == 1, told)
+    assert(
+      intercept[LongformException](AskedDocuments.open(spark, AskedSpec.of(in.toString))).getMessage == told
+    )
   }
 
   test("text is strict UTF-8, without a byte order mark") {
