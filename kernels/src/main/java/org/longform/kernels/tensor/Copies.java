@@ -8,12 +8,11 @@ import java.util.Arrays;
  * host; all are asked for after {@link #flush}.
  */
 public final class Copies {
-  private static final int WORDS = 3;
   // a device may hold what it has read until all is read
   private static final long MOST_BYTES = 1L << 24;
   private static final int MOST_PIECES = 1 << 15;
 
-  private long[] pieces = new long[64 * WORDS];
+  private long[] pieces = new long[64 * MemoryOwner.PIECE_WORDS];
   private int count;
   private long bytes;
   // of the pieces that wait
@@ -29,10 +28,10 @@ public final class Copies {
       target.copyFrom(source, sourceOffset, offset, size);
       return;
     }
-    if ((count + 1) * WORDS > pieces.length) {
+    if ((count + 1) * MemoryOwner.PIECE_WORDS > pieces.length) {
       pieces = Arrays.copyOf(pieces, 2 * pieces.length);
     }
-    source.piece(sourceOffset, target, offset, size, pieces, count * WORDS);
+    source.piece(sourceOffset, target, offset, size, pieces, count * MemoryOwner.PIECE_WORDS);
     owner = both;
     count++;
     bytes += size;

@@ -311,7 +311,7 @@ public final class Memory implements AutoCloseable {
   public void copyFrom(Memory source, long sourceOffset, long offset, long count) {
     MemoryOwner both = ownerWith(source);
     if (both != null) {
-      long[] piece = new long[3];
+      long[] piece = new long[MemoryOwner.PIECE_WORDS];
       source.piece(sourceOffset, this, offset, count, piece, 0);
       both.copy(piece, 1);
       return;

@@ -2,6 +2,9 @@ package org.longform.kernels.tensor;
 
 /** A device whose memory the host addresses, too. */
 public interface MemoryOwner {
+  /** Words of a piece in the list of {@link #copy}. */
+  int PIECE_WORDS = 3;
+
   /** Returns when all that the device was asked for is done. */
   void finish();
 

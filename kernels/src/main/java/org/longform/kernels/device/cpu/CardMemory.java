@@ -9,8 +9,6 @@ import org.longform.kernels.tensor.MemorySource;
 
 /** Memory of a card that the host addresses, too; the host's own where the card has none such. */
 final class CardMemory implements MemorySource, MemoryOwner {
-  private static final int PIECE_WORDS = 3;
-
   private final CpuHandle card;
 
   CardMemory(CpuHandle card) {
