@@ -209,7 +209,8 @@ class HubDownloadSuite extends HubFixture {
       val rest =
         s" Check the network, HF_ENDPOINT and the proxy's variables; with HF_HUB_OFFLINE=1 only the " +
           s"cache is used (${world.cache})."
-      val why = s"Cannot download model 'org/tiny': there is no such local directory, and ${world.server.endpoint} cannot be asked, "
+      val why =
+        s"Cannot download model 'org/tiny': there is no such local directory, and ${world.server.endpoint} cannot be asked, "
       def told(status: Int, after: Option[String]): String = {
         world.server.forget()
         world.server.fault(1000)(_ => true) { exchange =>

@@ -298,9 +298,7 @@ final class ComparingJob {
   }
 
   private List<Row> await(
-      JavaFutureAction<List<Row>> running,
-      WorkIndex.Amount total,
-      ComparisonForecast forecast) {
+      JavaFutureAction<List<Row>> running, WorkIndex.Amount total, ComparisonForecast forecast) {
     while (true) {
       try {
         return running.get(POLL_MILLIS, TimeUnit.MILLISECONDS);

@@ -57,7 +57,8 @@ final class InputArguments {
   private int limit;
 
   InputSpec spec() {
-    return new InputSpec(String.join(",", input), InputFormat.ofWord(format), textColumn, idColumn, "");
+    return new InputSpec(
+        String.join(",", input), InputFormat.ofWord(format), textColumn, idColumn, "");
   }
 
   int limit() {

@@ -308,12 +308,7 @@ final class ReadingJob {
 
     private ProgressLine.State state() {
       return new ProgressLine.State(
-          total,
-          counts.documents(),
-          charactersDone,
-          tokensDone,
-          counts.tokens(),
-          Optional.empty());
+          total, counts.documents(), charactersDone, tokensDone, counts.tokens(), Optional.empty());
     }
   }
 

@@ -138,7 +138,9 @@ class CommandLineSuite extends JobFixture {
     val again = command(asked: _*).out
     assert(again.contains("0 rows with a value, 0 with an error, 4 were there before; "))
     assert(
-      again.contains("\n2 of the rows that were there before have an error; --retry-failed tries them again.\n")
+      again.contains(
+        "\n2 of the rows that were there before have an error; --retry-failed tries them again.\n"
+      )
     )
     assert(!command(asked :+ "--retry-failed": _*).out.contains("tries them again"))
   }

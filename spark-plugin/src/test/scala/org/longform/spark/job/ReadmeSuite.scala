@@ -32,7 +32,8 @@ class ReadmeSuite extends SparkSuite {
   test("every command line is understood") {
     val lines = blocks("").flatMap(_.replace("\\\n", " ").linesIterator)
     val ofScript = lines.filter(_.startsWith("ci/longform ")).map(words(_).tail)
-    val submitted = lines.filter(_.startsWith("spark-submit ")).map(words(_).dropWhile(!_.endsWith(".jar")).tail)
+    val submitted =
+      lines.filter(_.startsWith("spark-submit ")).map(words(_).dropWhile(!_.endsWith(".jar")).tail)
     val ofTable = "(?m)^\\| `((convert|quantize|prune|merge-lora) [^`]*)` \\|".r
       .findAllMatchIn(page)
       .map(found => words(found.group(1)))
@@ -53,7 +54,9 @@ class ReadmeSuite extends SparkSuite {
     import session.implicits._
     val text = "The sample size of the Veldra cohort was 4821. It reports an experiment with thale cress."
     Seq("a" -> text).toDF("doc_id", "text").createOrReplaceTempView("articles")
-    Seq(("p", "1", text), ("p", "2", text)).toDF("paper_id", "section", "text").createOrReplaceTempView("sections")
+    Seq(("p", "1", text), ("p", "2", text))
+      .toDF("paper_id", "section", "text")
+      .createOrReplaceTempView("sections")
     val statements = blocks("sql").flatMap(_.replaceAll("--.*", "").split(";")).map(_.trim).filter(_.nonEmpty)
     assert(statements.size >= 8 && statements.count(_.contains("ai_")) >= 6)
     for (statement <- statements) {
@@ -64,7 +67,8 @@ class ReadmeSuite extends SparkSuite {
 
   test("every file and every heading that the page points to is there") {
     val root = Path.of(System.getProperty("longform.basedir"))
-    val links = "\\]\\(([^)]+)\\)".r.findAllMatchIn(page).map(_.group(1)).filterNot(_.startsWith("http")).toSeq
+    val links =
+      "\\]\\(([^)]+)\\)".r.findAllMatchIn(page).map(_.group(1)).filterNot(_.startsWith("http")).toSeq
     assert(links.size > 5)
     for (link <- links) {
       val Array(file, heading) = (link + "#").split("#", -1).take(2)

@@ -79,7 +79,9 @@ public final class Corpora {
 
   /** Paths as Spark takes them, for which brackets, braces and stars in a name are a glob. */
   static String[] patterns(List<String> paths) {
-    return paths.stream().map(path -> path.replaceAll("[\\[\\]{}*?\\\\]", "\\\\$0")).toArray(String[]::new);
+    return paths.stream()
+        .map(path -> path.replaceAll("[\\[\\]{}*?\\\\]", "\\\\$0"))
+        .toArray(String[]::new);
   }
 
   static String[] paths(List<FileStatus> files) {

@@ -134,7 +134,9 @@ final class InputFiles {
     }
     if ((format == InputFormat.JSON || format == InputFormat.PARQUET) && isHidden(file)) {
       throw refusal(
-          file.getPath().toString(), "Spark leaves out files whose names begin so; rename it", null);
+          file.getPath().toString(),
+          "Spark leaves out files whose names begin so; rename it",
+          null);
     }
     put(format, file);
   }
