@@ -2,6 +2,8 @@ package org.longform.kernels.device;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import org.longform.kernels.device.cpu.CpuDevice;
 import org.longform.kernels.device.cuda.CudaDevice;
@@ -28,6 +30,9 @@ public final class Devices {
 
   private static final Logger LOG = LoggerFactory.getLogger(Devices.class);
 
+  // a device is chosen for each query: why another is not says the log once
+  private static final Set<String> TOLD = ConcurrentHashMap.newKeySet();
+
   private Devices() {}
 
   /**
@@ -51,7 +56,9 @@ public final class Devices {
             "Cannot use device '%s': %s. Choose another device or 'auto'."
                 .formatted(name, refusal.get()));
       }
-      LOG.info("Device '{}' is not used: {}.", provider.name(), refusal.get());
+      if (TOLD.add(provider.name() + refusal.get())) {
+        LOG.info("Device '{}' is not used: {}.", provider.name(), refusal.get());
+      }
     }
     throw new LongformException(
         ErrorClass.INVALID_OPTION,

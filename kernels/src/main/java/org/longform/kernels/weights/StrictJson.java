@@ -8,6 +8,7 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -49,11 +50,14 @@ public final class StrictJson {
       return parse(file, Files.readAllBytes(file));
     } catch (JsonProcessingException e) {
       throw invalid(file, "it is not JSON as it should be: " + firstLine(e), e);
-    } catch (IOException e) {
-      throw invalid(
-          file,
-          Files.exists(file) ? "it cannot be read (%s)".formatted(e) : "the file does not exist",
+    } catch (NoSuchFileException e) {
+      throw new LongformException(
+          ErrorClass.INVALID_MODEL,
+          "Cannot read '%s': the file does not exist. Name the directory that has it."
+              .formatted(file),
           e);
+    } catch (IOException e) {
+      throw invalid(file, "it cannot be read (%s)".formatted(e), e);
     }
   }
 

@@ -24,7 +24,7 @@ class FamilyConfigSuite extends AnyFunSuite {
     refused.getMessage
   }
 
-  private def windows(spec: DecoderSpec): Seq[Long] = spec.reaches().asScala.map(_.window())
+  private def windows(spec: DecoderSpec): Seq[Long] = spec.reaches().asScala.map(_.window()).toSeq
 
   private val no = LayerReach.UNLIMITED
 

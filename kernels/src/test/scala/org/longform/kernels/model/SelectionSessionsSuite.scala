@@ -19,7 +19,7 @@ import org.scalatest.funsuite.AnyFunSuite
 class SelectionSessionsSuite extends AnyFunSuite {
   private val names = Seq("infllm", "sirllm", "infinipot", "infinite-hip")
   private val providers: Seq[DeviceProvider] =
-    Devices.ALL.asScala.filterNot(_.whyUnavailable().isPresent)
+    Devices.ALL.asScala.filterNot(_.whyUnavailable().isPresent).toSeq
 
   private def strategy(name: String, decoder: Decoder): ContextStrategy =
     ContextStrategies.create(name, java.util.Map.of(), decoder.limits(), _ => Array(7, 3, 11))

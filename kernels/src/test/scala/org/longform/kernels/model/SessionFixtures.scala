@@ -24,7 +24,7 @@ object SessionFixtures {
 
   /** The strategies that can read with a model of this shape and their defaults. */
   def usable(window: Long, layers: Int): Seq[ContextFactory] =
-    ContextStrategies.ALL.asScala.filterNot(_.whyUnavailable(new ModelLimits(window, layers)).isPresent)
+    ContextStrategies.ALL.asScala.filterNot(_.whyUnavailable(new ModelLimits(window, layers)).isPresent).toSeq
 
   def full(decoder: Decoder, chunk: Int): ContextStrategy =
     ContextStrategies.create("full", JMap.of("chunk-size", chunk.toString), decoder.limits())

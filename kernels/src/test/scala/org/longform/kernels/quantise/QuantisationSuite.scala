@@ -90,7 +90,7 @@ class QuantisationSuite extends AnyFunSuite {
   }
 
   private def bitsOf(method: QuantisationMethod): Seq[String] =
-    method.parameters().asScala.find(_.name() == "bits").get.choices().asScala
+    method.parameters().asScala.find(_.name() == "bits").get.choices().asScala.toSeq
 
   test("names are unique, parameters of one name have one type, and defaults are allowed") {
     val methods = QuantisationMethods.ALL.asScala

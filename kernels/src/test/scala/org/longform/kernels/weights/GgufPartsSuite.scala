@@ -64,7 +64,7 @@ class GgufPartsSuite extends AnyFunSuite {
   }
 
   test("names of parts follow from that of the first, and from no other") {
-    def names(first: String): Seq[String] = GgufParts.names(first).asScala
+    def names(first: String): Seq[String] = GgufParts.names(first).asScala.toSeq
     assert(names("a/b-00001-of-00003.gguf") === (1 to 3).map(i => s"a/b-0000$i-of-00003.gguf"))
     for (
       alone <- Seq(

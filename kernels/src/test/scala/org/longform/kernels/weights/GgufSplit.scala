@@ -43,7 +43,7 @@ object GgufSplit {
     Files.createDirectories(directory)
     val weights = GgufWeights.open(whole)
     try {
-      val names = weights.tensors().asScala.map(_.name())
+      val names = weights.tensors().asScala.map(_.name()).toSeq
       val ends = sizes.scanLeft(0)(_ + _)
       val paths = sizes.indices.map { i =>
         val metadata = if (i == 0) weights.metadata() else new GgufMetadata

@@ -64,6 +64,9 @@ final class ArticlesCommand implements Callable<Integer> {
               + " with n questions at each of five depths. The card has 8.")
   private int needles;
 
+  @Option(names = "--overwrite", order = -15, description = "Replace a file that is there already.")
+  private boolean overwrite;
+
   ArticlesCommand(CommandContext context) {
     this.context = context;
   }
@@ -71,6 +74,12 @@ final class ArticlesCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path file = output.toAbsolutePath();
+    if (Files.exists(file) && !overwrite) {
+      throw new LongformException(
+          ErrorClass.INVALID_OPTION,
+          "Cannot write '%s': it is there already. Name another file, or give --overwrite."
+              .formatted(output));
+    }
     Files.createDirectories(file.getParent());
     Path partial = file.resolveSibling(file.getFileName() + ".partial");
     try (OutputStream out = Files.newOutputStream(partial)) {

@@ -19,10 +19,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.error.RootCause;
 import org.longform.prompt.Task;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -87,12 +91,16 @@ final class EvaluateCommand implements Callable<Integer> {
   /** One row for each answer that has a gold answer. */
   private Dataset<Row> judged(SparkSession spark) {
     Dataset<Row> goldAnswers =
-        spark
-            .read()
-            .schema(
-                "doc_id string, length_tokens_target long, "
-                    + "questions array<struct<question: string, answer: string, depth: double>>")
-            .json(gold.toArray(String[]::new))
+        opened(
+                "gold answers",
+                gold,
+                () ->
+                    spark
+                        .read()
+                        .schema(
+                            "doc_id string, length_tokens_target long, "
+                                + "questions array<struct<question: string, answer: string, depth: double>>")
+                        .json(gold.toArray(String[]::new)))
             .select(col("doc_id"), col("length_tokens_target"), explode(col("questions")).as("q"))
             .select(
                 col("doc_id"),
@@ -100,10 +108,7 @@ final class EvaluateCommand implements Callable<Integer> {
                 col("q.question").as("question"),
                 col("q.answer").as("gold"),
                 col("q.depth").as("depth"));
-    return spark
-        .read()
-        .format("delta")
-        .load(answers)
+    return opened("answers", List.of(answers), () -> spark.read().format("delta").load(answers))
         .where(col("task").equalTo(Task.ASK.word()))
         .join(goldAnswers, new String[] {"doc_id", "question"}, "inner")
         .withColumn("exact", coalesce(trim(col("value")).equalTo(col("gold")), lit(false)))
@@ -114,6 +119,20 @@ final class EvaluateCommand implements Callable<Integer> {
             coalesce(
                 expr("contains(evidence[0].text, substring(gold, 5, length(gold) - 5))"),
                 lit(false)));
+  }
+
+  /** Spark says of a path that is not there what it has for its developers. */
+  private static Dataset<Row> opened(
+      String what, List<String> paths, Supplier<Dataset<Row>> reading) {
+    try {
+      return reading.get();
+    } catch (Exception e) { // Scala throws checked exceptions that it does not declare
+      throw new LongformException(
+          ErrorClass.INVALID_INPUT,
+          "Cannot read the %s in %s: %s. Name what 'longform ask' and 'longform articles' wrote."
+              .formatted(what, paths, RootCause.of(e)),
+          e);
+    }
   }
 
   private void printAnswers(Dataset<Row> judged) {

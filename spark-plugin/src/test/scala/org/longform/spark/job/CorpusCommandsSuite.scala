@@ -49,6 +49,33 @@ class CorpusCommandsSuite extends SparkSuite {
     assert(ran.err.contains("Cannot write a corpus: target lengths must be given and positive ([0])"))
   }
 
+  test("articles replaces a file only if that is wanted") {
+    val file = Files.writeString(Files.createTempDirectory("kept-").resolve("mine.jsonl"), "mine")
+    val arguments = Seq("articles", "--lengths", "200", "--output", file.toString)
+    val refused = run(arguments: _*)
+    assert(refused.code == LongformJob.WRONG_ARGUMENTS)
+    assert(
+      refused.err.trim ==
+        s"Cannot write '$file': it is there already. Name another file, or give --overwrite."
+    )
+    assert(Files.readString(file) == "mine")
+    assert(run(arguments :+ "--overwrite": _*).code == 0)
+    assert(Files.readString(file).startsWith("{"))
+  }
+
+  test("evaluate says in a sentence that answers or gold answers are not there") {
+    val directory = Files.createTempDirectory("evaluate-")
+    val file = corpus(directory)
+    val nowhere = directory.resolve("nowhere").toString
+    for ((what, answers, gold) <- Seq(("gold answers", directory.toString, nowhere), ("answers", nowhere, file.toString))) {
+      val ran = run("evaluate", "--answers", answers, "--gold", gold)
+      assert(ran.code == 1)
+      assert(ran.err.startsWith(s"Cannot read the $what in [$nowhere]: "), ran.err)
+      assert(ran.err.trim.endsWith("Name what 'longform ask' and 'longform articles' wrote."), ran.err)
+      assert(ran.err.linesIterator.size == 1, ran.err)
+    }
+  }
+
   test("evaluate counts exact answers by method and length and shows them beside the gold ones") {
     val directory = Files.createTempDirectory("evaluate-")
     val gold = spark.read.json(corpus(directory).toString)
