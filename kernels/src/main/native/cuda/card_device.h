@@ -13,9 +13,13 @@
 
 namespace longform::card {
 
+// What products of many tokens are done with; ordinary units are what tensor cores are compared with.
+enum class Units { kTensorCores, kOrdinary };
+
 class CardDevice {
  public:
-  explicit CardDevice(std::unique_ptr<Card> card) : card_(std::move(card)) {}
+  explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kTensorCores)
+      : card_(std::move(card)), units_(units) {}
   ~CardDevice();
 
   void *allocate(int64_t bytes);
@@ -50,6 +54,7 @@ class CardDevice {
   void wait();
 
   std::unique_ptr<Card> card_;
+  const Units units_;
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet
   std::mutex map_;

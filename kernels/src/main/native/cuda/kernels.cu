@@ -1,12 +1,15 @@
 // Everything nvcc compiles, one image for the whole device.
 #include "arguments.h"
 #include "portable.h"
+#include "mma.h"
 #include "../kv_rows.h"
 
 #include "stored.inl"
 #include "rowwise.inl"
 #include "store.inl"
 #include "matmul.inl"
+#include "matmul_cores.inl"
+#include "mma.inl"
 #include "tiles.inl"
 #include "attend.inl"
 #include "top_keys.inl"

@@ -20,10 +20,6 @@ struct Eight {
   float of[8];
 };
 
-struct alignas(16) FourWords {
-  uint32_t x, y, z, w;
-};
-
 CARD Eight kv_eight(int64_t dtype, int64_t head_dim, const char *row, int64_t d) {
   Eight eight;
   const char *from = row + (dtype == KERNELS_KV_F32 ? 4 : 2) * d;
