@@ -297,6 +297,7 @@ struct SortArgs {
   K(card_rows, RowsArgs) K(card_angles, AnglesArgs) K(card_turn, TurnArgs)                                    \
   K(attend_32, AttendArgs) K(attend_64, AttendArgs) K(attend_96, AttendArgs) K(attend_128, AttendArgs)        \
   K(attend_256, AttendArgs) K(attend_merge, MergeArgs)                                                        \
+  K(attend_cores_64, AttendArgs) K(attend_cores_128, AttendArgs)                                              \
   K(mass_32, MassArgs) K(mass_64, MassArgs) K(mass_96, MassArgs) K(mass_128, MassArgs) K(mass_256, MassArgs)  \
   K(value_norms, NormArgs)                                                                                    \
   K(top_keys_32, TopKeysArgs) K(top_keys_64, TopKeysArgs) K(top_keys_96, TopKeysArgs)                         \

@@ -13,7 +13,7 @@
 
 namespace longform::card {
 
-// What products of many tokens are done with; ordinary units are what tensor cores are compared with.
+// What products and attention of many tokens are done with; ordinary units are what tensor cores are compared with.
 enum class Units { kTensorCores, kOrdinary };
 
 class CardDevice {

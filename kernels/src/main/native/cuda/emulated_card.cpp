@@ -18,10 +18,13 @@
 #include "rowwise.inl"
 #include "store.inl"
 #include "matmul.inl"
+#include "split.inl"
 #include "matmul_cores.inl"
 #include "mma.inl"
 #include "tiles.inl"
 #include "attend.inl"
+#include "attend_cores.inl"
+#include "attend_mass.inl"
 #include "top_keys.inl"
 
 namespace longform::card {

@@ -33,8 +33,17 @@ constexpr int kCoreHalfWords = (PIECES * kCoreHalfTokens + kCoreRows) * kCoreHal
 template <int PIECES>
 constexpr int64_t kCoreHalfBytes = 2 * 4 * kCoreHalfWords<PIECES>;
 
+// of attend_cores_*: with fewer queries for a list of keys ordinary units do it
+constexpr int64_t kLeastCoreQueries = 16;
+
 constexpr int64_t kHeadSizes[] = {32, 64, 96, 128, 256};
 constexpr int64_t kHeadSizeCount = 5;
+
+// Of CoreTiles<size>.
+constexpr int64_t bytes_of_core_tiles(int64_t size) {
+  return kTileKeys * static_cast<int64_t>(sizeof(ListRow)) +
+         (2 * (kTileQueries + kTileKeys) * (size / 2 + 4) + kTileQueries * (kTileKeys + 1) + kTileQueries) * 4;
+}
 
 // Of Tiles<size>.
 constexpr int64_t bytes_of_tiles(int64_t size) {
