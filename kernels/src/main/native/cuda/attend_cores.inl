@@ -101,7 +101,8 @@ CARD void multiply_by_cores(const CoreTiles<DIM> &tiles, const WarpTile &place, 
         uint32_t k[2][2];
 #pragma unroll
         for (int piece = 0; piece < 2; piece++) {
-          load_columns_of_warp(tiles.keys + (piece * kTileKeys + place.other + 8 * j) * kPitch + d / 2, kPitch, k[piece]);
+          const int row = piece * kTileKeys + place.other + 8 * j;
+          load_columns_of_warp(tiles.keys + row * kPitch + d / 2, kPitch, k[piece]);
         }
         multiply_f16(part[j], q[0], k[0]);
         multiply_f16(small[j], q[0], k[1]);
@@ -149,7 +150,8 @@ CARD void mix_by_cores(const CoreTiles<DIM> &tiles, const WarpTile &place, bool 
   for (int step = 0; step < 2; step++) {
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      const float *from = tiles.scores + place.row(i % 2 * 2) * CoreTiles<DIM>::kScorePitch + 16 * step + i / 2 * 8 + place.lane_two;
+      const int row = place.row(i % 2 * 2), key = 16 * step + i / 2 * 8 + place.lane_two;
+      const float *from = tiles.scores + row * CoreTiles<DIM>::kScorePitch + key;
       const TwoHalves low = two_halves(from[0]), high = two_halves(from[1]);
       p[0][step][i] = low.first | static_cast<uint32_t>(high.first) << 16;
       p[1][step][i] = low.second | static_cast<uint32_t>(high.second) << 16;

@@ -47,8 +47,8 @@ void check_matmul(kernels_device *card, kernels_device *processor, int64_t dtype
   // 2^-7 to 2 as float16, to 2^-3 as bfloat16
   std::vector<uint16_t> halves;
   for (float w : weight) {
-    const int bits = static_cast<int>(std::fabs(w) * 8191);
-    halves.push_back(static_cast<uint16_t>((w < 0 ? 0x8000 : 0) | (dtype == KERNELS_F16 ? 0x2000 + bits : 0x3c00 + bits / 16)));
+    const int bits = static_cast<int>(std::fabs(w) * 8191), sign = w < 0 ? 0x8000 : 0;
+    halves.push_back(static_cast<uint16_t>(sign | (dtype == KERNELS_F16 ? 0x2000 + bits : 0x3c00 + bits / 16)));
   }
   std::vector<unsigned char> codes;
   for (int64_t b = 0; b < kOuter * kInner / 32; b++) {

@@ -1,5 +1,6 @@
-// out = x · wᵀ without tensor cores (with them: matmul_cores.inl). Few tokens: one warp for each row of the weight, up to eight tokens at
-// once; a token's sums are the same bits whatever the others are. Many tokens: tiles of 64 tokens by 64 rows.
+// out = x · wᵀ without tensor cores (with them: matmul_cores.inl). Few tokens: one warp for each row of the weight, up
+// to eight tokens at once; a token's sums are the same bits whatever the others are. Many tokens: tiles of 64 tokens by
+// 64 rows.
 //
 // With quantised weights activations are bytes, too: blocks of 32, largest magnitude / 127
 // (cpu/matmul_quantise.inl), so that answers are those of the processor.

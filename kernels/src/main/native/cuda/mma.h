@@ -38,6 +38,13 @@ CARD void multiply_s8_half(int (&c)[4], uint32_t low, uint32_t high, uint32_t b)
 
 #else
 
+CARD double power_of_two(int64_t exponent) {
+  const uint64_t bits = static_cast<uint64_t>(exponent + 1023) << 52;
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
 // Eight products and the sum so far are brought to the exponent of the largest, cut there and added, and what comes
 // out is cut to float32: nothing is rounded to nearest. So the tensor cores that were looked into do
 // (Fasi, Higham, Mikaitis and Pranesh, 2021), with at least as many bits; NVIDIA promises less.
@@ -48,10 +55,14 @@ CARD float add_cut(float sum, const double (&products)[8]) {
     largest = fmax(largest, fabs(product));
   }
   if (!isfinite(whole) || largest == 0) return static_cast<float>(whole);
-  const double unit = ldexp(1, ilogb(largest) - 24);
-  double added = trunc(sum / unit);
-  for (double product : products) added += trunc(product / unit);
-  const double exact = added * unit;
+  // neither these products nor sums are subnormal float64 numbers
+  uint64_t bits;
+  memcpy(&bits, &largest, sizeof bits);
+  const int64_t exponent = static_cast<int64_t>(bits >> 52) - 1023;
+  const double unit = power_of_two(exponent - 24), per_unit = power_of_two(24 - exponent);
+  int64_t added = static_cast<int64_t>(sum * per_unit);
+  for (double product : products) added += static_cast<int64_t>(product * per_unit);
+  const double exact = static_cast<double>(added) * unit;
   const float nearest = static_cast<float>(exact);
   return isfinite(nearest) && fabs(static_cast<double>(nearest)) > fabs(exact) ? nextafterf(nearest, 0.f) : nearest;
 }

@@ -1,5 +1,5 @@
-// Float32 activations as sums of numbers of 16 bits, which tensor cores multiply with weights of 16 bits: two of float16
-// or three of bfloat16.
+// Float32 activations as sums of numbers of 16 bits, which tensor cores multiply with weights of 16 bits: two of
+// float16 or three of bfloat16.
 
 namespace longform::card {
 

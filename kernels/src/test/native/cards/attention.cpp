@@ -109,18 +109,21 @@ void compare(CardDevice &cores, CardDevice &ordinary, const Case &test) {
   for (float &x : queries) x = 3 * uniform();
   const std::vector<float> found = attend(cores, test, cache, queries, sums);
   const std::vector<float> expected = attend(ordinary, test, cache, queries, expected_sums);
-  const std::string name = test.name + ": " + std::to_string(test.tokens) + " tokens after " + std::to_string(test.past) +
-                           ", " + std::to_string(test.heads) + "/" + std::to_string(test.kv_heads) + " heads of " +
-                           std::to_string(test.dim) + ", dtype " + std::to_string(test.dtype);
+  const std::string name = test.name + ": " + std::to_string(test.tokens) + " tokens after " +
+                           std::to_string(test.past) + ", " + std::to_string(test.heads) + "/" +
+                           std::to_string(test.kv_heads) + " heads of " + std::to_string(test.dim) + ", dtype " +
+                           std::to_string(test.dtype);
   if (std::memcmp(found.data(), expected.data(), found.size() * sizeof(float)) != 0) other_bits++;
   for (size_t i = 0; i < found.size(); i++) {
     const float most = 2e-5f * std::fmax(1.f, std::fabs(expected[i]));
     const bool held = std::isnan(expected[i]) ? std::isnan(found[i]) : std::fabs(found[i] - expected[i]) <= most;
-    expect(held, name + ", [" + std::to_string(i) + "] is " + std::to_string(found[i]) + ", expected " + std::to_string(expected[i]));
+    expect(held, name + ", [" + std::to_string(i) + "] is " + std::to_string(found[i]) + ", expected " +
+                     std::to_string(expected[i]));
   }
   for (size_t i = 0; i < sums.size(); i++) {
     const float most = 2e-5f * std::fmax(1.f, std::fabs(expected_sums[i]));
-    const bool held = std::isnan(expected_sums[i]) ? std::isnan(sums[i]) : std::fabs(sums[i] - expected_sums[i]) <= most;
+    const bool held =
+        std::isnan(expected_sums[i]) ? std::isnan(sums[i]) : std::fabs(sums[i] - expected_sums[i]) <= most;
     expect(held, name + ", log-sum-exp [" + std::to_string(i) + "] is " + std::to_string(sums[i]) + ", expected " +
                      std::to_string(expected_sums[i]));
   }

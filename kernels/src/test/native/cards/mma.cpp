@@ -69,8 +69,9 @@ struct Shape {
   int draw() const {
     if (bytes == 1) return static_cast<int>(draws() & 255);
     const int sign = static_cast<int>(draws() & 1) << 15;
-    if (kernel == Kernel::mma_bf16) return sign | static_cast<int>(124 + draws() % 7) << 7 | static_cast<int>(draws() & 127);
-    return sign | static_cast<int>(draws() % 40 == 0 ? 0 : 12 + draws() % 7) << 10 | static_cast<int>(draws() & 1023);
+    const int fraction = static_cast<int>(draws() & 1023), exponent = static_cast<int>(draws() % 7);
+    if (kernel == Kernel::mma_bf16) return sign | (124 + exponent) << 7 | (fraction & 127);
+    return sign | (draws() % 40 == 0 ? 0 : 12 + exponent) << 10 | fraction;
   }
 };
 
@@ -101,7 +102,8 @@ void check(Card &card, const Shape &shape) {
     for (int lane = 0; lane < 32; lane++) {
       const size_t at = static_cast<size_t>(warp * 32 + lane);
       for (int i = 0; i < shape.of_a; i++) {
-        put(a, at * 4, shape.bytes, i, left[static_cast<size_t>(shape.row_of_a(lane, i)) * k + static_cast<size_t>(shape.column_of_a(lane, i))]);
+        const size_t row = static_cast<size_t>(shape.row_of_a(lane, i));
+        put(a, at * 4, shape.bytes, i, left[row * k + static_cast<size_t>(shape.column_of_a(lane, i))]);
       }
       for (int i = 0; i < shape.of_b; i++) {
         put(b, at * 2, shape.bytes, i, right[static_cast<size_t>(shape.row_of_b(lane, i) * 8 + lane / 4)]);
@@ -111,7 +113,8 @@ void check(Card &card, const Shape &shape) {
         const double sum = sums[static_cast<size_t>(row * 8 + column)];
         const int number = static_cast<int>(sum);
         const float real = static_cast<float>(sum);
-        std::memcpy(&c[at * 4 + static_cast<size_t>(i)], shape.whole() ? static_cast<const void *>(&number) : &real, 4);
+        const void *bits = shape.whole() ? static_cast<const void *>(&number) : &real;
+        std::memcpy(&c[at * 4 + static_cast<size_t>(i)], bits, 4);
       }
     }
     as.push_back(left);

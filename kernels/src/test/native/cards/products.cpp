@@ -53,7 +53,9 @@ std::vector<uint8_t> weights(const DType &dtype, int64_t outer, int64_t inner, b
   for (int64_t b = 0; b < blocks; b++) {
     uint8_t *p = all.data() + b * bytes;
     // 2^-8 to 2^-5, any fraction
-    for (int offset : dtype.halves) p[offset + 1] = static_cast<uint8_t>((draws() & (sign | 3u)) | (7 + draws() % 4) << 2);
+    for (int offset : dtype.halves) {
+      p[offset + 1] = static_cast<uint8_t>((draws() & (sign | 3u)) | (7 + draws() % 4) << 2);
+    }
     if (dtype.id == KERNELS_BF16) p[1] = static_cast<uint8_t>((draws() & sign) | 0x3c | (draws() & 3));
   }
   return all;
@@ -113,8 +115,9 @@ void compare(Cards &cards, const DType &dtype, const std::vector<uint8_t> &weigh
              int64_t tokens, int64_t outer, const std::string &what) {
   const std::vector<float> found = product(cards.cores, dtype, weight, x, tokens, outer);
   const std::vector<float> plain = product(cards.ordinary, dtype, weight, x, tokens, outer);
-  const std::string which = std::string(dtype.name) + ", " + std::to_string(tokens) + " x " +
-                            std::to_string(static_cast<int64_t>(x.size()) / tokens) + " x " + std::to_string(outer) + what;
+  const int64_t inner = static_cast<int64_t>(x.size()) / tokens;
+  const std::string which = std::string(dtype.name) + ", " + std::to_string(tokens) + " x " + std::to_string(inner) +
+                            " x " + std::to_string(outer) + what;
   if (dtype.quantised()) {
     expect(std::memcmp(found.data(), plain.data(), found.size() * sizeof(float)) == 0, which + ": other bits");
     return;

@@ -71,8 +71,8 @@ int main(int count, char **arguments) {
       const double ordinary = time_of(Units::kOrdinary, dtype.id, tokens, inner, outer);
       const double operations = 2. * static_cast<double>(tokens) * static_cast<double>(inner * outer);
       std::printf("| %s, %ld x %ld x %ld | %.3f | %.2f | %.3f | %.2f | %.2f |\n", dtype.name, static_cast<long>(tokens),
-                  static_cast<long>(inner), static_cast<long>(outer), cores * 1e3, operations / cores / 1e12, ordinary * 1e3,
-                  operations / ordinary / 1e12, ordinary / cores);
+                  static_cast<long>(inner), static_cast<long>(outer), cores * 1e3, operations / cores / 1e12,
+                  ordinary * 1e3, operations / ordinary / 1e12, ordinary / cores);
       std::fflush(stdout);
     }
   }
