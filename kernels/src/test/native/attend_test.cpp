@@ -417,7 +417,7 @@ void sizes() {
   for (int64_t past : {1, 7, 31, 63, 64, 65, 127, 128, 129, 600}) run("2 tokens after some", 2, past, 4, 2, 8);
   for (int64_t head_dim : {2, 4, 6, 8, 10, 16, 32, 34, 64, 80, 96, 128, 256}) {
     for (int64_t dtype : {KERNELS_KV_F32, KERNELS_KV_F16, KERNELS_KV_Q8}) {
-      for (int64_t tokens : {1, 5}) {
+      for (int64_t tokens : {1, 5, 17}) {
         run("a head of " + std::to_string(head_dim), tokens, 75, 2, 1, head_dim, [&](Case &c) { c.dtype = dtype; });
       }
     }

@@ -77,6 +77,37 @@ struct CodesArgs {
   int64_t blocks;
 };
 
+// Activations as sums of numbers of 16 bits, rows padded with zeros to whole blocks of 32.
+struct SplitArgs {
+  const float *x;   // (T, I)
+  uint16_t *pieces; // (pieces, T, padded)
+  float *scales;    // (T, padded / 32) of float16; not of bfloat16
+  int64_t tokens;
+  int64_t inner;
+  int64_t padded;
+};
+
+// Of weights of 16 bits.
+struct SplitMatmulArgs {
+  const uint16_t *pieces; // as SplitArgs
+  const float *scales;
+  const uint8_t *weight; // (O, I)
+  float *out;            // (T, O)
+  int64_t tokens;
+  int64_t inner;
+  int64_t padded;
+  int64_t outer;
+  int64_t row_bytes;
+};
+
+// Matrices of mma.h as the lanes of warps have them.
+struct FragmentArgs {
+  const uint32_t *a; // (warps, 32, 4)
+  const uint32_t *b; // (warps, 32, 2)
+  uint32_t *c;       // (warps, 32, 4), the products are added to it
+  int64_t warps;
+};
+
 struct MatmulArgs {
   const float *x;      // (T, I)
   const int8_t *codes; // as CodesArgs, of x
@@ -262,9 +293,15 @@ struct SortArgs {
   K(matmul_many_f32, MatmulArgs) K(matmul_many_f16, MatmulArgs) K(matmul_many_bf16, MatmulArgs)               \
   K(matmul_many_q8_0, MatmulArgs) K(matmul_many_q4_0, MatmulArgs) K(matmul_many_q5_0, MatmulArgs)             \
   K(matmul_many_q4_k, MatmulArgs) K(matmul_many_q5_k, MatmulArgs) K(matmul_many_q6_k, MatmulArgs)             \
+  K(card_split_f16, SplitArgs) K(card_split_bf16, SplitArgs)                                                  \
+  K(matmul_cores_f16, SplitMatmulArgs) K(matmul_cores_bf16, SplitMatmulArgs)                                  \
+  K(matmul_cores_q8_0, MatmulArgs) K(matmul_cores_q4_0, MatmulArgs) K(matmul_cores_q5_0, MatmulArgs)          \
+  K(matmul_cores_q4_k, MatmulArgs) K(matmul_cores_q5_k, MatmulArgs) K(matmul_cores_q6_k, MatmulArgs)          \
+  K(mma_f16, FragmentArgs) K(mma_bf16, FragmentArgs) K(mma_s8, FragmentArgs) K(mma_s8_half, FragmentArgs)     \
   K(card_rows, RowsArgs) K(card_angles, AnglesArgs) K(card_turn, TurnArgs)                                    \
   K(attend_32, AttendArgs) K(attend_64, AttendArgs) K(attend_96, AttendArgs) K(attend_128, AttendArgs)        \
   K(attend_256, AttendArgs) K(attend_merge, MergeArgs)                                                        \
+  K(attend_cores_64, AttendArgs) K(attend_cores_128, AttendArgs)                                              \
   K(mass_32, MassArgs) K(mass_64, MassArgs) K(mass_96, MassArgs) K(mass_128, MassArgs) K(mass_256, MassArgs)  \
   K(value_norms, NormArgs)                                                                                    \
   K(top_keys_32, TopKeysArgs) K(top_keys_64, TopKeysArgs) K(top_keys_96, TopKeysArgs)                         \

@@ -78,9 +78,9 @@ CARD bool sees(const CardSegment &segment, int64_t query, int64_t key) {
 }
 
 // Keys of a tile, turned for one query head or for all of a key head.
-template <int DIM>
+template <int DIM, typename Rows>
 CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const ListRow *rows, int64_t first_row,
-                    int64_t count, int64_t kv_head, int64_t variant, float *target) {
+                    int64_t count, int64_t kv_head, int64_t variant, Rows &target) {
   const int64_t dtype = args.layout.dtype, head_dim = args.layout.head_dim, pairs = args.pairs;
   const int64_t offset = kv_head * args.layout.head_stride;
   // of the first row of the tile
@@ -107,8 +107,8 @@ CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const Li
           }
         }
       }
-      store_eight(p, target + row * Tiles<DIM>::kPitch + a);
-      if (turns) store_eight(q, target + row * Tiles<DIM>::kPitch + a + pairs);
+      target.eight(row, a, p);
+      if (turns) target.eight(row, a + pairs, q);
     }
     return;
   }
@@ -125,9 +125,35 @@ CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const Li
       q = q * angle[0] + p * angle[1];
       p = turned;
     }
-    target[row * Tiles<DIM>::kPitch + a] = p;
-    target[row * Tiles<DIM>::kPitch + b] = q;
+    target.one(row, a, p);
+    target.one(row, b, q);
   }
+}
+template <int DIM>
+CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const ListRow *rows, int64_t first_row,
+                    int64_t count, int64_t kv_head, int64_t variant, float *target) {
+  FloatRows<DIM> floats = {target};
+  load_keys<DIM>(args, segment, rows, first_row, count, kv_head, variant, floats);
+}
+
+// The logit of a tile's row and key whose product is `sum`; kNothing where the query does not see the key.
+CARD float logit_of(const AttendArgs &args, const CardSegment &segment, const QueryTile &queries, int row,
+                    const ListRow *rows, int key, int64_t count, float sum) {
+  const bool there = row < queries.count();
+  const int64_t token = there ? queries.token(row) : 0, head = there ? queries.head_of(row) : 0;
+  if (!there || key >= count || !sees(segment, args.first_row + token, rows[key].row)) return kNothing;
+  float logit = sum * static_cast<float>(args.scale);
+  if (args.slopes != nullptr) {
+    const double scale = segment.scales == nullptr ? 1 : segment.scales[head];
+    const double distance = (segment.positions[token] - rows[key].position) * scale;
+    logit -= static_cast<float>(args.slopes[head] * distance);
+  }
+  logit *= static_cast<float>(segment.logit_scale);
+  if (args.soft_cap > 0) {
+    const float most = static_cast<float>(args.soft_cap);
+    logit = most * tanhf(logit / most);
+  }
+  return logit;
 }
 
 // Logits of this thread's queries and keys into the tile's scores; kNothing where a query does not see.
@@ -140,26 +166,11 @@ CARD void score(const AttendArgs &args, const CardSegment &segment, const QueryT
 #pragma unroll
   for (int i = 0; i < 2; i++) {
     const int row = 2 * y + i;
-    const bool there = row < queries.count();
-    const int64_t token = there ? queries.token(row) : 0, head = there ? queries.head_of(row) : 0;
 #pragma unroll
     for (int j = 0; j < 4; j++) {
       const int key = x + 8 * j;
-      float logit = kNothing;
-      if (there && key < count && sees(segment, args.first_row + token, tiles.rows[key].row)) {
-        logit = sums[i][j] * static_cast<float>(args.scale);
-        if (args.slopes != nullptr) {
-          const double scale = segment.scales == nullptr ? 1 : segment.scales[head];
-          const double distance = (segment.positions[token] - tiles.rows[key].position) * scale;
-          logit -= static_cast<float>(args.slopes[head] * distance);
-        }
-        logit *= static_cast<float>(segment.logit_scale);
-        if (args.soft_cap > 0) {
-          const float most = static_cast<float>(args.soft_cap);
-          logit = most * tanhf(logit / most);
-        }
-      }
-      tiles.scores[row * Tiles<DIM>::kScorePitch + key] = logit;
+      tiles.scores[row * Tiles<DIM>::kScorePitch + key] =
+          logit_of(args, segment, queries, row, tiles.rows, key, count, sums[i][j]);
     }
   }
 }
@@ -191,10 +202,10 @@ struct Running {
 };
 
 // Exponentials of a tile's scores less the largest so far.
-template <int DIM>
-CARD void exponentiate(const Tiles<DIM> &tiles, Running &running) {
+template <typename OfBlock>
+CARD void exponentiate(const OfBlock &tiles, Running &running) {
   const int row = thread_of_block() / 4, quarter = thread_of_block() % 4;
-  float *scores = tiles.scores + row * Tiles<DIM>::kScorePitch + quarter * 8;
+  float *scores = tiles.scores + row * OfBlock::kScorePitch + quarter * 8;
   float most = kNothing;
 #pragma unroll
   for (int j = 0; j < 8; j++) most = fmaxf(most, scores[j]);
@@ -216,47 +227,86 @@ CARD void exponentiate(const Tiles<DIM> &tiles, Running &running) {
   if (quarter == 0) tiles.shrink[row] = shrink;
 }
 
-// Blocks: (query tile, list of keys, share of the keys).
+// What a block works on: (query tile, list of keys, share of the keys).
+struct AttendPlace {
+  QueryTile queries;
+  int64_t kv_head;
+  int64_t begin, end; // tiles of keys, of all segments' lists one after the other
+};
+
+CARD int64_t tiles_of_list(const AttendArgs &args, const CardSegment &segment) {
+  const int64_t group = block_y() * segment.groups / args.units;
+  return (segment.starts[group + 1] - segment.starts[group] + kTileKeys - 1) / kTileKeys;
+}
+
+CARD AttendPlace attend_place(const AttendArgs &args) {
+  const int64_t sharers = args.heads / args.units, unit = block_y();
+  int64_t all = 0;
+  for (int64_t s = 0; s < args.segment_count; s++) all += tiles_of_list(args, args.segments[s]);
+  return {{block_x() * kTileQueries, sharers, unit * sharers, 1, args.tokens},
+          unit * sharers * args.layout.kv_heads / args.heads,
+          all * block_z() / args.splits,
+          all * (block_z() + 1) / args.splits};
+}
+
+// A block's part of one segment: tiles of a list of rows.
+struct ListPart {
+  int64_t list, list_end; // rows
+  int64_t first, last;    // tiles
+  int64_t variant;
+};
+
+// before: tiles of the segments before this one, which are more afterwards.
+CARD ListPart part_of_list(const AttendArgs &args, const CardSegment &segment, const AttendPlace &place,
+                           int64_t *before) {
+  const int64_t group = block_y() * segment.groups / args.units, here = tiles_of_list(args, segment);
+  const ListPart part = {segment.starts[group], segment.starts[group + 1],
+                         place.begin > *before ? place.begin - *before : 0, least(here, place.end - *before),
+                         segment.variants == 1 ? 0 : block_y() % segment.variants};
+  *before += here;
+  return part;
+}
+
+// Of a tile's row, in the lists of partial answers.
+CARD int64_t partial_row(const AttendArgs &args, const QueryTile &queries, int row) {
+  return (block_z() * args.tokens + queries.token(row)) * args.heads + queries.head_of(row);
+}
+
+CARD void write_running(const AttendArgs &args, const QueryTile &queries, const Running &running) {
+  const int row = thread_of_block() / 4;
+  if (thread_of_block() % 4 != 0 || row >= queries.count()) return;
+  const int64_t place = partial_row(args, queries, row);
+  args.largest[place] = running.largest;
+  args.sums[place] = running.sum;
+}
+
 template <int DIM>
 CARD void attend(const AttendArgs &args) {
   constexpr int kFours = DIM / 32;
   const Tiles<DIM> tiles = Tiles<DIM>::of_block();
   const int x = thread_of_block() % 8, y = thread_of_block() / 8;
-  const int64_t sharers = args.heads / args.units, unit = block_y(), split = block_z();
-  const int64_t kv_head = unit * sharers * args.layout.kv_heads / args.heads;
-  const QueryTile queries = {block_x() * kTileQueries, sharers, unit * sharers, 1, args.tokens};
+  const AttendPlace place = attend_place(args);
+  const QueryTile &queries = place.queries;
   Running running;
-  int64_t all = 0;
-  for (int64_t s = 0; s < args.segment_count; s++) {
-    const CardSegment &segment = args.segments[s];
-    const int64_t group = unit * segment.groups / args.units;
-    all += (segment.starts[group + 1] - segment.starts[group] + kTileKeys - 1) / kTileKeys;
-  }
-  const int64_t begin = all * split / args.splits, end = all * (split + 1) / args.splits;
   Four sums[2][kFours] = {};
   int64_t before = 0;
   for (int64_t s = 0; s < args.segment_count; s++) {
     const CardSegment &segment = args.segments[s];
-    const int64_t group = unit * segment.groups / args.units;
-    const int64_t list = segment.starts[group], list_end = segment.starts[group + 1];
-    const int64_t here = (list_end - list + kTileKeys - 1) / kTileKeys;
-    const int64_t first = begin > before ? begin - before : 0, last = least(here, end - before);
-    before += here;
-    if (first >= last) continue;
-    const int64_t variant = segment.variants == 1 ? 0 : unit % segment.variants;
+    const ListPart part = part_of_list(args, segment, place, &before);
+    if (part.first >= part.last) continue;
     load_queries<DIM>(queries, segment.queries, args.heads, args.layout.head_dim, tiles.queries);
-    for (int64_t tile = first; tile < last; tile++) {
-      const int64_t from = list + tile * kTileKeys;
-      const int64_t count = load_rows(args.rows, from, list_end, tiles.rows);
+    for (int64_t tile = part.first; tile < part.last; tile++) {
+      const int64_t from = part.list + tile * kTileKeys;
+      const int64_t count = load_rows(args.rows, from, part.list_end, tiles.rows);
       block_barrier();
       if (!block_any(sees_any(args, segment, queries, tiles.rows, count))) continue;
-      load_keys<DIM>(args, segment, tiles.rows, from, count, kv_head, variant, tiles.keys);
+      load_keys<DIM>(args, segment, tiles.rows, from, count, place.kv_head, part.variant, tiles.keys);
       block_barrier();
       score<DIM>(args, segment, queries, count, tiles);
       block_barrier();
-      exponentiate<DIM>(tiles, running);
-      load_plain<DIM>(tiles.rows, count, args.layout, kv_head * args.layout.head_stride + args.layout.value_stride,
-                      tiles.keys);
+      exponentiate(tiles, running);
+      load_plain<DIM>(tiles.rows, count, args.layout,
+                      place.kv_head * args.layout.head_stride + args.layout.value_stride, tiles.keys);
       block_barrier();
       if (!warp_has_none(queries)) {
 #pragma unroll
@@ -292,18 +342,12 @@ CARD void attend(const AttendArgs &args) {
       block_barrier();
     }
   }
-  if (thread_of_block() % 4 == 0 && thread_of_block() / 4 < queries.count()) {
-    const int row = thread_of_block() / 4;
-    const int64_t place = (split * args.tokens + queries.token(row)) * args.heads + queries.head_of(row);
-    args.largest[place] = running.largest;
-    args.sums[place] = running.sum;
-  }
+  write_running(args, queries, running);
 #pragma unroll
   for (int i = 0; i < 2; i++) {
     const int row = 2 * y + i;
     if (row >= queries.count()) continue;
-    const int64_t place = (split * args.tokens + queries.token(row)) * args.heads + queries.head_of(row);
-    float *partial = args.partial + place * args.layout.head_dim;
+    float *partial = args.partial + partial_row(args, queries, row) * args.layout.head_dim;
 #pragma unroll
     for (int f = 0; f < kFours; f++) {
       const float four[4] = {sums[i][f].x, sums[i][f].y, sums[i][f].z, sums[i][f].w};
@@ -347,63 +391,10 @@ CARD_KERNEL(attend_merge, MergeArgs) {
   }
 }
 
-// How much attention each row of one list got: one block for each tile of keys. Sums are in a fixed order.
-template <int DIM>
-CARD void mass(const MassArgs &args) {
-  const AttendArgs &call = args.attend;
-  const Tiles<DIM> tiles = Tiles<DIM>::of_block();
-  const CardSegment &segment = call.segments[args.segment];
-  const int64_t list = segment.starts[args.group], list_end = segment.starts[args.group + 1];
-  const int64_t from = list + block_x() * kTileKeys, sharers = call.heads / segment.groups;
-  const int64_t count = load_rows(call.rows, from, list_end, tiles.rows);
-  const int x = thread_of_block() % 8, y = thread_of_block() / 8;
-  float total = 0;
-  block_barrier();
-  for (int64_t h = 0; h < sharers; h++) {
-    const int64_t head = args.group * sharers + h, kv_head = head * call.layout.kv_heads / call.heads;
-    load_keys<DIM>(call, segment, tiles.rows, from, count, kv_head, segment.variants == 1 ? 0 : h, tiles.keys);
-    if (args.of_heads != 0) total = 0;
-    for (int64_t first = 0; first < call.tokens; first += kTileQueries) {
-      const QueryTile queries = {first, 1, head, 0, call.tokens};
-      load_queries<DIM>(queries, segment.queries, call.heads, call.layout.head_dim, tiles.queries);
-      block_barrier();
-      score<DIM>(call, segment, queries, count, tiles);
-#pragma unroll
-      for (int i = 0; i < 2; i++) {
-        const int row = 2 * y + i;
-        if (row >= queries.count()) continue;
-        const float *stats = args.stats + 2 * ((first + row) * call.heads + head);
-#pragma unroll
-        for (int j = 0; j < 4; j++) {
-          // this thread's own
-          float *at = tiles.scores + row * Tiles<DIM>::kScorePitch + x + 8 * j;
-          *at = *at == kNothing ? 0 : expf(*at - stats[0]) * stats[1];
-        }
-      }
-      block_barrier();
-      if (thread_of_block() < count) {
-        const int rows = static_cast<int>(least(kTileQueries, queries.count()));
-        for (int row = 0; row < rows; row++) total += tiles.scores[row * Tiles<DIM>::kScorePitch + thread_of_block()];
-      }
-      block_barrier();
-    }
-    if (args.of_heads != 0 && thread_of_block() < count) {
-      args.mass[h * (list_end - list) + block_x() * kTileKeys + thread_of_block()] = total;
-    }
-  }
-  if (args.of_heads == 0 && thread_of_block() < count) args.mass[block_x() * kTileKeys + thread_of_block()] = total;
-}
-
-#define LONGFORM_HEADS(DIM)                                     \
-  CARD_KERNEL(attend_##DIM, AttendArgs) { attend<DIM>(args); }  \
-  CARD_KERNEL(mass_##DIM, MassArgs) { mass<DIM>(args); }
-
-LONGFORM_HEADS(32)
-LONGFORM_HEADS(64)
-LONGFORM_HEADS(96)
-LONGFORM_HEADS(128)
-LONGFORM_HEADS(256)
-
-#undef LONGFORM_HEADS
+CARD_KERNEL(attend_32, AttendArgs) { attend<32>(args); }
+CARD_KERNEL(attend_64, AttendArgs) { attend<64>(args); }
+CARD_KERNEL(attend_96, AttendArgs) { attend<96>(args); }
+CARD_KERNEL(attend_128, AttendArgs) { attend<128>(args); }
+CARD_KERNEL(attend_256, AttendArgs) { attend<256>(args); }
 
 }  // namespace longform::card

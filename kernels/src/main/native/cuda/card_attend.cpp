@@ -40,7 +40,10 @@ struct Attend {
   const float *queries = nullptr;
   const double *frequencies = nullptr;
 
-  Attend(const kernels_attention &of, Operation &on) : call(of), operation(on), head_dim(of.layout->head_dim) {}
+  const Units units;
+
+  Attend(const kernels_attention &of, Operation &on, Units by)
+      : call(of), operation(on), head_dim(of.layout->head_dim), units(by) {}
 
   bool turns() const { return call.encoding != KERNELS_ALIBI && call.pairs > 0; }
 
@@ -191,6 +194,12 @@ struct Attend {
     args.splits = std::max<int64_t>(1, std::min(wanted, most / 4));
   }
 
+  // Whether there are queries for most of a tile, and keys and values that float16 numbers stand for.
+  bool by_cores() const {
+    return units == Units::kTensorCores && call.layout->dtype != KERNELS_KV_F32 && head_dim <= 128 &&
+           call.tokens * (call.heads / args.units) >= kLeastCoreQueries;
+  }
+
   void run() {
     const int64_t answers = call.tokens * call.heads;
     float *partial = operation.scratch<float>(args.splits * answers * head_dim);
@@ -201,8 +210,13 @@ struct Attend {
     grid.x = blocks_of(call.tokens * (call.heads / args.units), kTileQueries);
     grid.y = args.units;
     grid.z = args.splits;
-    grid.shared_bytes = tile_bytes(head_dim);
-    operation.launch(kernel_of_heads(Kernel::attend_32, head_dim), grid, args);
+    if (by_cores()) {
+      grid.shared_bytes = bytes_of_core_tiles(head_dim <= 64 ? 64 : 128);
+      operation.launch(head_dim <= 64 ? Kernel::attend_cores_64 : Kernel::attend_cores_128, grid, args);
+    } else {
+      grid.shared_bytes = tile_bytes(head_dim);
+      operation.launch(kernel_of_heads(Kernel::attend_32, head_dim), grid, args);
+    }
 
     MergeArgs merge = {};
     merge.partial = args.partial;
@@ -259,7 +273,7 @@ void CardDevice::attend(const kernels_attention &call) {
     if (call.segments[s].band > KERNELS_BAND_BETWEEN) throw NotHere("a band of this kind");
   }
   Operation operation(*this);
-  Attend attend(call, operation);
+  Attend attend(call, operation, units_);
   attend.prepare();
   attend.run();
 }

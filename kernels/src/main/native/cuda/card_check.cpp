@@ -44,6 +44,12 @@ void check_matmul(kernels_device *card, kernels_device *processor, int64_t dtype
   Numbers numbers;
   const std::vector<float> x = numbers.draw(tokens * kInner);
   const std::vector<float> weight = numbers.draw(kOuter * kInner);
+  // 2^-7 to 2 as float16, to 2^-3 as bfloat16
+  std::vector<uint16_t> halves;
+  for (float w : weight) {
+    const int bits = static_cast<int>(std::fabs(w) * 8191), sign = w < 0 ? 0x8000 : 0;
+    halves.push_back(static_cast<uint16_t>(sign | (dtype == KERNELS_F16 ? 0x2000 + bits : 0x3c00 + bits / 16)));
+  }
   std::vector<unsigned char> codes;
   for (int64_t b = 0; b < kOuter * kInner / 32; b++) {
     // a scale of 1/64 in float16
@@ -51,7 +57,9 @@ void check_matmul(kernels_device *card, kernels_device *processor, int64_t dtype
     for (int i = 0; i < 32; i++) codes.push_back(static_cast<unsigned char>(static_cast<int>(numbers.next() * 127)));
   }
   std::vector<float> found(static_cast<size_t>(tokens * kOuter)), expected = found;
-  const void *stored = dtype == KERNELS_F32 ? static_cast<const void *>(weight.data()) : codes.data();
+  const void *stored = dtype == KERNELS_F32    ? static_cast<const void *>(weight.data())
+                       : dtype == KERNELS_Q8_0 ? static_cast<const void *>(codes.data())
+                                               : halves.data();
   const kernels_product on_card = {stored, found.data(), kOuter, dtype};
   const kernels_product here = {stored, expected.data(), kOuter, dtype};
   done(kernels_matmul(card, x.data(), tokens, kInner, &on_card, 1), "matmul");
@@ -158,7 +166,7 @@ void check_shared(kernels_device *card) {
 }  // namespace
 
 void check_card(kernels_device *card, kernels_device *processor) {
-  for (int64_t dtype : {KERNELS_F32, KERNELS_Q8_0}) {
+  for (int64_t dtype : {KERNELS_F32, KERNELS_F16, KERNELS_BF16, KERNELS_Q8_0}) {
     for (int64_t tokens : {3, 20}) check_matmul(card, processor, dtype, tokens);
   }
   for (int64_t dim : {64, 128}) {

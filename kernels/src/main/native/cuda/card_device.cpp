@@ -225,48 +225,6 @@ void CardDevice::swi_glu(float *gate, const float *up, int64_t elements) {
   operation.finish(gate, args.gate, elements);
 }
 
-void CardDevice::matmul(const float *x, int64_t tokens, int64_t inner, const kernels_product *products,
-                        int64_t count) {
-  if (tokens == 0 || inner == 0) return;
-  Operation operation(*this);
-  MatmulArgs args = {};
-  args.x = operation.in(x, tokens * inner);
-  args.tokens = tokens;
-  args.inner = inner;
-  bool quantised = false;
-  for (int64_t j = 0; j < count; j++) quantised |= is_quantised(products[j].dtype);
-  if (quantised) {
-    const int64_t blocks = tokens * (inner / 32);
-    CodesArgs codes = {args.x, operation.scratch<int8_t>(blocks * 32), operation.scratch<float>(blocks),
-                       operation.scratch<float>(blocks), blocks};
-    Grid grid;
-    grid.x = blocks_of(blocks, kThreads / kWarp);
-    operation.launch(Kernel::card_codes, grid, codes);
-    args.codes = codes.codes;
-    args.scales = codes.scales;
-    args.sums = codes.sums;
-  }
-  const bool few = tokens <= KERNELS_ALIKE_TOKENS;
-  std::vector<float *> outs;
-  for (int64_t j = 0; j < count; j++) {
-    const kernels_product &product = products[j];
-    args.row_bytes = stored_bytes(product.dtype, inner);
-    args.weight = operation.in(static_cast<const uint8_t *>(product.weight), args.row_bytes * product.outer);
-    args.outer = product.outer;
-    args.out = operation.out(product.out, tokens * product.outer);
-    outs.push_back(args.out);
-    Grid grid;
-    grid.x = few ? blocks_of(product.outer, kThreads / kWarp) : blocks_of(product.outer, kTileRows);
-    grid.y = few ? 1 : blocks_of(tokens, kTileRows);
-    grid.shared_bytes = few ? 0 : is_quantised(product.dtype) ? kCodeTileBytes : kFloatTileBytes;
-    const Kernel first = few ? Kernel::matmul_few_f32 : Kernel::matmul_many_f32;
-    operation.launch(static_cast<Kernel>(static_cast<int64_t>(first) + product.dtype), grid, args);
-  }
-  for (int64_t j = 0; j < count; j++) {
-    operation.finish(products[j].out, outs[static_cast<size_t>(j)], tokens * products[j].outer);
-  }
-}
-
 std::vector<kernels_run> runs_on_card(Operation &operation, const kernels_kv_layout &layout, const kernels_run *runs,
                                       int64_t count) {
   struct Span {

@@ -14,9 +14,17 @@
 
 namespace longform::card {
 
+// What products and attention of many tokens are done with; ordinary units are what tensor cores are compared with.
+enum class Units { kTensorCores, kOrdinary };
+
 class CardDevice {
  public:
+<<<<<<< HEAD
   explicit CardDevice(std::unique_ptr<Card> card) : card_(std::move(card)), blocks_(*card_) {}
+=======
+  explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kTensorCores)
+      : card_(std::move(card)), units_(units) {}
+>>>>>>> cores
   ~CardDevice();
 
   void *allocate(int64_t bytes);
@@ -62,7 +70,11 @@ class CardDevice {
   void *taken(int64_t bytes, bool pooled, Take take);
 
   std::unique_ptr<Card> card_;
+<<<<<<< HEAD
   BlockPool blocks_;
+=======
+  const Units units_;
+>>>>>>> cores
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet
   std::mutex map_;

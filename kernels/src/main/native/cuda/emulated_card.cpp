@@ -11,6 +11,7 @@
 
 #include "card.h"
 #include "portable.h"
+#include "mma.h"
 #include "../kv_rows.h"
 
 #include "stored.inl"
@@ -18,8 +19,13 @@
 #include "store.inl"
 #include "copy.inl"
 #include "matmul.inl"
+#include "split.inl"
+#include "matmul_cores.inl"
+#include "mma.inl"
 #include "tiles.inl"
 #include "attend.inl"
+#include "attend_cores.inl"
+#include "attend_mass.inl"
 #include "top_keys.inl"
 
 namespace longform::card {

@@ -89,7 +89,11 @@ struct Fiber {
   State state = State::kDone;
   // words offered to others, by turns: a slow reader of one exchange still finds it during the next
   uint64_t words[2];
+  Words shown[2];
   int turn = 0;
+  // the same of what threads of a block say, who may have had other exchanges within their warps
+  bool said[2];
+  int vote = 0;
 };
 
 struct Machine {
@@ -145,6 +149,7 @@ void run_block() {
     m.fibers[i].stack.start(m.stacks.get() + static_cast<size_t>(i) * kStackBytes, entry);
     m.fibers[i].state = State::kReady;
     m.fibers[i].turn = 0;
+    m.fibers[i].vote = 0;
   }
   for (;;) {
     for (int i = 0; i < kThreads; i++) {
@@ -172,11 +177,11 @@ void wait_for_block() { wait(State::kAtBlockBarrier); }
 
 bool any_of_block(bool said) {
   Machine &m = machine();
-  const int turn = m.running->turn++ & 1;
-  m.running->words[turn] = said;
+  const int vote = m.running->vote++ & 1;
+  m.running->said[vote] = said;
   wait(State::kAtBlockBarrier);
   for (const Fiber &fiber : m.fibers) {
-    if (fiber.words[turn] != 0) return true;
+    if (fiber.said[vote]) return true;
   }
   return false;
 }
@@ -188,6 +193,18 @@ uint64_t word_of_lane(uint64_t word, int mask) {
   const int other = m.place.thread ^ mask;
   wait(State::kAtWarpBarrier);
   return m.fibers[other].words[turn];
+}
+
+void show(const Words &words) {
+  Machine &m = machine();
+  m.running->shown[m.running->turn++ & 1] = words;
+  wait(State::kAtWarpBarrier);
+}
+
+const Words &shown(int lane) {
+  Machine &m = machine();
+  // by this lane's turns: another one may be an exchange further
+  return m.fibers[m.place.thread / kWarp * kWarp + lane].shown[(m.running->turn - 1) & 1];
 }
 
 void run(void (*kernel)(const void *), const void *args, const int64_t *blocks, int64_t shared_bytes) {

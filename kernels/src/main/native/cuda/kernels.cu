@@ -1,6 +1,7 @@
 // Everything nvcc compiles, one image for the whole device.
 #include "arguments.h"
 #include "portable.h"
+#include "mma.h"
 #include "../kv_rows.h"
 
 #include "stored.inl"
@@ -8,6 +9,11 @@
 #include "store.inl"
 #include "copy.inl"
 #include "matmul.inl"
+#include "split.inl"
+#include "matmul_cores.inl"
+#include "mma.inl"
 #include "tiles.inl"
 #include "attend.inl"
+#include "attend_cores.inl"
+#include "attend_mass.inl"
 #include "top_keys.inl"

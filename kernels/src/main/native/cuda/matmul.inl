@@ -1,5 +1,6 @@
-// out = x · wᵀ without tensor cores. Few tokens: one warp for each row of the weight, up to eight tokens at
-// once; a token's sums are the same bits whatever the others are. Many tokens: tiles of 64 tokens by 64 rows.
+// out = x · wᵀ without tensor cores (with them: matmul_cores.inl). Few tokens: one warp for each row of the weight, up
+// to eight tokens at once; a token's sums are the same bits whatever the others are. Many tokens: tiles of 64 tokens by
+// 64 rows.
 //
 // With quantised weights activations are bytes, too: blocks of 32, largest magnitude / 127
 // (cpu/matmul_quantise.inl), so that answers are those of the processor.
@@ -29,6 +30,17 @@ CARD_KERNEL(card_codes, CodesArgs) {
     args.scales[block] = scale;
     args.sums[block] = scale * static_cast<float>(sum);
   }
+}
+
+// A sum and one more block of a token: `first` are the products of its first 16 codes with the weight's, `second` of
+// the others.
+template <typename Format>
+CARD float with_block(float sum, float scale, float total, const BlockScales &of, int first, int second) {
+  const float product = Format::kTwoScales
+                            ? fmaf(of.high, static_cast<float>(second), of.low * static_cast<float>(first))
+                            : of.low * static_cast<float>(first + second);
+  const float with = fmaf(scale, product, sum);
+  return Format::kHasMinimum ? fmaf(-total, of.minimum, with) : with;
 }
 
 // --- few tokens ---
@@ -95,9 +107,7 @@ CARD void matmul_few_codes(const MatmulArgs &args) {
         for (int j = 0; j < 4; j++) low = dot4(codes[j], x[j], low);
 #pragma unroll
         for (int j = 4; j < 8; j++) high = dot4(codes[j], x[j], high);
-        const float product = fmaf(scales.high, static_cast<float>(high), scales.low * static_cast<float>(low));
-        sums[t] = fmaf(args.scales[block], product, sums[t]);
-        sums[t] = fmaf(-args.sums[block], scales.minimum, sums[t]);
+        sums[t] = with_block<Format>(sums[t], args.scales[block], args.sums[block], scales, low, high);
       }
     }
   }
@@ -214,10 +224,8 @@ CARD void matmul_many_codes(const MatmulArgs &args) {
         for (int word = 0; word < 4; word++) first = dot4(a[word], right[row * kCodePitch + word], first);
 #pragma unroll
         for (int word = 4; word < 8; word++) second = dot4(a[word], right[row * kCodePitch + word], second);
-        const float product =
-            fmaf(high[row], static_cast<float>(second), low[row] * static_cast<float>(first));
-        sums.of[i][j] = fmaf(scales[token], product, sums.of[i][j]);
-        sums.of[i][j] = fmaf(-totals[token], minima[row], sums.of[i][j]);
+        const BlockScales of = {low[row], high[row], minima[row]};
+        sums.of[i][j] = with_block<Format>(sums.of[i][j], scales[token], totals[token], of, first, second);
       }
     }
     block_barrier();

@@ -50,6 +50,13 @@ CARD float half_to_float(uint16_t bits) {
   return wide;
 }
 
+// Nearest float16, ties to even, of a number that is not too large for one.
+CARD uint16_t float_to_half(float value) {
+  uint16_t bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(value));
+  return bits;
+}
+
 CARD float bits_to_float(uint32_t bits) { return __uint_as_float(bits); }
 CARD uint32_t float_to_bits(float value) { return __float_as_uint(value); }
 CARD void sine_and_cosine(double angle, double *sine, double *cosine) { sincos(angle, sine, cosine); }
@@ -60,6 +67,7 @@ CARD void sine_and_cosine(double angle, double *sine, double *cosine) { sincos(a
 
 #include <string.h>
 
+#include "../kv_rows.h"
 #include "emulation.h"
 
 #define CARD inline
@@ -116,6 +124,8 @@ CARD float half_to_float(uint16_t bits) {
   return sign != 0 ? -small : small;
 }
 
+CARD uint16_t float_to_half(float value) { return kv::to_finite_half(value); }
+
 CARD void sine_and_cosine(double angle, double *sine, double *cosine) {
   *sine = sin(angle);
   *cosine = cos(angle);
@@ -126,6 +136,11 @@ CARD void sine_and_cosine(double angle, double *sine, double *cosine) {
 #endif
 
 namespace longform::card {
+
+// What one load or store moves at most.
+struct alignas(16) FourWords {
+  uint32_t x, y, z, w;
+};
 
 // The sum over a warp, the same bits in every lane.
 template <typename Value>

@@ -16,8 +16,34 @@ constexpr int kCodePitch = 9;
 constexpr int64_t kFloatTileBytes = 2 * kTileDepth * (kTileRows + 1) * 4;
 constexpr int64_t kCodeTileBytes = (2 * kTileRows * kCodePitch + 5 * kTileRows) * 4;
 
+// of matmul_cores_*: a block has so many tokens, and so many rows of the weight, in two turns of 32 elements
+constexpr int kCoreRows = 64;
+constexpr int kCoreCodeTokens = 128;
+constexpr int kCoreHalfTokens = 64;
+// words of a row in shared memory: four words of each of eight rows are in 32 banks
+constexpr int kCoreCodePitch = 12;
+constexpr int kCoreHalfPitch = 20;
+constexpr int kCoreCodeWords = (kCoreCodeTokens + kCoreRows) * kCoreCodePitch + 2 * kCoreCodeTokens + 3 * kCoreRows;
+constexpr int64_t kCoreCodeBytes = 2 * 4 * kCoreCodeWords;
+// float32 activations as sums of so many numbers of 16 bits
+constexpr int kPiecesF16 = 2;
+constexpr int kPiecesBf16 = 3;
+template <int PIECES>
+constexpr int kCoreHalfWords = (PIECES * kCoreHalfTokens + kCoreRows) * kCoreHalfPitch + kCoreHalfTokens;
+template <int PIECES>
+constexpr int64_t kCoreHalfBytes = 2 * 4 * kCoreHalfWords<PIECES>;
+
+// of attend_cores_*: with fewer queries for a list of keys ordinary units do it
+constexpr int64_t kLeastCoreQueries = 16;
+
 constexpr int64_t kHeadSizes[] = {32, 64, 96, 128, 256};
 constexpr int64_t kHeadSizeCount = 5;
+
+// Of CoreTiles<size>.
+constexpr int64_t bytes_of_core_tiles(int64_t size) {
+  return kTileKeys * static_cast<int64_t>(sizeof(ListRow)) +
+         (2 * (kTileQueries + kTileKeys) * (size / 2 + 4) + kTileQueries * (kTileKeys + 1) + kTileQueries) * 4;
+}
 
 // Of Tiles<size>.
 constexpr int64_t bytes_of_tiles(int64_t size) {

@@ -19,7 +19,18 @@ struct BlockScales {
   float low, high, minimum;
 };
 
-struct Q8_0 {
+// What a format does not need is left out of its products.
+struct OneScale {
+  static constexpr bool kTwoScales = false, kHasMinimum = false;
+};
+struct OneScaleAndMinimum {
+  static constexpr bool kTwoScales = false, kHasMinimum = true;
+};
+struct TwoScales {
+  static constexpr bool kTwoScales = true, kHasMinimum = false;
+};
+
+struct Q8_0 : OneScale {
   static CARD BlockScales scales(const uint8_t *row, int64_t block) {
     const float d = half_at(row + block * 34);
     return {d, d, 0};
@@ -28,7 +39,7 @@ struct Q8_0 {
   static CARD uint32_t codes(const uint8_t *row, int64_t block, int j) { return word_at(row + block * 34 + 2 + 4 * j); }
 };
 
-struct Q4_0 {
+struct Q4_0 : OneScale {
   static CARD BlockScales scales(const uint8_t *row, int64_t block) {
     const float d = half_at(row + block * 18);
     return {d, d, 0};
@@ -38,7 +49,7 @@ struct Q4_0 {
   }
 };
 
-struct Q5_0 {
+struct Q5_0 : OneScale {
   static CARD BlockScales scales(const uint8_t *row, int64_t block) {
     const float d = half_at(row + block * 22);
     return {d, d, 0};
@@ -59,7 +70,7 @@ CARD BlockScales super_scales(const uint8_t *span, int j) {
   return {d, d, half_at(span + 2) * static_cast<float>(minimum)};
 }
 
-struct Q4_K {
+struct Q4_K : OneScaleAndMinimum {
   static CARD BlockScales scales(const uint8_t *row, int64_t block) {
     return super_scales(row + block / 8 * 144, static_cast<int>(block % 8));
   }
@@ -69,7 +80,7 @@ struct Q4_K {
   }
 };
 
-struct Q5_K {
+struct Q5_K : OneScaleAndMinimum {
   static CARD BlockScales scales(const uint8_t *row, int64_t block) {
     return super_scales(row + block / 8 * 176, static_cast<int>(block % 8));
   }
@@ -81,7 +92,7 @@ struct Q5_K {
   }
 };
 
-struct Q6_K {
+struct Q6_K : TwoScales {
   static CARD BlockScales scales(const uint8_t *row, int64_t block) {
     const uint8_t *span = row + block / 8 * 210;
     const int8_t *each = reinterpret_cast<const int8_t *>(span + 192 + block % 8 * 2);

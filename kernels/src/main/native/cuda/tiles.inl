@@ -20,10 +20,6 @@ struct Eight {
   float of[8];
 };
 
-struct alignas(16) FourWords {
-  uint32_t x, y, z, w;
-};
-
 CARD Eight kv_eight(int64_t dtype, int64_t head_dim, const char *row, int64_t d) {
   Eight eight;
   const char *from = row + (dtype == KERNELS_KV_F32 ? 4 : 2) * d;
@@ -55,6 +51,15 @@ CARD void store_eight(const Eight &eight, float *to) {
 }
 
 constexpr float kNothing = -INFINITY;
+
+// Where rows of float32 numbers go in shared memory, eight neighbours or one at once.
+template <int DIM>
+struct FloatRows {
+  float *rows;
+
+  CARD void eight(int row, int64_t d, const Eight &x) const { store_eight(x, rows + row * (DIM + 4) + d); }
+  CARD void one(int row, int64_t d, float x) const { rows[row * (DIM + 4) + d] = x; }
+};
 
 // What a block keeps in shared memory.
 template <int DIM>
@@ -104,26 +109,37 @@ struct QueryTile {
 };
 
 // queries (T, H, D)
-template <int DIM>
-CARD void load_queries(const QueryTile &tile, const float *queries, int64_t heads, int64_t head_dim, float *target) {
+template <int DIM, typename Rows>
+CARD void load_queries(const QueryTile &tile, const float *queries, int64_t heads, int64_t head_dim, Rows &target) {
   const int64_t count = tile.count();
   for (int i = thread_of_block(); i < kTileQueries * DIM; i += kThreads) {
     const int row = i / DIM, d = i % DIM;
-    target[row * Tiles<DIM>::kPitch + d] =
-        row < count && d < head_dim ? queries[(tile.token(row) * heads + tile.head_of(row)) * head_dim + d] : 0;
+    target.one(row, d,
+               row < count && d < head_dim ? queries[(tile.token(row) * heads + tile.head_of(row)) * head_dim + d] : 0);
   }
+}
+template <int DIM>
+CARD void load_queries(const QueryTile &tile, const float *queries, int64_t heads, int64_t head_dim, float *target) {
+  FloatRows<DIM> rows = {target};
+  load_queries<DIM>(tile, queries, heads, head_dim, rows);
 }
 
 // Values, or keys that do not turn, of the rows of a tile; `offset` bytes from the first head's key.
-template <int DIM>
+template <int DIM, typename Rows>
 CARD void load_plain(const ListRow *rows, int64_t count, const kernels_kv_layout &layout, int64_t offset,
-                     float *target) {
+                     Rows &target) {
   for (int i = thread_of_block(); i < kTileKeys * (DIM / 8); i += kThreads) {
     const int row = i / (DIM / 8), d = i % (DIM / 8) * 8;
     Eight eight = {};
     if (row < count) eight = kv_eight(layout.dtype, layout.head_dim, rows[row].key + offset, d);
-    store_eight(eight, target + row * Tiles<DIM>::kPitch + d);
+    target.eight(row, d, eight);
   }
+}
+template <int DIM>
+CARD void load_plain(const ListRow *rows, int64_t count, const kernels_kv_layout &layout, int64_t offset,
+                     float *target) {
+  FloatRows<DIM> floats = {target};
+  load_plain<DIM>(rows, count, layout, offset, floats);
 }
 
 // The products of this thread's two queries with its four keys.

@@ -3,7 +3,6 @@
 // around calls that return when the card is done. "Roofline" is the larger of bytes over the measured copy rate and
 // floating-point operations over the rate that is given (FLOPS environment: of the card's float32 units).
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "times.h"
 
 namespace {
 
@@ -55,18 +55,6 @@ uint16_t *halves(int64_t count, bool brain) {
   return filled<uint16_t>(count, [brain](std::mt19937 &r) {
     return static_cast<uint16_t>((r() & 1) << 15 | (brain ? (120 + r() % 8) << 7 | (r() & 127) : (9 + r() % 6) << 10 | (r() & 1023)));
   });
-}
-
-double seconds(const std::function<void()> &operation, int repetitions) {
-  operation();
-  std::vector<double> times;
-  for (int i = 0; i < repetitions; i++) {
-    const auto start = std::chrono::steady_clock::now();
-    operation();
-    times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::sort(times.begin(), times.end());
-  return times[times.size() / 2];
 }
 
 void row(const std::string &what, double time, double bytes, double operations) {

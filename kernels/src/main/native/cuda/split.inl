@@ -1,0 +1,55 @@
+// Float32 activations as sums of numbers of 16 bits, which tensor cores multiply with weights of 16 bits: two of
+// float16 or three of bfloat16.
+
+namespace longform::card {
+
+struct SplitPlace {
+  int64_t token, block, at;
+  float x;
+};
+
+// One warp for each block of 32 activations of a token.
+CARD SplitPlace split_place(const SplitArgs &args) {
+  const int64_t number = block_x() * (kThreads / kWarp) + thread_of_block() / kWarp, blocks = args.padded / 32;
+  SplitPlace place;
+  place.token = number / blocks;
+  place.block = number % blocks;
+  const int64_t at = place.block * 32 + thread_of_block() % kWarp;
+  place.at = place.token * args.padded + at;
+  place.x = place.token < args.tokens && at < args.inner ? args.x[place.token * args.inner + at] : 0;
+  return place;
+}
+
+// x = scale times two halves, where scale is a power of two that makes the largest of the block 2^14 to 2^15.
+CARD_KERNEL(card_split_f16, SplitArgs) {
+  const SplitPlace place = split_place(args);
+  const float largest = warp_max(fabsf(place.x));
+  // NaN and infinity times zero are NaN
+  const float spoil = warp_sum(place.x * 0.f);
+  if (place.token >= args.tokens) return;
+  // scale and its inverse are to be ordinary numbers
+  const uint32_t exponent = float_to_bits(largest) >> 23, bounded = exponent < 17 ? 17 : exponent;
+  const float scaled = spoil == 0 ? place.x * bits_to_float((268 - bounded) << 23) : 0;
+  const TwoHalves halves = two_halves(scaled);
+  args.pieces[place.at] = halves.first;
+  args.pieces[args.tokens * args.padded + place.at] = halves.second;
+  if (thread_of_block() % kWarp == 0) {
+    args.scales[place.token * (args.padded / 32) + place.block] =
+        spoil == 0 ? bits_to_float((bounded - 14) << 23) : spoil;
+  }
+}
+
+// x = first + second + third, exactly: eight bits of it each.
+CARD_KERNEL(card_split_bf16, SplitArgs) {
+  const SplitPlace place = split_place(args);
+  if (place.token >= args.tokens) return;
+  float rest = place.x;
+#pragma unroll
+  for (int piece = 0; piece < kPiecesBf16; piece++) {
+    const uint32_t bits = float_to_bits(rest);
+    args.pieces[piece * args.tokens * args.padded + place.at] = static_cast<uint16_t>(bits >> 16);
+    rest -= bits_to_float(bits & 0xffff0000u);
+  }
+}
+
+}  // namespace longform::card
