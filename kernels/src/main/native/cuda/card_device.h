@@ -19,12 +19,8 @@ enum class Units { kTensorCores, kOrdinary };
 
 class CardDevice {
  public:
-<<<<<<< HEAD
-  explicit CardDevice(std::unique_ptr<Card> card) : card_(std::move(card)), blocks_(*card_) {}
-=======
   explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kTensorCores)
-      : card_(std::move(card)), units_(units) {}
->>>>>>> cores
+      : card_(std::move(card)), units_(units), blocks_(*card_) {}
   ~CardDevice();
 
   void *allocate(int64_t bytes);
@@ -70,11 +66,8 @@ class CardDevice {
   void *taken(int64_t bytes, bool pooled, Take take);
 
   std::unique_ptr<Card> card_;
-<<<<<<< HEAD
-  BlockPool blocks_;
-=======
   const Units units_;
->>>>>>> cores
+  BlockPool blocks_;
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet
   std::mutex map_;
