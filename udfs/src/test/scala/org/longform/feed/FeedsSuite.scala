@@ -176,7 +176,7 @@ class FeedsSuite extends AnyFunSuite {
             feed.session().length() == prefix.length + suffix.length +
               feed.asInstanceOf[InfiniRetriFeed].retained().asScala.map(_.length()).sum
           )
-          (feed.asInstanceOf[InfiniRetriFeed].retained().asScala, feed.stats().peakKvBytes())
+          (feed.asInstanceOf[InfiniRetriFeed].retained().asScala.toSeq, feed.stats().peakKvBytes())
         } finally feed.close()
       }
       val (sentences, peak) = read(5000)
@@ -200,7 +200,7 @@ class FeedsSuite extends AnyFunSuite {
         val feed = open("infini-retri", decoder, 1000, layer.map("attention-layer" -> _.toString).toMap)
         try {
           fill(feed, document(1000))
-          feed.asInstanceOf[InfiniRetriFeed].retained().asScala.map(_.first())
+          feed.asInstanceOf[InfiniRetriFeed].retained().asScala.map(_.first()).toSeq
         } finally feed.close()
       }
       assert(chosen(None) == chosen(Some(3)))

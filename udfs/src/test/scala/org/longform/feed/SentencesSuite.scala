@@ -118,7 +118,8 @@ class SentencesSuite extends AnyFunSuite {
         Seq.fill(10)((if (each.first() == needle) 1 else 0) + random.nextDouble() / 100)
       }.toArray)
       val before = retained
-      retained = selection.select(context.asJava, selection.scores(attention, Array(0.9, 0.5, 0.7))).asScala
+      retained =
+        selection.select(context.asJava, selection.scores(attention, Array(0.9, 0.5, 0.7))).asScala.toSeq
       assert(retained.map(_.first()) == retained.map(_.first()).sorted)
       assert(retained.forall(each => (before ++ coming).contains(each)))
       assert(retained.map(_.length()).sum <= 40)

@@ -59,7 +59,7 @@ class GenerationConfigSuite extends AnyFunSuite {
     def ends(config: String): Seq[Int] = {
       val directory = Files.createTempDirectory("generation-config")
       Files.write(directory.resolve("config.json"), config.getBytes("UTF-8"))
-      GenerationConfig.load(ModelFiles.of(directory)).eosIds.asScala.map(_.intValue)
+      GenerationConfig.load(ModelFiles.of(directory)).eosIds.asScala.map(_.intValue).toSeq
     }
     assert(ends("""{"eos_token_id": [1, 106], "text_config": {"eos_token_id": 3}}""") == Seq(1, 106))
     assert(ends("""{"eos_token_id": null, "text_config": {"eos_token_id": 3}}""") == Seq(3))

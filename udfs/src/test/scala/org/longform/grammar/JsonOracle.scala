@@ -76,7 +76,7 @@ object JsonOracle {
       """{"type":"object","properties":{"n":{"type":"number"},"i":{"type":["integer","null"]},"b":{"type":"boolean"}}}"""
     ),
     "enums" -> schema(
-      """{"type":"object","properties":{"e":{"enum":["yes","yes, but","no\n","\u00e9",null]},
+      """{"type":"object","properties":{"e":{"enum":["yes","yes, but","no\n","é",null]},
          "k":{"type":"integer","enum":[1,10,100,-3]},"x":{"type":"number","enum":[0.5,2]}}}"""
     ),
     "arrays" -> schema(

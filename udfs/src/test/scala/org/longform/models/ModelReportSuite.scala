@@ -15,7 +15,7 @@ class ModelReportSuite extends AnyFunSuite {
 
   private def report(path: Path): ModelReport = ModelReport.of(new ModelLocation(path.toString, path))
 
-  private def problems(path: Path): Seq[String] = report(path).problems.asScala
+  private def problems(path: Path): Seq[String] = report(path).problems.asScala.toSeq
 
   /** The bundled model with some files changed, or without those of which nothing is given. */
   private def changed(files: (String, Option[String])*): Path = {

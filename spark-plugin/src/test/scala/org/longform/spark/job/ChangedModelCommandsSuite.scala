@@ -119,7 +119,7 @@ class ChangedModelCommandsSuite extends SparkSuite {
           val shape = model.weights().shape(name).get
           val axes = (0 until shape.rank()).map(i => shape.axis(i))
           val values = model.weights().tensor(name, shape).toArray
-          if (!name.contains("o_proj")) Seq((name, "F32", axes, floats(values)))
+          if (!name.contains("o_proj")) Seq((name, "F32", axes, floats(values.toSeq)))
           else {
             val rows = values.grouped(axes(1).toInt).toSeq
             val scales = rows.map(row => row.map(math.abs).max / 127)

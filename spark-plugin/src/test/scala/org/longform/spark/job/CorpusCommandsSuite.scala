@@ -67,7 +67,12 @@ class CorpusCommandsSuite extends SparkSuite {
     val directory = Files.createTempDirectory("evaluate-")
     val file = corpus(directory)
     val nowhere = directory.resolve("nowhere").toString
-    for ((what, answers, gold) <- Seq(("gold answers", directory.toString, nowhere), ("answers", nowhere, file.toString))) {
+    for (
+      (what, answers, gold) <- Seq(
+        ("gold answers", directory.toString, nowhere),
+        ("answers", nowhere, file.toString)
+      )
+    ) {
       val ran = run("evaluate", "--answers", answers, "--gold", gold)
       assert(ran.code == 1)
       assert(ran.err.startsWith(s"Cannot read the $what in [$nowhere]: "), ran.err)

@@ -57,7 +57,8 @@ final class ExecutorsFigures implements Measurement {
   public void measure(Run run, Report report) {
     Settings settings = run.settings();
     List<Long> lengths = settings.quick() ? QUICK_LENGTHS : LENGTHS;
-    // a compiler still at work takes a core from the second executor; it is at work for a minute or so
+    // a compiler still at work takes a core from the second executor; it is at work for a minute or
+    // so
     List<Row> warm = corpus("warm", lengths, DOCUMENTS / lengths.size());
     List<Row> corpus = corpus("executors", lengths, DOCUMENTS / lengths.size());
     int turns = settings.quick() ? 1 : Math.min(MOST_TURNS, settings.repetitions());
