@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "checks.h"
 #include "cuda/card_device.h"
 #include "kv_rows.h"
 
@@ -18,15 +19,10 @@ namespace {
 
 using longform::card::CardDevice;
 using longform::card::Units;
+using longform::test::end;
+using longform::test::expect;
 
-int64_t checks = 0;
-int64_t failures = 0;
 int64_t other_bits = 0; // answers that are not those of ordinary units, bit for bit: tensor cores made them
-
-void expect(bool held, const std::string &what) {
-  checks++;
-  if (!held && failures++ < 20) std::fprintf(stderr, "%s\n", what.c_str());
-}
 
 std::mt19937 draws(29);
 float uniform() { return std::uniform_real_distribution<float>(-1, 1)(draws); }
@@ -150,7 +146,5 @@ int main() {
   }
   compare(cores, ordinary, {"a row too large for float16", 20, 80, 4, 1, 64, KERNELS_KV_Q8, 5e5f});
   expect(other_bits > 0, "tensor cores were never asked");
-  std::printf("attention: %ld checks, %ld failed, %ld answers by tensor cores\n", static_cast<long>(checks),
-              static_cast<long>(failures), static_cast<long>(other_bits));
-  return failures == 0 && checks > 0 ? 0 : 1;
+  return end("attention", ", " + std::to_string(other_bits) + " answers by tensor cores");
 }

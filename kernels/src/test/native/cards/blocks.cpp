@@ -1,7 +1,6 @@
 // The pool of blocks that card and host share: what is taken is zeroed and nobody else's, what was asked for of a
 // block before it was given back does not reach its next owner, and what is empty goes back where memory is short.
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <map>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "checks.h"
 #include "cuda/block_pool.h"
 #include "cuda/card_device.h"
 #include "kernels.h"
@@ -24,14 +24,8 @@ using longform::card::CardDevice;
 using longform::card::CardFull;
 using longform::card::Grid;
 using longform::card::Kernel;
-
-std::atomic<int64_t> checks{0};
-std::atomic<int64_t> failures{0};
-
-void expect(bool held, const std::string &what) {
-  checks++;
-  if (!held && failures++ < 20) std::fprintf(stderr, "%s\n", what.c_str());
-}
+using longform::test::end;
+using longform::test::expect;
 
 constexpr int64_t kMuch = int64_t{1} << 40;
 
@@ -339,7 +333,5 @@ int main() {
   older_work_does_not_reach_a_new_owner();
   a_full_card();
   many_threads();
-  std::printf("blocks of cards: %lld checks, %lld failed\n", static_cast<long long>(checks.load()),
-              static_cast<long long>(failures.load()));
-  return failures == 0 ? 0 : 1;
+  return end("blocks of cards");
 }

@@ -8,21 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "checks.h"
 #include "kernels.h"
 
 namespace {
 
-int64_t checks = 0;
-int64_t failures = 0;
-
-void fail(const std::string &what) {
-  if (failures++ < 20) std::fprintf(stderr, "%s\n", what.c_str());
-}
-
-void expect(bool held, const std::string &what) {
-  checks++;
-  if (!held) fail(what);
-}
+using longform::test::checks;
+using longform::test::end;
+using longform::test::expect;
+using longform::test::fail;
 
 std::mt19937 draws(11);
 float uniform() { return std::uniform_real_distribution<float>(-1, 1)(draws); }
@@ -315,7 +309,5 @@ int main() {
   refusals();
   kernels_close(card);
   kernels_close(processor);
-  std::printf("memory of cards: %lld checks, %lld failed\n", static_cast<long long>(checks),
-              static_cast<long long>(failures));
-  return failures == 0 ? 0 : 1;
+  return end("memory of cards");
 }

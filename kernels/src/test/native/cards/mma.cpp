@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "checks.h"
 #include "cuda/card.h"
 
 namespace {
@@ -16,14 +17,8 @@ using longform::card::Card;
 using longform::card::FragmentArgs;
 using longform::card::Grid;
 using longform::card::Kernel;
-
-int64_t checks = 0;
-int64_t failures = 0;
-
-void expect(bool held, const std::string &what) {
-  checks++;
-  if (!held && failures++ < 20) std::fprintf(stderr, "%s\n", what.c_str());
-}
+using longform::test::end;
+using longform::test::expect;
 
 std::mt19937 draws(3);
 
@@ -171,6 +166,5 @@ int main() {
     // three orders of lanes in the emulation
     for (int round = 0; round < 3; round++) check(*card, shape);
   }
-  std::printf("mma: %ld checks, %ld failed\n", static_cast<long>(checks), static_cast<long>(failures));
-  return failures == 0 && checks > 0 ? 0 : 1;
+  return end("mma");
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "checks.h"
 #include "cpu/formats.h"
 #include "cuda/card_device.h"
 
@@ -17,14 +18,8 @@ namespace {
 
 using longform::card::CardDevice;
 using longform::card::Units;
-
-int64_t checks = 0;
-int64_t failures = 0;
-
-void expect(bool held, const std::string &what) {
-  checks++;
-  if (!held && failures++ < 20) std::fprintf(stderr, "%s\n", what.c_str());
-}
+using longform::test::end;
+using longform::test::expect;
 
 std::mt19937 draws(23);
 float uniform() { return std::uniform_real_distribution<float>(-1, 1)(draws); }
@@ -206,6 +201,5 @@ int main() {
   sizes(cards);
   corners(cards);
   spoiled(cards);
-  std::printf("products: %ld checks, %ld failed\n", static_cast<long>(checks), static_cast<long>(failures));
-  return failures == 0 && checks > 0 ? 0 : 1;
+  return end("products");
 }

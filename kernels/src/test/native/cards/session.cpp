@@ -10,17 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "checks.h"
 #include "kernels.h"
 
 namespace {
 
-int64_t checks = 0;
-int64_t failures = 0;
-
-void expect(bool held, const std::string &what) {
-  checks++;
-  if (!held && failures++ < 20) std::fprintf(stderr, "%s\n", what.c_str());
-}
+using longform::test::end;
+using longform::test::expect;
 
 void done(int32_t status, const char *what) {
   expect(status == KERNELS_OK, std::string(what) + ": " + kernels_last_error());
@@ -348,7 +344,5 @@ int main() {
   sessions();
   kernels_close(card);
   kernels_close(processor);
-  std::printf("sessions on cards: %lld checks, %lld failed\n", static_cast<long long>(checks),
-              static_cast<long long>(failures));
-  return failures == 0 ? 0 : 1;
+  return end("sessions on cards");
 }
