@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -45,6 +46,14 @@ import picocli.CommandLine.Option;
       "beside it, answers are compared too."
     })
 public final class BenchMain implements Callable<Integer> {
+  /** What may follow {@code --only}. */
+  static final class FigureNames implements Iterable<String> {
+    @Override
+    public Iterator<String> iterator() {
+      return Figures.ALL.stream().map(Measurement::name).iterator();
+    }
+  }
+
   @Option(names = "--peer", description = "Run llama.cpp in turns with ours and print ratios.")
   private boolean peer;
 
@@ -58,9 +67,8 @@ public final class BenchMain implements Callable<Integer> {
       names = "--only",
       split = ",",
       paramLabel = "FIGURES",
-      description =
-          "Only these: roofline, matmul, short, together, depth, document, endless, spark,"
-              + " executors, agree.")
+      completionCandidates = FigureNames.class,
+      description = "Only these: ${COMPLETION-CANDIDATES}.")
   private List<String> only = List.of();
 
   @Option(

@@ -12,6 +12,7 @@ public final class Figures {
           new TogetherFigures(),
           new DepthFigures(),
           new DocumentFigures(),
+          new SelectionFigures(),
           new EndlessFigures(),
           new SparkFigures(),
           new ExecutorsFigures(),
