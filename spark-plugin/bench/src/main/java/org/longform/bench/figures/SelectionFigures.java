@@ -92,7 +92,13 @@ final class SelectionFigures implements Measurement {
     try (Tensor queries = normal(random, 1, shape.heads() * shape.headDim())) {
       return kernels.topKeys(
           new TopKeysRequest(
-              queries, view, 0, view.end() - 1, QueryRange.ALL, BEST, TopKeysRequest.Scoring.EXACT));
+              queries,
+              view,
+              0,
+              view.end() - 1,
+              QueryRange.ALL,
+              BEST,
+              TopKeysRequest.Scoring.EXACT));
     }
   }
 
