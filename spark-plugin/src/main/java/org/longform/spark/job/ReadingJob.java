@@ -1,6 +1,8 @@
 package org.longform.spark.job;
 
 import static org.apache.spark.sql.functions.col;
+import static org.apache.spark.sql.functions.count;
+import static org.apache.spark.sql.functions.lit;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -104,11 +106,9 @@ final class ReadingJob {
                 col("config_hash")
                     .equalTo(configHash)
                     .and(col("task").equalTo(request.task().word())));
-    long rowsBefore = existing.count();
-    long failedBefore =
-        request.failedRows() == JobRequest.FailedRows.KEEP
-            ? existing.filter("error IS NOT NULL").count()
-            : 0;
+    Row before = existing.agg(count(lit(1)), count(col("error"))).head();
+    long rowsBefore = before.getLong(0);
+    long failedBefore = request.failedRows() == JobRequest.FailedRows.KEEP ? before.getLong(1) : 0;
     context.addSparkListener(counts);
     try (WorkIndex index = WorkIndex.of(request, corpus, existing)) {
       WorkIndex.Amount total = index.amount();
