@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongPredicate;
+import java.util.function.Supplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Copies;
@@ -143,8 +144,8 @@ public final class KvCache implements AutoCloseable {
    * Opens {@code tokens} rows behind the last one; they are visible in views at once. If memory is
    * short, or a device refuses more of its own, older pages move to disk first.
    *
-   * @throws LongformException OUT_OF_MEMORY if there is neither memory nor disk; a {@link
-   *     #rollback} leaves the cache as it was
+   * @throws LongformException OUT_OF_MEMORY if there is neither memory nor disk; the cache is as it
+   *     was then, without what was admitted
    */
   public void reserve(int tokens) {
     if (reserved != 0 || tokens <= 0) {
@@ -157,7 +158,16 @@ public final class KvCache implements AutoCloseable {
     if (claimed == 0) {
       makeRoom(pagesOf(tokens));
     }
-    withRoom(() -> pinOpen(first, last + 1));
+    try {
+      withRoom(
+          () -> {
+            pinOpen(first, last + 1);
+            return this;
+          });
+    } catch (Throwable e) {
+      rollback();
+      throw e;
+    }
     giveClaimBack();
     reserved = tokens;
     visible = held.append(length, length + tokens);
@@ -170,17 +180,21 @@ public final class KvCache implements AutoCloseable {
    *
    * @throws LongformException OUT_OF_MEMORY if there is no room though nothing is left to go
    */
-  public void withRoom(Runnable taking) {
+  public <T> T withRoom(Supplier<T> taking) {
     for (long count = 1; ; count *= 2) {
       try {
-        taking.run();
-        return;
+        return taking.get();
       } catch (LongformException e) {
-        if (e.errorClass() != ErrorClass.OUT_OF_MEMORY || !moveAway(count)) {
+        if (!Patience.isRefusal(e) || !moveAway(count)) {
           throw e;
         }
       }
     }
+  }
+
+  /** See {@link KvMemory#awaitOthers}. */
+  boolean awaitOthers(BooleanSupplier cancelled) {
+    return store.awaitOthers(cancelled);
   }
 
   /** As {@link #openPages}; from then on no page moves. */

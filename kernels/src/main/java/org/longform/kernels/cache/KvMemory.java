@@ -197,6 +197,29 @@ public final class KvMemory {
     return diskBytes() > before;
   }
 
+  /**
+   * Waits a little, or until another document is at rest, for one that a full device refused
+   * memory. To be called while the caller's thread reads no document.
+   *
+   * @param cancelled asked before waiting
+   * @return false, at once, if no other document is being read
+   * @throws LongformException CANCELLED
+   */
+  boolean awaitOthers(PageStore asking, BooleanSupplier cancelled) {
+    List<PageStore> others;
+    synchronized (this) {
+      others = others(asking);
+    }
+    if (others.stream().noneMatch(PageStore::beingRead)) {
+      return false;
+    }
+    if (cancelled.getAsBoolean()) {
+      throw cancelled(" of the device");
+    }
+    pause();
+    return true;
+  }
+
   private synchronized boolean fits(long bytes) {
     return memoryBytes + grantedBytes <= budgetBytes - bytes;
   }
@@ -219,10 +242,14 @@ public final class KvMemory {
   }
 
   private LongformException cancelled(String how) {
+    String taken =
+        budgetBytes == Long.MAX_VALUE
+            ? "%,d bytes".formatted(memoryBytes())
+            : "%,d of %,d bytes".formatted(memoryBytes(), budgetBytes);
     return new LongformException(
         ErrorClass.CANCELLED,
-        "Cannot read on: the row was cancelled while it waited for memory%s (%,d of %,d bytes are taken). Run it again."
-            .formatted(how, memoryBytes(), budgetBytes));
+        "Cannot read on: the row was cancelled while it waited for memory%s (%s are taken). Run it again."
+            .formatted(how, taken));
   }
 
   /** Gives back what {@link #claim} promised. */

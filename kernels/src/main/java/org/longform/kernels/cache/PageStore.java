@@ -108,6 +108,16 @@ final class PageStore {
     return budget.moveAway(this, pages * Page.bytes(shape));
   }
 
+  /** Whether nothing of it may move just now. */
+  synchronized boolean beingRead() {
+    return reading > 0;
+  }
+
+  /** See {@link KvMemory#awaitOthers}. */
+  boolean awaitOthers(BooleanSupplier cancelled) {
+    return budget.awaitOthers(this, cancelled);
+  }
+
   /** See {@link KvMemory#claim}. */
   void claim(long bytes, BooleanSupplier cancelled) {
     budget.claim(this, bytes, cancelled);
@@ -142,7 +152,7 @@ final class PageStore {
    * @return false if nothing may move because this document is being read right now
    */
   synchronized boolean giveUp(long keptBytes, BooleanSupplier enough) {
-    if (reading > 0) {
+    if (beingRead()) {
       return false;
     }
     for (Page page : List.copyOf(inMemory)) {

@@ -72,10 +72,23 @@ public final class DecodeBatcher {
 
   /**
    * Reads one token of each of several sessions, which belong to the calling thread, with the
-   * guesses that come with it, and comes back when all are read. Whatever fails is thrown by {@link
-   * DecodeStep#logits} of its step alone. Steps with guesses must be settled before the next call.
+   * guesses that come with it, and comes back when all are read. Those for which a full device has
+   * no room are read after the others. Whatever fails is thrown by {@link DecodeStep#logits} of its
+   * step alone. Steps with guesses must be settled before the next call.
    */
   public void read(List<DecodeStep> steps) {
+    List<DecodeStep> left = steps;
+    while (!left.isEmpty()) {
+      boolean anyRead = readWhatHasRoom(left);
+      // guesses keep pages where they are until the caller settles them: nobody may wait for that
+      left =
+          steps.stream().anyMatch(DecodeStep::unsettled)
+              ? List.of()
+              : left.stream().filter(step -> step.asksAgain(anyRead)).toList();
+    }
+  }
+
+  private boolean readWhatHasRoom(List<DecodeStep> steps) {
     // all wait for memory before any reads: a document that is read keeps others waiting
     List<DecodeStep> prepared = steps.stream().filter(DecodeStep::prepare).toList();
     List<DecodeStep> begun = prepared.stream().filter(DecodeStep::begin).toList();
@@ -90,6 +103,7 @@ public final class DecodeBatcher {
       }
     }
     begun.forEach(DecodeStep::end);
+    return !begun.isEmpty();
   }
 
   /** As {@link #read}, for one session; its logits. */

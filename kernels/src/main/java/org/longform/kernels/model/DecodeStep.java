@@ -2,6 +2,8 @@ package org.longform.kernels.model;
 
 import java.util.List;
 import java.util.Objects;
+import org.longform.kernels.cache.Patience;
+import org.longform.kernels.error.LongformException;
 
 /**
  * One generated token to be read by its session, perhaps with guesses of what follows it, and the
@@ -13,6 +15,9 @@ import java.util.Objects;
 public final class DecodeStep {
   private final Session session;
   private final TokenTree tree;
+  private final Patience patience;
+  // whether the session has the token
+  private boolean taken;
   private TreePass pass;
   private boolean ended;
   private Throwable failure;
@@ -27,6 +32,7 @@ public final class DecodeStep {
   public DecodeStep(Session session, TokenTree tree) {
     this.session = Objects.requireNonNull(session, "session");
     this.tree = Objects.requireNonNull(tree, "tree");
+    this.patience = session.patience();
   }
 
   public Session session() {
@@ -80,12 +86,48 @@ public final class DecodeStep {
 
   /** Waits for memory; answers whether the step can begin. */
   boolean prepare() {
-    return succeeds(() -> session.prepare(tree));
+    return succeeds(
+        () -> {
+          if (taken) {
+            session.admit(tree);
+          } else {
+            session.prepare(tree);
+            taken = true;
+          }
+        });
   }
 
   /** Makes room in the session's cache; answers whether the step can be read. */
   boolean begin() {
     return succeeds(() -> pass = session.begin(tree));
+  }
+
+  /**
+   * Whether it should be tried again, as a full device had no room for it; waits for other
+   * documents then.
+   *
+   * @param changed whether others that were read with it are at rest now, so that it need not wait
+   */
+  boolean asksAgain(boolean changed) {
+    if (!taken || pass != null || !Patience.isRefusal(failure)) {
+      return false;
+    }
+    try {
+      if (!changed && !patience.lasts()) {
+        return false;
+      }
+      failure = null;
+      return true;
+    } catch (LongformException e) {
+      // cancelled meanwhile
+      failure = e;
+      return false;
+    }
+  }
+
+  /** Whether its session is kept busy by guesses that were read. */
+  boolean unsettled() {
+    return ended && tree.size() > 1;
   }
 
   private boolean succeeds(Runnable part) {

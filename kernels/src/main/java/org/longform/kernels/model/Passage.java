@@ -7,6 +7,7 @@ import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.QueryRange;
 import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.cache.KvView;
+import org.longform.kernels.cache.Patience;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.PlacedContext;
 import org.longform.kernels.context.PlanRequest;
@@ -373,8 +374,14 @@ public final class Passage implements AutoCloseable {
   private void open(List<KvCache> sources, Fill fill) {
     cache = decoder.cache(options);
     // nothing may be pinned here: who waits for memory must let others have theirs
-    cache.admit(tokens.length, options.cancelled());
-    cache.reserve(tokens.length);
+    Patience.with(
+        cache,
+        options.cancelled(),
+        () -> {
+          cache.admit(tokens.length, options.cancelled());
+          cache.reserve(tokens.length);
+          return cache;
+        });
     running = true;
     Runnable filling = () -> fillLayers(fill);
     for (KvCache source : sources) {

@@ -10,6 +10,7 @@ import java.util.Optional;
 import org.longform.kernels.attention.ColumnMass;
 import org.longform.kernels.attention.ProbabilityTap;
 import org.longform.kernels.cache.KvCache;
+import org.longform.kernels.cache.Patience;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.device.AttendTaps;
@@ -72,10 +73,13 @@ public final class Session implements AutoCloseable {
     this.forward = new ForwardPass(decoder);
     this.head = new Head(decoder);
     // where the rows of a pass lie: its logits are made in the same place then, bit for bit alike
-    Tensor[] row = new Tensor[1];
-    cache.withRoom(
-        () -> row[0] = Tensor.allocate(decoder.kernels().memory(), 1, decoder.spec().hidden()));
-    this.last = row[0];
+    this.last =
+        Patience.with(
+            cache,
+            options.cancelled(),
+            () ->
+                cache.withRoom(
+                    () -> Tensor.allocate(decoder.kernels().memory(), 1, decoder.spec().hidden())));
   }
 
   static Session start(Decoder decoder, ContextStrategy strategy, SessionOptions options) {
@@ -416,10 +420,20 @@ public final class Session implements AutoCloseable {
   }
 
   private void readBlock(int count) {
-    cache.admit(count + strategy.mostProbeTokens(), options.cancelled());
-    PassBlock block = begin(count);
+    PassBlock block =
+        Patience.with(
+            cache,
+            options.cancelled(),
+            () -> {
+              admit(count);
+              return begin(count);
+            });
     forward.run(List.of(block));
     end(block);
+  }
+
+  private void admit(int count) {
+    cache.admit(count + strategy.mostProbeTokens(), options.cancelled());
   }
 
   /**
@@ -442,8 +456,18 @@ public final class Session implements AutoCloseable {
     while (pending.size() > 1) {
       readBlock(1);
     }
-    cache.admit(tree.size() + strategy.mostProbeTokens(), options.cancelled());
+    admit(tree);
+  }
+
+  /** Waits for memory, again after a {@link #begin} that was refused what was promised. */
+  void admit(TokenTree tree) {
+    admit(tree.size());
     prepared = true;
+  }
+
+  /** How long to ask for memory that a device refuses. */
+  Patience patience() {
+    return new Patience(cache, options.cancelled());
   }
 
   /** Begins the pass of a prepared tree, to be followed by {@link #end} once it was read. */
@@ -502,7 +526,11 @@ public final class Session implements AutoCloseable {
     try {
       PassBlock.requireGoingOn(options.cancelled(), length());
       // before the rows: while those are read no page can go where there is no room
-      cache.withRoom(() -> forward.reserve(together));
+      cache.withRoom(
+          () -> {
+            forward.reserve(together);
+            return forward;
+          });
       cache.reserve(count);
     } catch (Throwable e) {
       // gives back what was admitted, too

@@ -3,6 +3,8 @@ package org.longform.kernels.model
 import java.nio.file.Path
 import java.util.{Map => JMap}
 
+import scala.collection.JavaConverters._
+
 import org.longform.kernels.cache.{KvDType, KvMemory}
 import org.longform.kernels.context.ContextStrategies
 import org.longform.kernels.device.LateKernels
@@ -76,6 +78,37 @@ class FullDeviceSuite extends AnyFunSuite {
       }
       assert(Memory.allocatedBytes() == before)
     }
+
+  test("answers that are written together take turns where a device has no room for both") {
+    TempDirectory.use { directory =>
+      val path = model.write(directory)
+      val memory = new KvMemory(Long.MaxValue, directory)
+      val options = new SessionOptions(() => false, KvDType.F32, memory)
+      // each answer needs a page of its own, and documents of two pages have none that may go while they are read
+      def write(decoder: Decoder): Outcome = {
+        val sessions = documents.map { document =>
+          val session = open(decoder, "full", options)
+          session.feed(document, 0, 100)
+          session.ask(question)
+          session
+        }
+        val forks = sessions.map(_.fork())
+        try {
+          val written = Seq(9, 7).flatMap { token =>
+            val steps = forks.map(new DecodeStep(_, token))
+            decoder.batcher().read(steps.asJava)
+            steps.map(_.logits().toList)
+          }
+          Outcome(written, memory.diskBytes())
+        } finally (forks ++ sessions).foreach(_.close())
+      }
+      val (expected, most) = on(path, Long.MaxValue)(write)
+      assert(expected.diskBytes == 0)
+      val (found, _) = on(path, most - pageBytes(path, KvDType.F32))(write)
+      assert(found.logits == expected.logits)
+      assert(found.diskBytes > 0)
+    }
+  }
 
   private def pageBytes(path: Path, dtype: KvDType): Long = {
     val decoder = Decoder.load(path, new ReferenceDevice().open(1))
