@@ -5,11 +5,9 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.function.BooleanSupplier;
-import java.util.function.LongPredicate;
 import java.util.function.Supplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
-import org.longform.kernels.tensor.Copies;
 import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
@@ -20,13 +18,10 @@ import org.longform.kernels.tensor.Tensor;
  * threads.
  */
 public final class KvCache implements AutoCloseable {
-  // the page of the first tokens and the newest full ones are read by every strategy
-  private static final long FIRST_PAGES = 1;
-  private static final long NEWEST_PAGES = 1;
-
   private final KvShape shape;
   private final PageStore store;
   private final PageTable pages = new PageTable();
+  private final PageRoom room;
   private final RowWriter writer;
   private Rows held = Rows.none();
   private Rows visible = Rows.none();
@@ -35,10 +30,6 @@ public final class KvCache implements AutoCloseable {
   private int reserved;
   private boolean reading;
   private boolean closed;
-  // pages before this one are on disk, or not here, or shall stay in memory
-  private long coldest = FIRST_PAGES;
-  // bytes that were promised for the next block
-  private long claimed;
 
   /** Is told of a stretch of addresses. */
   public interface Advice {
@@ -71,6 +62,7 @@ public final class KvCache implements AutoCloseable {
   private KvCache(PageStore store) {
     this.shape = store.shape();
     this.store = store;
+    this.room = new PageRoom(store, pages);
     this.writer = new RowWriter(shape);
     store.join();
   }
@@ -120,19 +112,7 @@ public final class KvCache implements AutoCloseable {
    * @throws LongformException CANCELLED, or OUT_OF_MEMORY as {@link #reserve}
    */
   public void admit(int tokens, BooleanSupplier cancelled) {
-    giveClaimBack();
-    long pages = pagesOf(tokens);
-    makeRoom(pages);
-    long bytes = pages * Page.bytes(shape);
-    store.claim(bytes, cancelled);
-    claimed = bytes;
-  }
-
-  private void giveClaimBack() {
-    if (claimed > 0) {
-      store.settle(claimed);
-      claimed = 0;
-    }
+    room.claim(pagesOf(tokens), length / Page.ROWS, cancelled);
   }
 
   /** Pages that the next rows lie in; the first may be here, but on disk or shared. */
@@ -155,8 +135,8 @@ public final class KvCache implements AutoCloseable {
     }
     long first = length / Page.ROWS;
     long last = (length + tokens - 1) / Page.ROWS;
-    if (claimed == 0) {
-      makeRoom(pagesOf(tokens));
+    if (!room.isClaimed()) {
+      room.make(pagesOf(tokens), first);
     }
     try {
       withRoom(
@@ -168,7 +148,7 @@ public final class KvCache implements AutoCloseable {
       rollback();
       throw e;
     }
-    giveClaimBack();
+    room.giveClaimBack();
     reserved = tokens;
     visible = held.append(length, length + tokens);
   }
@@ -181,15 +161,7 @@ public final class KvCache implements AutoCloseable {
    * @throws LongformException OUT_OF_MEMORY if there is no room though nothing is left to go
    */
   public <T> T withRoom(Supplier<T> taking) {
-    for (long count = 1; ; count *= 2) {
-      try {
-        return taking.get();
-      } catch (LongformException e) {
-        if (!Patience.isRefusal(e) || !moveAway(count)) {
-          throw e;
-        }
-      }
-    }
+    return room.take(taking, length / Page.ROWS);
   }
 
   /** See {@link KvMemory#awaitOthers}. */
@@ -224,44 +196,6 @@ public final class KvCache implements AutoCloseable {
         present.dropSketches();
       }
     }
-  }
-
-  /** Moves the oldest pages to disk until there is room for so many more. */
-  private void makeRoom(long more) {
-    moveOldest(moved -> store.crowded(more));
-  }
-
-  /**
-   * Moves so many pages to disk, whatever the budget says, the oldest of this document or those of
-   * documents that are not being read.
-   *
-   * @return whether any went
-   */
-  private boolean moveAway(long count) {
-    return store.mayMove() && (moveOldest(moved -> moved < count) > 0 || store.moveOthers(count));
-  }
-
-  /**
-   * Moves the oldest pages to disk.
-   *
-   * @param more whether another one shall go after so many
-   * @return how many went
-   */
-  private long moveOldest(LongPredicate more) {
-    long end = length / Page.ROWS - NEWEST_PAGES;
-    boolean allMoved = true;
-    long moved = 0;
-    for (long number = coldest; number < end && more.test(moved); number++) {
-      Page page = pages.get(number);
-      boolean here = page != null && !page.onDisk();
-      boolean went = here && store.moveToDisk(page);
-      moved += went ? 1 : 0;
-      allMoved &= went || !here;
-      if (allMoved) {
-        coldest = number + 1;
-      }
-    }
-    return moved;
   }
 
   /**
@@ -366,13 +300,13 @@ public final class KvCache implements AutoCloseable {
                 .formatted(Arrays.toString(rows), reserved));
       }
     }
-    Copies copies = new Copies();
+    RowMover mover = new RowMover(this);
     for (int i = 0; i < rows.length; i++) {
       if (rows[i] != i) {
-        copyRow(length + rows[i], length + i, copies);
+        mover.move(length + rows[i], length + i);
       }
     }
-    copies.flush();
+    mover.finish();
     if (rows.length > 0) {
       held = held.append(length, length + rows.length);
     }
@@ -383,28 +317,9 @@ public final class KvCache implements AutoCloseable {
     pages.drop(pagesUpTo(length), Long.MAX_VALUE);
   }
 
-  private void copyRow(long from, long to, Copies copies) {
-    Page source = page(from);
-    Page target = page(to);
-    int rowBytes = shape.rowBytes();
-    for (int layer = 0; layer < shape.layers(); layer++) {
-      for (int head = 0; head < shape.kvHeads(layer); head++) {
-        long read = source.keyOffset(layer, head, (int) (from % Page.ROWS));
-        long written = target.keyOffset(layer, head, (int) (to % Page.ROWS));
-        copies.add(source.memory(), read, target.memory(), written, rowBytes);
-        copies.add(
-            source.memory(),
-            read + source.valueStride(),
-            target.memory(),
-            written + target.valueStride(),
-            rowBytes);
-      }
-    }
-  }
-
   /** Gives the reserved rows up, after a failure or a cancellation. */
   public void rollback() {
-    giveClaimBack();
+    room.giveClaimBack();
     endReading();
     reserved = 0;
     visible = held;
@@ -498,7 +413,7 @@ public final class KvCache implements AutoCloseable {
     fork.held = held;
     fork.visible = held;
     fork.length = length;
-    fork.coldest = coldest;
+    fork.room.sameAs(room);
     fork.gathered = gathered;
     return fork;
   }
@@ -520,7 +435,7 @@ public final class KvCache implements AutoCloseable {
     held = held.clip(0, newLength);
     visible = held;
     pages.drop(pagesUpTo(length), Long.MAX_VALUE);
-    coldest = Math.max(FIRST_PAGES, Math.min(coldest, newLength / Page.ROWS));
+    room.changed(newLength / Page.ROWS);
   }
 
   /** Keeps only the given tokens (one list for all heads); the memory of whole pages is freed. */
@@ -562,7 +477,7 @@ public final class KvCache implements AutoCloseable {
     gathered = gathered.then(wanted, shape, length);
     held = Rows.range(0, wanted.count());
     visible = held;
-    coldest = FIRST_PAGES;
+    room.changed(0);
   }
 
   /** Whether rows at the beginning hold other tokens than those of their numbers. */
@@ -608,7 +523,7 @@ public final class KvCache implements AutoCloseable {
       return;
     }
     closed = true;
-    giveClaimBack();
+    room.giveClaimBack();
     endReading();
     reserved = 0;
     pages.drop(0, Long.MAX_VALUE);

@@ -2,7 +2,7 @@ package org.longform.kernels.cache;
 
 import org.longform.kernels.tensor.Copies;
 
-/** Moves rows of a cache to its beginning, for each layer and head in their order. */
+/** Moves rows of a cache towards its beginning. */
 final class RowMover {
   private final KvCache cache;
   private final KvShape shape;
@@ -13,7 +13,27 @@ final class RowMover {
     this.shape = cache.shape();
   }
 
-  /** A row never moves up, so that none is overwritten before it was moved. */
+  /**
+   * Moves a row of all layers and heads, once {@link #finish} was called.
+   *
+   * @param target before the row, and not to be moved itself any more
+   */
+  void move(long row, long target) {
+    for (int layer = 0; layer < shape.layers(); layer++) {
+      for (int head = 0; head < shape.kvHeads(layer); head++) {
+        copy(layer, head, row, target, 1);
+      }
+    }
+  }
+
+  void finish() {
+    copies.flush();
+  }
+
+  /**
+   * Moves rows to the very beginning, for each layer and head in their order. A row never moves up,
+   * so that none is overwritten before it was moved.
+   */
   void move(Gathering gathering) {
     for (int layer = 0; layer < shape.layers(); layer++) {
       Rows rows = gathering.rows(layer);
@@ -21,7 +41,7 @@ final class RowMover {
         move(layer, head, rows, rows.groups() == 1 ? 0 : head);
       }
     }
-    copies.flush();
+    finish();
   }
 
   private void move(int layer, int head, Rows rows, int group) {

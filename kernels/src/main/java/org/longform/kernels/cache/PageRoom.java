@@ -1,0 +1,116 @@
+package org.longform.kernels.cache;
+
+import java.util.function.BooleanSupplier;
+import java.util.function.LongPredicate;
+import java.util.function.Supplier;
+import org.longform.kernels.error.LongformException;
+
+/** Makes room for the next pages of one document: older ones move to disk. */
+final class PageRoom {
+  // the page of the first tokens and the newest full ones are read by every strategy
+  private static final long FIRST_PAGES = 1;
+  private static final long NEWEST_PAGES = 1;
+
+  private final PageStore store;
+  private final PageTable pages;
+  // pages before this one are on disk, or not here, or shall stay in memory
+  private long coldest = FIRST_PAGES;
+  // bytes that were promised for the next block
+  private long claimed;
+
+  PageRoom(PageStore store, PageTable pages) {
+    this.store = store;
+    this.pages = pages;
+  }
+
+  /**
+   * Waits until so many pages are promised to the next block. To be called while the thread reads
+   * no document.
+   *
+   * @param full pages of the document before them
+   */
+  void claim(long more, long full, BooleanSupplier cancelled) {
+    giveClaimBack();
+    make(more, full);
+    long bytes = more * Page.bytes(store.shape());
+    store.claim(bytes, cancelled);
+    claimed = bytes;
+  }
+
+  boolean isClaimed() {
+    return claimed > 0;
+  }
+
+  void giveClaimBack() {
+    if (claimed > 0) {
+      store.settle(claimed);
+      claimed = 0;
+    }
+  }
+
+  /** Moves the oldest pages to disk until there is room for so many more. */
+  void make(long more, long full) {
+    moveOldest(full, moved -> store.crowded(more));
+  }
+
+  /**
+   * Takes memory, perhaps of a device. Where there is none left pages move to disk until there is,
+   * if they may.
+   *
+   * @throws LongformException OUT_OF_MEMORY if there is no room though nothing is left to go
+   */
+  <T> T take(Supplier<T> taking, long full) {
+    for (long count = 1; ; count *= 2) {
+      try {
+        return taking.get();
+      } catch (LongformException e) {
+        if (!Patience.isRefusal(e) || !moveAway(count, full)) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /**
+   * Moves so many pages to disk, whatever the budget says, the oldest of this document or those of
+   * documents that are not being read.
+   *
+   * @return whether any went
+   */
+  private boolean moveAway(long count, long full) {
+    return store.mayMove()
+        && (moveOldest(full, moved -> moved < count) > 0 || store.moveOthers(count));
+  }
+
+  /**
+   * Moves the oldest pages to disk.
+   *
+   * @param more whether another one shall go after so many
+   * @return how many went
+   */
+  private long moveOldest(long full, LongPredicate more) {
+    boolean allMoved = true;
+    long moved = 0;
+    for (long number = coldest; number < full - NEWEST_PAGES && more.test(moved); number++) {
+      Page page = pages.get(number);
+      boolean here = page != null && !page.onDisk();
+      boolean went = here && store.moveToDisk(page);
+      moved += went ? 1 : 0;
+      allMoved &= went || !here;
+      if (allMoved) {
+        coldest = number + 1;
+      }
+    }
+    return moved;
+  }
+
+  /** Pages from this one on are others now. */
+  void changed(long from) {
+    coldest = Math.max(FIRST_PAGES, Math.min(coldest, from));
+  }
+
+  /** The pages are those of another document. */
+  void sameAs(PageRoom other) {
+    coldest = other.coldest;
+  }
+}
