@@ -306,6 +306,10 @@ struct SortArgs {
   K(value_norms, NormArgs)                                                                                    \
   K(top_keys_32, TopKeysArgs) K(top_keys_64, TopKeysArgs) K(top_keys_96, TopKeysArgs)                         \
   K(top_keys_128, TopKeysArgs) K(top_keys_256, TopKeysArgs) K(top_keys_merge, BestArgs)                       \
+  K(top_keys_cores_few_f16_64, TopKeysArgs) K(top_keys_cores_few_f16_128, TopKeysArgs)                        \
+  K(top_keys_cores_few_q8_64, TopKeysArgs) K(top_keys_cores_few_q8_128, TopKeysArgs)                          \
+  K(top_keys_cores_many_f16_64, TopKeysArgs) K(top_keys_cores_many_f16_128, TopKeysArgs)                      \
+  K(top_keys_cores_many_q8_64, TopKeysArgs) K(top_keys_cores_many_q8_128, TopKeysArgs)                        \
   K(whole_scores_32, TopKeysArgs) K(whole_scores_64, TopKeysArgs) K(whole_scores_96, TopKeysArgs)             \
   K(whole_scores_128, TopKeysArgs) K(whole_scores_256, TopKeysArgs) K(top_keys_sort, SortArgs)
 
@@ -319,7 +323,7 @@ enum class Kernel {
       kCount
 };
 
-// Answers of top_keys_N that a thread keeps for a row of queries.
+// Answers of top_keys_N and top_keys_cores_* that a thread keeps for a row of queries.
 constexpr int64_t kSlots = 4;
 // Queries and keys of one tile.
 constexpr int64_t kTileQueries = 32;

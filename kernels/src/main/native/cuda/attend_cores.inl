@@ -130,8 +130,7 @@ CARD void multiply_alone(const AttendArgs &args, const CardSegment &segment, con
     for (int n = 0; n < 4; n++) {
       const int row = place.row(n), key = place.column(j, n);
       if (row >= queries.count() || key >= count) continue;
-      const float *query =
-          segment.queries + (queries.token(row) * args.heads + queries.head_of(row)) * args.layout.head_dim;
+      const float *query = queries.query(segment.queries, args.heads, args.layout.head_dim, row);
       for (int64_t d = 0; d < args.layout.head_dim; d++) {
         sums[j][n] = fmaf(query[d], keys[key * Tiles<DIM>::kPitch + d], sums[j][n]);
       }

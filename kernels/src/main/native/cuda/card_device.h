@@ -14,7 +14,8 @@
 
 namespace longform::card {
 
-// What products and attention of many tokens are done with; ordinary units are what tensor cores are compared with.
+// What products and attention of many tokens, and the search for the best keys, are done with; ordinary units are what
+// tensor cores are compared with.
 enum class Units { kTensorCores, kOrdinary };
 
 class CardDevice {

@@ -1,4 +1,4 @@
-// The best keys on a card: see top_keys.inl.
+// The best keys on a card: see top_keys.inl and top_keys_cores.inl.
 #include <algorithm>
 #include <vector>
 
@@ -11,21 +11,32 @@ namespace {
 // Words of whole scores at once.
 constexpr int64_t kMostWords = int64_t{1} << 26;
 
+// What serves a request.
+enum class Way { kTensorCores, kRegisters, kSorting };
+
 struct TopKeys {
   const kernels_top_keys_request &request;
   Operation &operation;
+  const Units units;
   const int64_t count;
   const int64_t answers; // H * Q
   TopKeysArgs args = {};
   int64_t *rows = nullptr;
   float *scores = nullptr;
 
-  TopKeys(const kernels_top_keys_request &of, Operation &on)
-      : request(of), operation(on), count(of.to - of.from), answers(of.heads * of.query_count) {}
+  TopKeys(const kernels_top_keys_request &of, Operation &on, Units by)
+      : request(of), operation(on), units(by), count(of.to - of.from), answers(of.heads * of.query_count) {}
 
-  int64_t query_tiles() const {
-    return blocks_of(request.query_count * (request.heads / request.layout->kv_heads), kTileQueries);
+  Way way() const {
+    if (request.k > kSlots || request.block_rows != 1) return Way::kSorting;
+    const kernels_kv_layout &layout = *request.layout;
+    const bool fits = layout.dtype != KERNELS_KV_F32 && layout.head_dim <= kMostCoreDims;
+    return fits && units == Units::kTensorCores ? Way::kTensorCores : Way::kRegisters;
   }
+
+  // Of queries times the heads that share keys.
+  int64_t query_rows() const { return request.query_count * (request.heads / request.layout->kv_heads); }
+  int64_t query_tiles() const { return blocks_of(query_rows(), kTileQueries); }
 
   void prepare() {
     ListRow *list = operation.scratch<ListRow>(count);
@@ -61,20 +72,34 @@ struct TopKeys {
     scores = operation.out(request.scores, answers * request.k);
   }
 
-  int64_t splits(int64_t blocks) {
+  int64_t splits(int64_t blocks, int64_t keys_of_tile) {
     const int64_t wanted = blocks_of(4 * operation.card().processors(), blocks);
-    return std::max<int64_t>(1, std::min(wanted, blocks_of(count, kTileKeys) / 4));
+    return std::max<int64_t>(1, std::min(wanted, blocks_of(count, keys_of_tile) / 4));
   }
 
-  // Up to kSlots answers.
+  void by_cores() {
+    const int64_t q8 = request.layout->dtype == KERNELS_KV_Q8, large = request.layout->head_dim > 64;
+    const bool few = query_rows() <= kFewCoreRows;
+    Grid grid;
+    grid.x = blocks_of(query_rows(), few ? kFewCoreRows : kManyCoreRows);
+    grid.shared_bytes = large != 0 ? kKeyTurnBytes<128> : kKeyTurnBytes<64>;
+    const Kernel first = few ? Kernel::top_keys_cores_few_f16_64 : Kernel::top_keys_cores_many_f16_64;
+    best_of_shares(static_cast<Kernel>(static_cast<int64_t>(first) + 2 * q8 + large), grid, kCoreKeys);
+  }
+
   void in_registers() {
     Grid grid;
     grid.x = query_tiles();
-    grid.y = request.layout->kv_heads;
-    args.splits = grid.z = splits(grid.x * grid.y);
     grid.shared_bytes = tile_bytes(request.layout->head_dim);
+    best_of_shares(kernel_of_heads(Kernel::top_keys_32, request.layout->head_dim), grid, kTileKeys);
+  }
+
+  // Up to kSlots answers, of shares of the keys and then of all of them.
+  void best_of_shares(Kernel kernel, Grid grid, int64_t keys_of_tile) {
+    grid.y = request.layout->kv_heads;
+    args.splits = grid.z = splits(grid.x * grid.y, keys_of_tile);
     args.best = operation.scratch<uint64_t>(answers * args.splits * kSlots);
-    operation.launch(kernel_of_heads(Kernel::top_keys_32, request.layout->head_dim), grid, args);
+    operation.launch(kernel, grid, args);
     BestArgs merge = {args.best, rows, scores, args.splits, request.k, request.from, answers};
     Grid all;
     all.x = blocks_of(answers, kThreads);
@@ -103,7 +128,7 @@ struct TopKeys {
       Grid grid;
       grid.x = here;
       grid.y = kv_heads;
-      args.splits = grid.z = splits(grid.x * grid.y);
+      args.splits = grid.z = splits(grid.x * grid.y, kTileKeys);
       grid.shared_bytes = tile_bytes(request.layout->head_dim);
       args.first_tile = first;
       operation.launch(kernel_of_heads(Kernel::whole_scores_32, request.layout->head_dim), grid, args);
@@ -137,12 +162,12 @@ void CardDevice::top_keys(const kernels_top_keys_request &request) {
   if (request.to - request.from >= int64_t{1} << 32) throw NotHere("more than four thousand million candidates");
   tile_bytes(request.layout->head_dim);
   Operation operation(*this);
-  TopKeys find(request, operation);
+  TopKeys find(request, operation, units_);
   find.prepare();
-  if (request.k <= kSlots && request.block_rows == 1) {
-    find.in_registers();
-  } else {
-    find.by_sorting();
+  switch (find.way()) {
+    case Way::kTensorCores: find.by_cores(); break;
+    case Way::kRegisters: find.in_registers(); break;
+    case Way::kSorting: find.by_sorting(); break;
   }
   find.finish();
 }

@@ -27,6 +27,8 @@
 #include "attend_cores.inl"
 #include "attend_mass.inl"
 #include "top_keys.inl"
+#include "key_tiles.inl"
+#include "top_keys_cores.inl"
 
 namespace longform::card {
 namespace {

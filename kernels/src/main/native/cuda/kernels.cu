@@ -17,3 +17,5 @@
 #include "attend_cores.inl"
 #include "attend_mass.inl"
 #include "top_keys.inl"
+#include "key_tiles.inl"
+#include "top_keys_cores.inl"

@@ -179,20 +179,6 @@ CARD void matmul_cores_codes(const MatmulArgs &args) {
 
 // --- weights of 16 bits ---
 
-// Eight of a row's numbers, zero beyond its end. Rows begin at even addresses.
-CARD FourWords eight_halves(const uint8_t *row, int64_t at, int64_t inner) {
-  const uint16_t *from = reinterpret_cast<const uint16_t *>(row) + at;
-  if (at + 8 <= inner && (reinterpret_cast<uintptr_t>(from) & 15) == 0) {
-    return *reinterpret_cast<const FourWords *>(from);
-  }
-  uint32_t words[4] = {};
-#pragma unroll
-  for (int i = 0; i < 8; i++) {
-    if (at + i < inner) words[i / 2] |= static_cast<uint32_t>(from[i]) << (i % 2 * 16);
-  }
-  return {words[0], words[1], words[2], words[3]};
-}
-
 // What a thread brings of 32 elements: twice eight of each piece and of the weight.
 template <int PIECES>
 struct HalfTurn {

@@ -126,9 +126,19 @@ struct TwoHalves {
 };
 
 // x: within the range of float16.
-CARD TwoHalves two_halves(float x) {
+CARD TwoHalves two_halves(float x, float second_piece = kSecondPiece) {
   const uint16_t first = float_to_half(x);
-  return {first, float_to_half((x - half_to_float(first)) * kSecondPiece)};
+  return {first, float_to_half((x - half_to_float(first)) * second_piece)};
+}
+
+// A power of two that makes the largest of some numbers 2^14 to 2^15, and its inverse.
+struct HalfScale {
+  float to, back;
+};
+CARD HalfScale half_scale(float largest) {
+  // both are to be ordinary numbers
+  const uint32_t exponent = float_to_bits(largest) >> 23, bounded = exponent < 17 ? 17 : exponent;
+  return {bits_to_float((268 - bounded) << 23), bits_to_float((bounded - 14) << 23)};
 }
 
 // A lane's part of 16 rows, or 8 columns, that lie `pitch` words apart.
@@ -143,6 +153,28 @@ CARD void load_columns_of_warp(const uint32_t *columns, int pitch, uint32_t (&b)
   const uint32_t *from = columns + thread_of_block() % kWarp / 4 * pitch + thread_of_block() % 4;
   b[0] = from[0];
   b[1] = from[4];
+}
+
+// Eight of a row's numbers, zero beyond its end. Rows begin at even addresses.
+CARD FourWords eight_halves(const uint8_t *row, int64_t at, int64_t inner) {
+  const uint16_t *from = reinterpret_cast<const uint16_t *>(row) + at;
+  if (at + 8 <= inner && (reinterpret_cast<uintptr_t>(from) & 15) == 0) {
+    return *reinterpret_cast<const FourWords *>(from);
+  }
+  uint32_t words[4] = {};
+#pragma unroll
+  for (int i = 0; i < 8; i++) {
+    if (at + i < inner) words[i / 2] |= static_cast<uint32_t>(from[i]) << (i % 2 * 16);
+  }
+  return {words[0], words[1], words[2], words[3]};
+}
+
+// Four signed bytes as float16 numbers.
+CARD void halves_of_bytes(uint32_t bytes, uint32_t (&halves)[2]) {
+  // beside 1024 the last bit of a float16 number is worth 1
+  const uint32_t raised = bytes ^ 0x80808080u;
+  halves[0] = subtract_halves((raised & 0xffu) | (raised & 0xff00u) << 8 | 0x64006400u, 0x64806480u);
+  halves[1] = subtract_halves((raised >> 16 & 0xffu) | (raised >> 24) << 16 | 0x64006400u, 0x64806480u);
 }
 
 }  // namespace longform::card

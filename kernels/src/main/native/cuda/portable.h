@@ -14,6 +14,9 @@
 #define CARD __device__ __forceinline__
 #define CARD_KERNEL(name, Args) \
   extern "C" __global__ void __launch_bounds__(128) name(const __grid_constant__ Args args)
+// The same, of so few registers that a multiprocessor has room for some blocks at once.
+#define CARD_KERNEL_BESIDE(name, Args, blocks) \
+  extern "C" __global__ void __launch_bounds__(128, blocks) name(const __grid_constant__ Args args)
 
 namespace longform::card {
 
@@ -34,12 +37,15 @@ CARD unsigned char *shared_memory() {
 
 // Every thread of the block waits for the others.
 CARD void block_barrier() { __syncthreads(); }
+// The same of a warp's lanes, before what they do together.
+CARD void warp_barrier() { __syncwarp(); }
 // Whether any thread of the block says so; a barrier, too.
 CARD bool block_any(bool said) { return __syncthreads_or(said) != 0; }
 // What the lane whose number differs by `mask` has. All lanes of a warp call it.
 CARD float from_lane(float value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 CARD int from_lane(int value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 CARD double from_lane(double value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+CARD uint64_t from_lane(uint64_t value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 
 // sum + the four products of signed bytes
 CARD int dot4(uint32_t a, uint32_t b, int sum) { return __dp4a(static_cast<int>(a), static_cast<int>(b), sum); }
@@ -57,6 +63,13 @@ CARD uint16_t float_to_half(float value) {
   return bits;
 }
 
+// Of each of two float16 numbers that are sums of such without rounding.
+CARD uint32_t subtract_halves(uint32_t a, uint32_t b) {
+  uint32_t difference;
+  asm("sub.f16x2 %0, %1, %2;" : "=r"(difference) : "r"(a), "r"(b));
+  return difference;
+}
+
 CARD float bits_to_float(uint32_t bits) { return __uint_as_float(bits); }
 CARD uint32_t float_to_bits(float value) { return __float_as_uint(value); }
 CARD void sine_and_cosine(double angle, double *sine, double *cosine) { sincos(angle, sine, cosine); }
@@ -72,6 +85,7 @@ CARD void sine_and_cosine(double angle, double *sine, double *cosine) { sincos(a
 
 #define CARD inline
 #define CARD_KERNEL(name, Args) void name(const Args &args)
+#define CARD_KERNEL_BESIDE(name, Args, blocks) void name(const Args &args)
 
 namespace longform::card {
 
@@ -87,6 +101,8 @@ CARD int64_t blocks_x() { return emulation::now().blocks[0]; }
 CARD unsigned char *shared_memory() { return emulation::now().shared; }
 
 CARD void block_barrier() { emulation::wait_for_block(); }
+// what lanes do together waits for all of them here
+CARD void warp_barrier() {}
 CARD bool block_any(bool said) { return emulation::any_of_block(said); }
 
 template <typename Value>
@@ -125,6 +141,15 @@ CARD float half_to_float(uint16_t bits) {
 }
 
 CARD uint16_t float_to_half(float value) { return kv::to_finite_half(value); }
+
+CARD uint32_t subtract_halves(uint32_t a, uint32_t b) {
+  uint32_t difference = 0;
+  for (int shift = 0; shift < 32; shift += 16) {
+    const uint16_t x = static_cast<uint16_t>(a >> shift), y = static_cast<uint16_t>(b >> shift);
+    difference |= static_cast<uint32_t>(float_to_half(half_to_float(x) - half_to_float(y))) << shift;
+  }
+  return difference;
+}
 
 CARD void sine_and_cosine(double angle, double *sine, double *cosine) {
   *sine = sin(angle);

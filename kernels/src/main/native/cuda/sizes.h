@@ -33,8 +33,20 @@ constexpr int kCoreHalfWords = (PIECES * kCoreHalfTokens + kCoreRows) * kCoreHal
 template <int PIECES>
 constexpr int64_t kCoreHalfBytes = 2 * 4 * kCoreHalfWords<PIECES>;
 
+// heads of attend_cores_* and top_keys_cores_*
+constexpr int64_t kMostCoreDims = 128;
 // of attend_cores_*: with fewer queries for a list of keys ordinary units do it
 constexpr int64_t kLeastCoreQueries = 16;
+
+// of top_keys_cores_*: keys of a tile, and rows of queries of a block with few or many of them
+constexpr int kCoreKeys = 64;
+constexpr int kFewCoreRows = 16;
+constexpr int kManyCoreRows = 64;
+// words of KeyTurn<SIZE>, of which there are two: places, keys, scales, norms
+template <int SIZE>
+constexpr int kKeyTurnWords = kCoreKeys * (2 + SIZE / 2 + 4 + SIZE / 32 + 1);
+template <int SIZE>
+constexpr int64_t kKeyTurnBytes = 2 * 4 * kKeyTurnWords<SIZE>;
 
 constexpr int64_t kHeadSizes[] = {32, 64, 96, 128, 256};
 constexpr int64_t kHeadSizeCount = 5;

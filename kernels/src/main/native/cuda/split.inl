@@ -20,22 +20,20 @@ CARD SplitPlace split_place(const SplitArgs &args) {
   return place;
 }
 
-// x = scale times two halves, where scale is a power of two that makes the largest of the block 2^14 to 2^15.
+// x = scale times two halves, where scale is a power of two of the block.
 CARD_KERNEL(card_split_f16, SplitArgs) {
   const SplitPlace place = split_place(args);
   const float largest = warp_max(fabsf(place.x));
   // NaN and infinity times zero are NaN
   const float spoil = warp_sum(place.x * 0.f);
   if (place.token >= args.tokens) return;
-  // scale and its inverse are to be ordinary numbers
-  const uint32_t exponent = float_to_bits(largest) >> 23, bounded = exponent < 17 ? 17 : exponent;
-  const float scaled = spoil == 0 ? place.x * bits_to_float((268 - bounded) << 23) : 0;
-  const TwoHalves halves = two_halves(scaled);
+  const HalfScale scale = half_scale(largest);
+  const TwoHalves halves = two_halves(spoil == 0 ? place.x * scale.to : 0);
   args.pieces[place.at] = halves.first;
   args.pieces[args.tokens * args.padded + place.at] = halves.second;
   if (thread_of_block() % kWarp == 0) {
     args.scales[place.token * (args.padded / 32) + place.block] =
-        spoil == 0 ? bits_to_float((bounded - 14) << 23) : spoil;
+        spoil == 0 ? scale.back : spoil;
   }
 }
 

@@ -106,6 +106,10 @@ struct QueryTile {
   CARD int64_t token(int row) const { return (first + row) / sharers; }
   CARD int64_t head_of(int row) const { return head + (first + row) % sharers * step; }
   CARD int64_t count() const { return tokens * sharers - first; }
+  // queries (T, H, D)
+  CARD const float *query(const float *queries, int64_t heads, int64_t head_dim, int row) const {
+    return queries + (token(row) * heads + head_of(row)) * head_dim;
+  }
 };
 
 // queries (T, H, D)
@@ -114,8 +118,7 @@ CARD void load_queries(const QueryTile &tile, const float *queries, int64_t head
   const int64_t count = tile.count();
   for (int i = thread_of_block(); i < kTileQueries * DIM; i += kThreads) {
     const int row = i / DIM, d = i % DIM;
-    target.one(row, d,
-               row < count && d < head_dim ? queries[(tile.token(row) * heads + tile.head_of(row)) * head_dim + d] : 0);
+    target.one(row, d, row < count && d < head_dim ? tile.query(queries, heads, head_dim, row)[d] : 0);
   }
 }
 template <int DIM>

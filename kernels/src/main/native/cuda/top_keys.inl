@@ -2,8 +2,8 @@
 // that of the answer: by score, among equal ones the earlier row first.
 //
 // top_keys reads each tile of keys once for all heads that share it; each thread keeps the best few of its
-// scores in registers, one comparison for a score that is not among them. whole_scores and top_keys_sort
-// serve what that cannot: many answers, and blocks of rows.
+// scores in registers, one comparison for a score that is not among them. top_keys_cores.inl does the same with
+// tensor cores. whole_scores and top_keys_sort serve what both cannot: many answers, and blocks of rows.
 
 namespace longform::card {
 
@@ -60,10 +60,17 @@ CARD_KERNEL(value_norms, NormArgs) {
   args.norms[kv_head * args.count + i] = args.squares != 0 ? sqrtf(sum) : sum;
 }
 
-CARD QueryTile asking(const TopKeysArgs &args, int64_t tile, int64_t kv_head) {
+CARD QueryTile asking(const TopKeysArgs &args, int64_t first_row, int64_t kv_head) {
   const int64_t sharers = args.heads / args.layout.kv_heads;
-  return {tile * kTileQueries, sharers, args.modulo != 0 ? kv_head : kv_head * sharers,
+  return {first_row, sharers, args.modulo != 0 ? kv_head : kv_head * sharers,
           args.modulo != 0 ? args.layout.kv_heads : 1, args.query_count};
+}
+
+// Writes the best words of a row of queries in this block's share of the keys.
+CARD void write_best(const TopKeysArgs &args, const QueryTile &queries, int row, const Slots &best) {
+  const int64_t answer = queries.head_of(row) * args.query_count + queries.token(row);
+#pragma unroll
+  for (int s = 0; s < kSlots; s++) args.best[(answer * args.splits + block_z()) * kSlots + s] = best.words[s];
 }
 
 // Words of this thread's queries and keys, tile after tile of this block's share of the keys; take(row i of two,
@@ -105,7 +112,7 @@ template <int DIM>
 CARD void top_keys(const TopKeysArgs &args) {
   const Tiles<DIM> tiles = Tiles<DIM>::of_block();
   const int64_t kv_head = block_y();
-  const QueryTile queries = asking(args, block_x(), kv_head);
+  const QueryTile queries = asking(args, block_x() * kTileQueries, kv_head);
   const int x = thread_of_block() % 8, y = thread_of_block() / 8;
   Slots best[2];
   best[0].clear();
@@ -131,9 +138,7 @@ CARD void top_keys(const TopKeysArgs &args) {
   Slots merged;
   merged.clear();
   for (int i = 0; i < 8 * kSlots; i++) merged.add(lists[row * 8 * kSlots + i]);
-  const int64_t answer = queries.head_of(row) * args.query_count + queries.token(row);
-#pragma unroll
-  for (int s = 0; s < kSlots; s++) args.best[(answer * args.splits + block_z()) * kSlots + s] = merged.words[s];
+  write_best(args, queries, row, merged);
 }
 
 // One thread for each answer.
@@ -157,7 +162,7 @@ template <int DIM>
 CARD void whole_scores(const TopKeysArgs &args) {
   const Tiles<DIM> tiles = Tiles<DIM>::of_block();
   const int y = thread_of_block() / 8;
-  const QueryTile queries = asking(args, args.first_tile + block_x(), block_y());
+  const QueryTile queries = asking(args, (args.first_tile + block_x()) * kTileQueries, block_y());
   uint64_t *words = args.best + ((block_y() * blocks_x() + block_x()) * kTileQueries + 2 * y) * args.columns;
   each_score<DIM>(args, queries, block_y(), tiles,
                   [&](int i, int64_t place, uint64_t word) { words[i * args.columns + place] = word; });

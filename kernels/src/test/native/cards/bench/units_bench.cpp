@@ -1,4 +1,5 @@
-// Products of many tokens on card 0 by tensor cores beside the same by ordinary units, everything in its memory.
+// Products of many tokens, and searches for the best keys, on card 0 by tensor cores beside the same by ordinary units,
+// everything in its memory.
 // units_bench [quick]: prints a table in Markdown.
 #include <cstdio>
 #include <cstring>
@@ -53,6 +54,41 @@ double time_of(Units units, int64_t dtype, int64_t tokens, int64_t inner, int64_
       10);
 }
 
+// The four best keys of queries of 128 dimensions, four heads to each key head.
+double time_of_search(Units units, int64_t dtype, int64_t queries, int64_t keys, int64_t kv_heads) {
+  CardDevice card(longform::card::open_card(0), units);
+  const int64_t dim = 128, heads = 4 * kv_heads, answers = heads * queries;
+  const int64_t bytes = dtype == KERNELS_KV_F16 ? 2 * dim : dim + dim / 32 * 2;
+  const kernels_kv_layout layout = {dtype, kv_heads, dim, bytes, 0, keys * bytes};
+  const uint8_t *rows = filled<uint8_t>(card, kv_heads * keys * bytes,
+                                        [](std::mt19937 &r) { return static_cast<uint8_t>(r() & 0x33); });
+  const kernels_run run = {reinterpret_cast<const char *>(rows), 0, 0, keys};
+  std::vector<int64_t> best(static_cast<size_t>(answers * 4));
+  std::vector<float> scores(best.size());
+  int64_t rescored = 0;
+  kernels_top_keys_request request = {};
+  request.queries = filled<float>(card, answers * dim * 4,
+                                  [](std::mt19937 &r) { return static_cast<float>(r() % 20001) / 1e4f - 1; });
+  request.query_count = queries;
+  request.heads = heads;
+  request.layout = &layout;
+  request.runs = &run;
+  request.run_count = 1;
+  request.to = keys;
+  request.k = 4;
+  request.block_rows = 1;
+  request.rows = best.data();
+  request.scores = scores.data();
+  request.rescored = &rescored;
+  return seconds([&] { card.top_keys(request); }, 5);
+}
+
+void row(const std::string &what, double cores, double ordinary, double operations) {
+  std::printf("| %s | %.3f | %.2f | %.3f | %.2f | %.2f |\n", what.c_str(), cores * 1e3, operations / cores / 1e12,
+              ordinary * 1e3, operations / ordinary / 1e12, ordinary / cores);
+  std::fflush(stdout);
+}
+
 }  // namespace
 
 int main(int count, char **arguments) {
@@ -61,7 +97,7 @@ int main(int count, char **arguments) {
     std::fprintf(stderr, "Cannot measure: %s.\n", longform::card::card_missing(0).c_str());
     return 1;
   }
-  std::printf("| product (%s) | tensor cores ms | TFLOP/s | ordinary units ms | TFLOP/s | times faster |\n"
+  std::printf("| what (%s) | tensor cores ms | TFLOP/s | ordinary units ms | TFLOP/s | times faster |\n"
               "|---|---|---|---|---|---|\n",
               longform::card::card_name(0).c_str());
   const int64_t inner = quick ? 256 : 4096, outer = quick ? 96 : 14336;
@@ -70,10 +106,20 @@ int main(int count, char **arguments) {
       const double cores = time_of(Units::kTensorCores, dtype.id, tokens, inner, outer);
       const double ordinary = time_of(Units::kOrdinary, dtype.id, tokens, inner, outer);
       const double operations = 2. * static_cast<double>(tokens) * static_cast<double>(inner * outer);
-      std::printf("| %s, %ld x %ld x %ld | %.3f | %.2f | %.3f | %.2f | %.2f |\n", dtype.name, static_cast<long>(tokens),
-                  static_cast<long>(inner), static_cast<long>(outer), cores * 1e3, operations / cores / 1e12,
-                  ordinary * 1e3, operations / ordinary / 1e12, ordinary / cores);
-      std::fflush(stdout);
+      row(std::string(dtype.name) + ", " + std::to_string(tokens) + " x " + std::to_string(inner) + " x " +
+              std::to_string(outer),
+          cores, ordinary, operations);
+    }
+  }
+  const int64_t keys = quick ? 1000 : 1 << 20, kv_heads = quick ? 2 : 8;
+  for (int64_t dtype : {KERNELS_KV_F16, KERNELS_KV_Q8}) {
+    for (int64_t queries : {int64_t{1}, quick ? int64_t{20} : int64_t{512}}) {
+      row(std::string("best of ") + std::to_string(keys) + (dtype == KERNELS_KV_F16 ? " F16" : " Q8") + " keys, " +
+              std::to_string(queries) + " queries of " + std::to_string(4 * kv_heads) + "/" + std::to_string(kv_heads) +
+              " heads of 128",
+          time_of_search(Units::kTensorCores, dtype, queries, keys, kv_heads),
+          time_of_search(Units::kOrdinary, dtype, queries, keys, kv_heads),
+          2. * static_cast<double>(queries * 4 * kv_heads) * static_cast<double>(keys * 128));
     }
   }
   return 0;
