@@ -16,12 +16,13 @@ struct TopKeys {
   Operation &operation;
   const int64_t count;
   const int64_t answers; // H * Q
+  int64_t *const rows;
+  float *const scores;
   TopKeysArgs args = {};
-  int64_t *rows = nullptr;
-  float *scores = nullptr;
 
-  TopKeys(const kernels_top_keys_request &of, Operation &on)
-      : request(of), operation(on), count(of.to - of.from), answers(of.heads * of.query_count) {}
+  TopKeys(const kernels_top_keys_request &of, Operation &on, int64_t *to_rows, float *to_scores)
+      : request(of), operation(on), count(of.to - of.from), answers(of.heads * of.query_count), rows(to_rows),
+        scores(to_scores) {}
 
   int64_t query_tiles() const {
     return blocks_of(request.query_count * (request.heads / request.layout->kv_heads), kTileQueries);
@@ -57,8 +58,6 @@ struct TopKeys {
       operation.launch(Kernel::value_norms, grid, norm);
       args.norms = norm.norms;
     }
-    rows = operation.out(request.rows, answers * request.k);
-    scores = operation.out(request.scores, answers * request.k);
   }
 
   int64_t splits(int64_t blocks) {
@@ -122,29 +121,32 @@ struct TopKeys {
       operation.launch(Kernel::top_keys_sort, all, sort);
     }
   }
-
-  void finish() {
-    operation.finish(request.rows, rows, answers * request.k);
-    operation.finish(request.scores, scores, answers * request.k);
-    *request.rescored = answers * count;
-  }
 };
 
 }  // namespace
 
-void CardDevice::top_keys(const kernels_top_keys_request &request) {
+void best_keys(const kernels_top_keys_request &request, Operation &operation, int64_t *rows, float *scores) {
   if (request.heads % request.layout->kv_heads != 0) throw NotHere("heads that do not share keys evenly");
   if (request.to - request.from >= int64_t{1} << 32) throw NotHere("more than four thousand million candidates");
   tile_bytes(request.layout->head_dim);
-  Operation operation(*this);
-  TopKeys find(request, operation);
+  TopKeys find(request, operation, rows, scores);
   find.prepare();
   if (request.k <= kSlots && request.block_rows == 1) {
     find.in_registers();
   } else {
     find.by_sorting();
   }
-  find.finish();
+}
+
+void CardDevice::top_keys(const kernels_top_keys_request &request) {
+  const int64_t answers = request.heads * request.query_count;
+  Operation operation(*this);
+  int64_t *rows = operation.out(request.rows, answers * request.k);
+  float *scores = operation.out(request.scores, answers * request.k);
+  best_keys(request, operation, rows, scores);
+  operation.finish(request.rows, rows, answers * request.k);
+  operation.finish(request.scores, scores, answers * request.k);
+  *request.rescored = answers * (request.to - request.from);
 }
 
 }  // namespace longform::card

@@ -27,6 +27,7 @@
 #include "attend_cores.inl"
 #include "attend_mass.inl"
 #include "top_keys.inl"
+#include "votes.inl"
 
 namespace longform::card {
 namespace {

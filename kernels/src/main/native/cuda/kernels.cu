@@ -17,3 +17,4 @@
 #include "attend_cores.inl"
 #include "attend_mass.inl"
 #include "top_keys.inl"
+#include "votes.inl"
