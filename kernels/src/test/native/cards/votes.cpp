@@ -25,8 +25,8 @@ void done(int32_t status, const std::string &what) {
   expect(status == KERNELS_OK, what + ": " + kernels_last_error());
 }
 
-// What keys are like: votes for different tokens, for a few of them, scores that are equal everywhere, and all votes for
-// the first tokens.
+// What keys are like: votes for different tokens, for a few of them, scores of which many are equal, and all
+// votes for the first tokens.
 enum Keys { kScattered, kFavoured, kWhole, kEqual };
 
 struct Case {
@@ -126,8 +126,8 @@ void ask(const Case &c, const Cache &cache, int64_t order, int64_t limit, std::v
   const kernels_votes_request request = {&keys, order, limit, tokens.data(), &count};
   done(kernels_votes(card, &request), "votes");
   const size_t most = static_cast<size_t>(std::min(limit, static_cast<int64_t>(expected.size())));
-  expect(count == static_cast<int64_t>(most), describe(c, order, limit) + ": " + std::to_string(count) + " tokens, not " +
-                                                  std::to_string(most));
+  expect(count == static_cast<int64_t>(most),
+         describe(c, order, limit) + ": " + std::to_string(count) + " tokens, not " + std::to_string(most));
   // what is not answered is not written
   expected.resize(most);
   expected.resize(tokens.size(), -7);
