@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 10
+#define KERNELS_ABI 11
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
@@ -267,6 +267,24 @@ typedef struct {
 } kernels_top_keys_request;
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request);
+
+/* Which tokens come first; ordinals of org.longform.kernels.device.VotesRequest.Order. */
+enum kernels_vote_order {
+  KERNELS_ORDER_VOTES = 0, /* those with the most votes; of equals the earlier token */
+  KERNELS_ORDER_RANK = 1   /* the best of each head and query, then the second of each */
+};
+
+/* The tokens that heads and queries vote for by their best keys; mirrors org.longform.kernels.device.VotesRequest. */
+typedef struct {
+  const kernels_top_keys_request *keys; /* rows, scores and rescored are not written */
+  int64_t order;                        /* kernels_vote_order */
+  int64_t limit;                        /* most tokens */
+  int64_t *tokens;                      /* up to limit, H * Q * k or all candidates, each once */
+  int64_t *count;                       /* how many they are; on the host */
+} kernels_votes_request;
+
+/* KERNELS_UNSUPPORTED where votes are not counted by the device: whoever has the best keys can count them. */
+int32_t kernels_votes(kernels_device *device, const kernels_votes_request *request);
 
 /*
  * Cards: devices with memory of their own. A device that is opened on a card does its operations there, and what

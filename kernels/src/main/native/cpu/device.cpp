@@ -289,6 +289,13 @@ int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request 
   });
 }
 
+int32_t kernels_votes(kernels_device *device, const kernels_votes_request *request) {
+  return guarded([&] {
+    if (device->card == nullptr) throw longform::card::NotHere("the device has no card");
+    device->card->votes(*request);
+  });
+}
+
 int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(head_dim).bytes; }
 
 int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,

@@ -280,6 +280,33 @@ struct SortArgs {
   const int64_t *answers; // for each row the answer it is, or -1
 };
 
+// Votes for candidates, and those chosen by them: see votes.inl.
+struct VotesArgs {
+  const int64_t *rows; // (voters, k) best first; a voter is a query of a head
+  uint32_t *weights;   // (candidates) as the order has them, 0 without a vote
+  uint32_t *reached;   // (voters + 2) how many have so many votes or more; not by rank
+  uint64_t *shares;    // (blocks) how many are chosen, and how many are of those of which some are
+  uint64_t *words;     // (limit) the chosen; to be sorted (a power of two)
+  int64_t *tokens;     // (limit)
+  int64_t *chosen;     // how many they are
+  int64_t voters;
+  int64_t k;
+  int64_t from;
+  int64_t candidates;
+  int64_t limit; // at least 1
+  int64_t order;
+};
+
+// Steps of a sorting network, from one on: lists of `length` words to those of `last`, of each list the steps between
+// words `stride` apart to those `least` apart. Either one step, or steps within 2 * kThreads words.
+struct VotesSortArgs {
+  uint64_t *words;
+  int64_t length;
+  int64_t last;
+  int64_t stride;
+  int64_t least;
+};
+
 }  // namespace longform::card
 
 // Every kernel and its arguments; %_N are made for heads of up to N dimensions.
@@ -311,7 +338,9 @@ struct SortArgs {
   K(top_keys_cores_many_f16_64, TopKeysArgs) K(top_keys_cores_many_f16_128, TopKeysArgs)                      \
   K(top_keys_cores_many_q8_64, TopKeysArgs) K(top_keys_cores_many_q8_128, TopKeysArgs)                        \
   K(whole_scores_32, TopKeysArgs) K(whole_scores_64, TopKeysArgs) K(whole_scores_96, TopKeysArgs)             \
-  K(whole_scores_128, TopKeysArgs) K(whole_scores_256, TopKeysArgs) K(top_keys_sort, SortArgs)
+  K(whole_scores_128, TopKeysArgs) K(whole_scores_256, TopKeysArgs) K(top_keys_sort, SortArgs)             \
+  K(votes_count, VotesArgs) K(votes_first, VotesArgs) K(votes_shares, VotesArgs) K(votes_choose, VotesArgs)   \
+  K(votes_sort, VotesSortArgs) K(votes_tokens, VotesArgs)
 
 namespace longform::card {
 

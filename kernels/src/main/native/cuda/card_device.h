@@ -51,6 +51,8 @@ class CardDevice {
   // May throw NotHere, before anything is written.
   void attend(const kernels_attention &call);
   void top_keys(const kernels_top_keys_request &request);
+  // May throw NotHere, before anything is written.
+  void votes(const kernels_votes_request &request);
 
  private:
   friend class Operation;
@@ -140,6 +142,9 @@ class Operation {
 // Runs of a cache with the card's addresses: rows on the host are copied, each page once.
 std::vector<kernels_run> runs_on_card(Operation &operation, const kernels_kv_layout &layout, const kernels_run *runs,
                                       int64_t count);
+
+// Finds the best keys of a request; `rows` and `scores` (H, Q, k) are the card's. May throw NotHere.
+void best_keys(const kernels_top_keys_request &request, Operation &operation, Units units, int64_t *rows, float *scores);
 
 // One of five kernels that follow each other, for heads of up to 32, 64, 96, 128 and 256 dimensions, and the shared
 // memory it needs. Throws NotHere for larger heads.

@@ -20,12 +20,13 @@ struct TopKeys {
   const Units units;
   const int64_t count;
   const int64_t answers; // H * Q
+  int64_t *const rows;
+  float *const scores;
   TopKeysArgs args = {};
-  int64_t *rows = nullptr;
-  float *scores = nullptr;
 
-  TopKeys(const kernels_top_keys_request &of, Operation &on, Units by)
-      : request(of), operation(on), units(by), count(of.to - of.from), answers(of.heads * of.query_count) {}
+  TopKeys(const kernels_top_keys_request &of, Operation &on, Units by, int64_t *to_rows, float *to_scores)
+      : request(of), operation(on), units(by), count(of.to - of.from), answers(of.heads * of.query_count),
+        rows(to_rows), scores(to_scores) {}
 
   Way way() const {
     if (request.k > kSlots || request.block_rows != 1) return Way::kSorting;
@@ -68,8 +69,6 @@ struct TopKeys {
       operation.launch(Kernel::value_norms, grid, norm);
       args.norms = norm.norms;
     }
-    rows = operation.out(request.rows, answers * request.k);
-    scores = operation.out(request.scores, answers * request.k);
   }
 
   int64_t splits(int64_t blocks, int64_t keys_of_tile) {
@@ -147,29 +146,32 @@ struct TopKeys {
       operation.launch(Kernel::top_keys_sort, all, sort);
     }
   }
-
-  void finish() {
-    operation.finish(request.rows, rows, answers * request.k);
-    operation.finish(request.scores, scores, answers * request.k);
-    *request.rescored = answers * count;
-  }
 };
 
 }  // namespace
 
-void CardDevice::top_keys(const kernels_top_keys_request &request) {
+void best_keys(const kernels_top_keys_request &request, Operation &operation, Units units, int64_t *rows, float *scores) {
   if (request.heads % request.layout->kv_heads != 0) throw NotHere("heads that do not share keys evenly");
   if (request.to - request.from >= int64_t{1} << 32) throw NotHere("more than four thousand million candidates");
   tile_bytes(request.layout->head_dim);
-  Operation operation(*this);
-  TopKeys find(request, operation, units_);
+  TopKeys find(request, operation, units, rows, scores);
   find.prepare();
   switch (find.way()) {
     case Way::kTensorCores: find.by_cores(); break;
     case Way::kRegisters: find.in_registers(); break;
     case Way::kSorting: find.by_sorting(); break;
   }
-  find.finish();
+}
+
+void CardDevice::top_keys(const kernels_top_keys_request &request) {
+  const int64_t answers = request.heads * request.query_count;
+  Operation operation(*this);
+  int64_t *rows = operation.out(request.rows, answers * request.k);
+  float *scores = operation.out(request.scores, answers * request.k);
+  best_keys(request, operation, units_, rows, scores);
+  operation.finish(request.rows, rows, answers * request.k);
+  operation.finish(request.scores, scores, answers * request.k);
+  *request.rescored = answers * (request.to - request.from);
 }
 
 }  // namespace longform::card

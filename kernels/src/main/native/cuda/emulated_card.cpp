@@ -29,6 +29,7 @@
 #include "top_keys.inl"
 #include "key_tiles.inl"
 #include "top_keys_cores.inl"
+#include "votes.inl"
 
 namespace longform::card {
 namespace {

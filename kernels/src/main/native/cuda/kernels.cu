@@ -19,3 +19,4 @@
 #include "top_keys.inl"
 #include "key_tiles.inl"
 #include "top_keys_cores.inl"
+#include "votes.inl"

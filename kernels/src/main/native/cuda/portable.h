@@ -47,6 +47,10 @@ CARD int from_lane(int value, int mask) { return __shfl_xor_sync(0xffffffffu, va
 CARD double from_lane(double value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 CARD uint64_t from_lane(uint64_t value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 
+// Changes a word of the card's memory that other threads of any block change, too; answers what it was.
+CARD uint32_t atomic_add(uint32_t *word, uint32_t more) { return atomicAdd(word, more); }
+CARD void atomic_max(uint32_t *word, uint32_t value) { atomicMax(word, value); }
+
 // sum + the four products of signed bytes
 CARD int dot4(uint32_t a, uint32_t b, int sum) { return __dp4a(static_cast<int>(a), static_cast<int>(b), sum); }
 
@@ -113,6 +117,14 @@ CARD Value from_lane(Value value, int mask) {
   memcpy(&value, &word, sizeof(value));
   return value;
 }
+
+// one thread runs at a time, up to where it waits
+CARD uint32_t atomic_add(uint32_t *word, uint32_t more) {
+  const uint32_t before = *word;
+  *word = before + more;
+  return before;
+}
+CARD void atomic_max(uint32_t *word, uint32_t value) { *word = *word > value ? *word : value; }
 
 CARD int dot4(uint32_t a, uint32_t b, int sum) {
   for (int shift = 0; shift < 32; shift += 8) {

@@ -107,6 +107,10 @@ NATIVE(jint, topKeys)(JNIEnv *, jclass, jlong device, jlong request) {
   return kernels_top_keys(device_of(device), pointer<kernels_top_keys_request>(request));
 }
 
+NATIVE(jint, votes)(JNIEnv *, jclass, jlong device, jlong request) {
+  return kernels_votes(device_of(device), pointer<kernels_votes_request>(request));
+}
+
 NATIVE(jlong, sketchBytes)(JNIEnv *, jclass, jlong head_dim) { return kernels_sketch_bytes(head_dim); }
 
 NATIVE(jint, sketch)(JNIEnv *, jclass, jlong device, jlong layout, jlong pages, jlong count) {

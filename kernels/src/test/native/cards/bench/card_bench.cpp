@@ -180,11 +180,22 @@ void top_keys(const Cache &cache, int64_t queries, int64_t heads) {
   request.scores = scores.data();
   request.rescored = &rescored;
   const double time = seconds([&] { done(kernels_top_keys(card, &request)); }, 5);
-  row("top keys, " + std::to_string(queries) + " queries of " + std::to_string(heads) + "/" +
-          std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim) + ", " +
-          std::to_string(cache.rows >> 10) + "k keys",
-      time, 2. * static_cast<double>(cache.rows * cache.kv_heads * cache.dim),
-      2. * static_cast<double>(queries * heads) * static_cast<double>(cache.rows * cache.dim));
+  const std::string size = std::to_string(queries) + " queries of " + std::to_string(heads) + "/" +
+                           std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim) + ", " +
+                           std::to_string(cache.rows >> 10) + "k keys";
+  const double bytes = 2. * static_cast<double>(cache.rows * cache.kv_heads * cache.dim);
+  const double products = 2. * static_cast<double>(queries * heads) * static_cast<double>(cache.rows * cache.dim);
+  row("top keys, " + size, time, bytes, products);
+  // the same search, and its votes counted in place of copied
+  for (int64_t order : {KERNELS_ORDER_VOTES, KERNELS_ORDER_RANK}) {
+    for (int64_t limit : {int64_t{127}, static_cast<int64_t>(rows.size())}) {
+      int64_t count = 0;
+      const kernels_votes_request votes = {&request, order, limit, rows.data(), &count};
+      const double voted = seconds([&] { done(kernels_votes(card, &votes)); }, 5);
+      const std::string by = order == KERNELS_ORDER_RANK ? "rank, " : "votes, ";
+      row("up to " + std::to_string(limit) + " tokens by " + by + size, voted, bytes, products);
+    }
+  }
   kernels_card_release(card, q);
 }
 

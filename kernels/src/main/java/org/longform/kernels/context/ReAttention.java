@@ -5,6 +5,8 @@ import org.longform.kernels.attention.QueryRange;
 import org.longform.kernels.cache.KvView;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.device.TopKeysRequest;
+import org.longform.kernels.device.Votes;
+import org.longform.kernels.device.VotesRequest;
 
 /**
  * The first tokens, the newest ones, and spans around those between whose keys match the block's
@@ -186,35 +188,35 @@ final class ReAttention implements ContextStrategy {
             blockwise ? TopKeysRequest.Pairing.GROUP : search.pairing,
             search.keyNorm,
             blockwise ? BLOCK : 1);
-    Votes votes =
-        Votes.of(
-            request
-                .kernels()
-                .topKeys(
-                    new TopKeysRequest(
-                        request.queries(),
-                        request.cache(),
-                        sizes.global,
-                        middleEnd,
-                        QueryRange.ALL,
-                        search.topK,
-                        scoring)));
-    if (blockwise) {
-      // with fewer than four blocks of keys the kernel's empty slots vote for the first token
-      votes = votes.filledUpTo(search.topK, sizes.global);
-    }
-    return search.spans.select(votes, order(single), sizes.global, middleEnd);
+    TopKeysRequest keys =
+        new TopKeysRequest(
+            request.queries(),
+            request.cache(),
+            sizes.global,
+            middleEnd,
+            QueryRange.ALL,
+            search.topK,
+            scoring);
+    VotesRequest votes = new VotesRequest(keys, order(single), search.spans.limit());
+    // with fewer than four blocks of keys the kernel's empty slots vote for the first token
+    long[] voted =
+        blockwise && keys.answers() < search.topK
+            ? Votes.of(request.kernels().topKeys(keys))
+                .filledUpTo(search.topK, sizes.global)
+                .first(votes.limit(), votes.order())
+            : request.kernels().votes(votes);
+    return search.spans.select(voted, sizes.global, middleEnd);
   }
 
-  private SpanSelection.Order order(boolean single) {
+  private VotesRequest.Order order(boolean single) {
     return switch (search.order) {
-      case VOTES -> SpanSelection.Order.VOTES;
-      case RANK -> SpanSelection.Order.RANK;
+      case VOTES -> VotesRequest.Order.VOTES;
+      case RANK -> VotesRequest.Order.RANK;
       // the few votes of a single token are nearly all for different tokens: counts say nothing
       case AUTO ->
           single && search.spans.budget() != SpanSelection.UNLIMITED
-              ? SpanSelection.Order.RANK
-              : SpanSelection.Order.VOTES;
+              ? VotesRequest.Order.RANK
+              : VotesRequest.Order.VOTES;
     };
   }
 

@@ -13,19 +13,19 @@ package org.longform.kernels.context;
 record SpanSelection(long span, long clip, long budget) {
   static final long UNLIMITED = -1;
 
-  /** Which voted tokens are served first where not all are. */
-  enum Order {
-    /** Most votes first; of equals the earlier token. */
-    VOTES,
-    /** The best of each voter first, then the second of each. */
-    RANK
+  /** Most voted tokens that get a span. */
+  long limit() {
+    return clip == UNLIMITED ? Long.MAX_VALUE : clip;
   }
 
-  /** The spans, clipped to {@code [from, to)}, from which all votes must come. */
-  SpanUnion select(Votes votes, Order order, long from, long to) {
-    long limit = clip == UNLIMITED ? Long.MAX_VALUE : clip;
+  /**
+   * The spans, clipped to {@code [from, to)}, from which all tokens must come.
+   *
+   * @param voted the tokens, at most {@link #limit}, in the order in which they are served
+   */
+  SpanUnion select(long[] voted, long from, long to) {
     SpanUnion union = new SpanUnion();
-    for (long row : order == Order.RANK ? votes.byRank(limit) : votes.byCount(limit)) {
+    for (long row : voted) {
       if (union.size() == budget) {
         break;
       }

@@ -137,6 +137,15 @@ public interface Kernels {
   TopKeys topKeys(TopKeysRequest request);
 
   /**
+   * The tokens that heads and queries vote for by their best keys, each once and in order, see
+   * {@link VotesRequest}.
+   */
+  default long[] votes(VotesRequest request) {
+    request.validate();
+    return Votes.of(topKeys(request.keys())).first(request.limit(), request.order());
+  }
+
+  /**
    * How well each of some keys matches, see {@link KeyScoresRequest}.
    *
    * @return (H, N); negative infinity where nothing is a number

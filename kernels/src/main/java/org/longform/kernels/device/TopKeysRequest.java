@@ -80,7 +80,7 @@ public record TopKeysRequest(
     }
   }
 
-  private static LongformException invalid(String why) {
+  static LongformException invalid(String why) {
     return new LongformException(
         ErrorClass.INVALID_PLAN,
         "Cannot find the best keys: %s. This is a bug in the context strategy.".formatted(why));

@@ -1,6 +1,7 @@
 package org.longform.kernels.context
 
 import org.longform.kernels.cache.Rows
+import org.longform.kernels.device.{Votes, VotesRequest}
 import org.scalatest.funsuite.AnyFunSuite
 
 import scala.util.Random
@@ -17,23 +18,23 @@ class SpanSelectionSuite extends AnyFunSuite {
   private def select(
       selection: SpanSelection,
       votes: Votes,
-      order: SpanSelection.Order,
+      order: VotesRequest.Order,
       from: Long,
       to: Long
   ): Seq[Long] =
-    rows(selection.select(votes, order, from, to))
+    rows(selection.select(votes.first(selection.limit(), order), from, to))
 
   /** The rule on sets of single tokens. */
   private def naive(
       s: SpanSelection,
       votes: Votes,
-      order: SpanSelection.Order,
+      order: VotesRequest.Order,
       from: Long,
       to: Long
   ): Seq[Long] = {
     val voters = votes.rows.toSeq.grouped(votes.k).toSeq
     val ordered =
-      if (order == SpanSelection.Order.RANK) voters.transpose.flatten.distinct
+      if (order == VotesRequest.Order.RANK) voters.transpose.flatten.distinct
       else votes.rows.toSeq.groupBy(identity).toSeq.sortBy { case (row, all) => (-all.size, row) }.map(_._1)
     val served = if (s.clip == unlimited) ordered else ordered.take(s.clip.toInt)
     served
@@ -58,7 +59,7 @@ class SpanSelectionSuite extends AnyFunSuite {
       val clip = if (random.nextBoolean()) unlimited else 1L + random.nextInt(8)
       val budget = if (random.nextBoolean()) unlimited else random.nextInt(40).toLong
       val selection = new SpanSelection(1L + random.nextInt(9), clip, budget)
-      for (order <- SpanSelection.Order.values()) {
+      for (order <- VotesRequest.Order.values()) {
         val actual = select(selection, votes, order, from, to)
         assert(
           actual == naive(selection, votes, order, from, to),
@@ -74,7 +75,7 @@ class SpanSelectionSuite extends AnyFunSuite {
       select(
         new SpanSelection(size, unlimited, unlimited),
         new Votes(Array(100L), 1),
-        SpanSelection.Order.VOTES,
+        VotesRequest.Order.VOTES,
         0,
         1000
       )
@@ -87,52 +88,16 @@ class SpanSelectionSuite extends AnyFunSuite {
   test("the clip keeps the most voted tokens, of equals the earlier") {
     val votes = new Votes(Array(70L, 50L, 30L, 50L, 10L, 70L), 2)
     def kept(clip: Long): Seq[Long] =
-      select(new SpanSelection(2, clip, unlimited), votes, SpanSelection.Order.VOTES, 0, 100)
+      select(new SpanSelection(2, clip, unlimited), votes, VotesRequest.Order.VOTES, 0, 100)
     assert(kept(1) == Seq(49, 50))
     assert(kept(2) == Seq(49, 50, 69, 70))
     assert(kept(3) == Seq(9, 10, 49, 50, 69, 70))
   }
 
-  test("by rank the best of each voter comes before the second of any") {
-    val votes = new Votes(Array(70L, 50L, 30L, 50L, 10L, 70L), 2)
-    assert(votes.byRank(9).toSeq == Seq(70, 30, 10, 50))
-    assert(votes.byCount(9).toSeq == Seq(50, 70, 10, 30))
-  }
-
-  test("the first of an order are the same however many are asked for") {
-    for (seed <- 1L to 100L) {
-      val random = new Random(seed)
-      val k = 1 + random.nextInt(3)
-      val votes = new Votes(Array.fill(k * random.nextInt(300))(random.nextInt(200).toLong << 20), k)
-      val counts = votes.rows.toSeq.groupBy(identity).toSeq.map { case (row, all) => (-all.size, row) }
-      val byCount = counts.sorted.map(_._2)
-      val byRank = votes.rows.toSeq.grouped(k).toSeq.transpose.flatten.distinct
-      for (limit <- Seq(0L, 1L, 2L, 7L, 50L, 199L, 200L, Long.MaxValue)) {
-        val first = math.min(limit, 1000L).toInt
-        assert(votes.byCount(limit).toSeq == byCount.take(first), s"seed $seed, $limit")
-        assert(votes.byRank(limit).toSeq == byRank.take(first), s"seed $seed, $limit")
-      }
-    }
-  }
-
-  test("a token or a number of votes beyond what a rank holds is refused") {
-    val refused = intercept[IllegalArgumentException](VoteRank.of(1L << 40, 1))
-    assert(refused.getMessage.startsWith("Cannot rank token 1099511627776 with 1 votes: "))
-    intercept[IllegalArgumentException](VoteRank.of(1, 1 << 23))
-    assert(VoteRank.rows(Array(VoteRank.of((1L << 40) - 1, (1 << 23) - 1))).toSeq == Seq((1L << 40) - 1))
-  }
-
   test("a span that does not fit the budget is left out whole and smaller needs behind it are served") {
     val votes = new Votes(Array(20L, 60L, 22L), 3)
     val selection = new SpanSelection(4, unlimited, 6)
-    assert(select(selection, votes, SpanSelection.Order.RANK, 0, 100) == (18L to 23L))
-  }
-
-  test("voters with fewer candidates than votes vote for one token with the rest") {
-    val votes = new Votes(Array(5L, 6L, 7L, 8L), 2).filledUpTo(4, 3L)
-    assert(votes.rows.toSeq == Seq(5, 6, 3, 3, 7, 8, 3, 3))
-    assert(votes.byCount(1).head == 3)
-    assert(votes.filledUpTo(2, 9L).rows.toSeq == votes.rows.toSeq)
+    assert(select(selection, votes, VotesRequest.Order.RANK, 0, 100) == (18L to 23L))
   }
 
   test("a union of spans counts what is new, also when a span touches or bridges others") {

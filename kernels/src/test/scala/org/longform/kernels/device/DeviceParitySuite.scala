@@ -9,8 +9,8 @@ import org.scalatest.funsuite.AnyFunSuite
 
 /** Every case. */
 object KernelCases {
-  val ALL: Seq[KernelCase] = DenseCases.ALL ++ AttendCases.ALL ++ TopKeysCases.ALL ++ QueryRowsCases.ALL ++
-    KeyScoresCases.ALL ++ StoreCases.ALL
+  val ALL: Seq[KernelCase] = DenseCases.ALL ++ AttendCases.ALL ++ TopKeysCases.ALL ++ VotesCases.ALL ++
+    QueryRowsCases.ALL ++ KeyScoresCases.ALL ++ StoreCases.ALL
 }
 
 /** Every listed device against the reference: a new line in the list is picked up by itself. */

@@ -1,5 +1,8 @@
 package org.longform.kernels.device.cpu;
 
+import java.lang.ref.Reference;
+import java.util.Optional;
+import org.longform.kernels.device.VotesRequest;
 import org.longform.kernels.device.Weight;
 import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
@@ -32,6 +35,14 @@ final class CardKernels extends CpuKernels {
     return stored.shape().rank() == 1 || stored.elements() == 0
         ? super.weight(stored)
         : CardWeight.load(stored, card);
+  }
+
+  /** Votes are counted where the best keys lie: only the tokens come to the host. */
+  @Override
+  public long[] votes(VotesRequest request) {
+    Optional<long[]> counted = VotesCall.run(request, card.address(), memory);
+    Reference.reachabilityFence(card);
+    return counted.isPresent() ? counted.get() : super.votes(request);
   }
 
   /** A card reads faster than the processor sketches. */

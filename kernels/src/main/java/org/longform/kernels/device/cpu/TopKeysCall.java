@@ -8,17 +8,34 @@ import org.longform.kernels.tensor.MemoryOwner;
 import org.longform.kernels.tensor.Tensor;
 
 /** Writes a {@link TopKeysRequest} as a {@code kernels_top_keys_request} and reads the answer. */
-final class TopKeysCall {
+final class TopKeysCall implements AutoCloseable {
   private static final int WORDS = 16;
 
-  private TopKeysCall() {}
+  private final TopKeysRequest request;
+  private final MemoryOwner owner;
+  private final RunList runs;
+  // null where no key is to be spared
+  private final SketchList sketches;
+  // null if queries are taken as they are
+  private final Tensor turned;
 
   /**
-   * Asks a device.
+   * For a request that was checked and has an answer.
    *
    * @param owner of the device's own memory; null if it has none
-   * @param sketching whether it spares keys by sketches, which are then made
+   * @param sketching whether the device spares keys by sketches, which are then made
    */
+  TopKeysCall(TopKeysRequest request, long device, MemoryOwner owner, boolean sketching) {
+    this.request = request;
+    this.owner = owner;
+    runs = new RunList(owner);
+    runs.add(request.cache(), request.from(), request.to(), 0);
+    sketches =
+        sketching && canSketch(request) ? SketchList.of(request.cache(), runs, device) : null;
+    turned = turned(request);
+  }
+
+  /** Asks a device; the parameters are those of the constructor. */
   static TopKeys run(TopKeysRequest request, long device, MemoryOwner owner, boolean sketching) {
     request.validate();
     int heads = request.heads();
@@ -30,50 +47,15 @@ final class TopKeysCall {
     if (entries == 0) {
       return new TopKeys(heads, count, k, rows, scores, 0);
     }
-    RunList runs = new RunList(owner);
-    runs.add(request.cache(), request.from(), request.to(), 0);
-    SketchList sketches =
-        sketching && canSketch(request) ? SketchList.of(request.cache(), runs, device) : null;
     CallBuffer buffer = CallBuffer.borrow();
     try (Memory answer = Memory.allocate(Long.BYTES + (long) entries * (Long.BYTES + Float.BYTES));
-        Tensor turned = turned(request)) {
-      long queries =
-          turned == null
-              ? request.queries().rows(request.firstQuery(), count).address(owner)
-              : turned.address();
-      buffer.reserve(
-          KvLayout.BYTES
-              + runs.bytes()
-              + (sketches == null ? 0 : sketches.bytes())
-              + (long) WORDS * Long.BYTES);
-      long layout = KvLayout.write(request.cache(), buffer);
-      long list = buffer.address();
-      runs.write(buffer);
-      long sketchList = sketches == null ? 0 : buffer.address();
-      if (sketches != null) {
-        sketches.write(buffer);
-      }
+        TopKeysCall call = new TopKeysCall(request, device, owner, sketching)) {
       long rowsAt = Long.BYTES;
       long scoresAt = rowsAt + (long) entries * Long.BYTES;
-      long call = buffer.address();
-      buffer
-          .put(queries)
-          .put((long) count)
-          .put((long) heads)
-          .put(layout)
-          .put(list)
-          .put((long) runs.size())
-          .put(request.from())
-          .put(request.to())
-          .put((long) k)
-          .put((long) request.scoring().pairing().ordinal())
-          .put((long) request.scoring().keyNorm().ordinal())
-          .put((long) request.scoring().blockRows())
-          .put(sketchList)
-          .put(answer.address(rowsAt))
-          .put(answer.address(scoresAt))
-          .put(answer.address(0));
-      CpuHandle.check("topKeys", CpuNative.topKeys(device, call));
+      buffer.reserve(call.bytes());
+      long keys =
+          call.write(buffer, answer.address(rowsAt), answer.address(scoresAt), answer.address(0));
+      CpuHandle.check("topKeys", CpuNative.topKeys(device, keys));
       for (int i = 0; i < entries; i++) {
         rows[i] = answer.getLong(rowsAt + (long) i * Long.BYTES);
       }
@@ -81,6 +63,58 @@ final class TopKeysCall {
       return new TopKeys(heads, count, k, rows, scores, answer.getLong(0));
     } finally {
       buffer.giveBack();
+    }
+  }
+
+  /** What {@link #write} needs of a buffer. */
+  long bytes() {
+    return KvLayout.BYTES
+        + runs.bytes()
+        + (sketches == null ? 0 : sketches.bytes())
+        + (long) WORDS * Long.BYTES;
+  }
+
+  /**
+   * Writes the request and all it refers to; answers where the request lies. The addresses are
+   * those of what it answers.
+   */
+  long write(CallBuffer buffer, long rows, long scores, long rescored) {
+    long queries =
+        turned == null
+            ? request.queries().rows(request.firstQuery(), request.queryCount()).address(owner)
+            : turned.address();
+    long layout = KvLayout.write(request.cache(), buffer);
+    long list = buffer.address();
+    runs.write(buffer);
+    long sketchList = sketches == null ? 0 : buffer.address();
+    if (sketches != null) {
+      sketches.write(buffer);
+    }
+    long call = buffer.address();
+    buffer
+        .put(queries)
+        .put((long) request.queryCount())
+        .put((long) request.heads())
+        .put(layout)
+        .put(list)
+        .put((long) runs.size())
+        .put(request.from())
+        .put(request.to())
+        .put((long) request.answers())
+        .put((long) request.scoring().pairing().ordinal())
+        .put((long) request.scoring().keyNorm().ordinal())
+        .put((long) request.scoring().blockRows())
+        .put(sketchList)
+        .put(rows)
+        .put(scores)
+        .put(rescored);
+    return call;
+  }
+
+  @Override
+  public void close() {
+    if (turned != null) {
+      turned.close();
     }
   }
 

@@ -1,20 +1,19 @@
-package org.longform.kernels.context;
+package org.longform.kernels.device;
 
 import java.util.Arrays;
-import org.longform.kernels.device.TopKeys;
 
 /**
  * The tokens that each voter, a query of one head, wants to see: entries {@code voter * k} on, the
  * best first.
  */
-record Votes(long[] rows, int k) {
+public record Votes(long[] rows, int k) {
 
-  static Votes of(TopKeys best) {
+  public static Votes of(TopKeys best) {
     return new Votes(best.rows(), best.k());
   }
 
   /** The same with {@code wanted} entries for each voter, the missing ones filled with a token. */
-  Votes filledUpTo(int wanted, long row) {
+  public Votes filledUpTo(int wanted, long row) {
     if (k >= wanted) {
       return this;
     }
@@ -24,6 +23,14 @@ record Votes(long[] rows, int k) {
       System.arraycopy(rows, voter * k, filled, voter * wanted, k);
     }
     return new Votes(filled, wanted);
+  }
+
+  /** Each token once, the first {@code limit} of an order. */
+  public long[] first(long limit, VotesRequest.Order order) {
+    return switch (order) {
+      case VOTES -> byCount(limit);
+      case RANK -> byRank(limit);
+    };
   }
 
   /**

@@ -1,4 +1,4 @@
-package org.longform.kernels.context;
+package org.longform.kernels.device;
 
 import java.util.Arrays;
 
