@@ -180,8 +180,8 @@ final class TokenizerJson {
     } else if (hidden.stream().anyMatch(vocabulary::has)) {
       ObjectNode words = model.putObject("vocab");
       vocabulary
-          .fields()
-          .forEachRemaining(
+          .properties()
+          .forEach(
               word ->
                   words.set(
                       hidden.contains(word.getKey())

@@ -43,6 +43,7 @@ class ClusterSuite extends JobFixture {
     val settings = Map(
       "spark.eventLog.enabled" -> "true",
       "spark.eventLog.compress" -> "false",
+      "spark.eventLog.rolling.enabled" -> "false",
       "spark.eventLog.dir" -> events.toUri.toString
     )
     val cluster = new StandaloneCluster(folder, workers = 2, cores = 1)
