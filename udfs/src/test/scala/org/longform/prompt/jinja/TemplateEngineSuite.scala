@@ -12,8 +12,11 @@ class TemplateEngineSuite extends AnyFunSuite {
   private val json = new ObjectMapper
 
   // rendered by Jinja2 3.1 with the settings of Transformers, see render.py beside them
-  private def golden(name: String): Seq[JsonNode] =
-    json.readTree(getClass.getResource(s"/chat-templates/$name")).asScala.toSeq
+  private def golden(name: String): Seq[JsonNode] = {
+    val in = getClass.getResourceAsStream(s"/chat-templates/$name")
+    try json.readTree(in).asScala.toSeq
+    finally in.close()
+  }
 
   private def variables(pairs: (String, AnyRef)*): JavaMap[String, AnyRef] = {
     val all = new java.util.HashMap[String, AnyRef]
