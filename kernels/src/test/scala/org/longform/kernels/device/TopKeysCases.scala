@@ -15,7 +15,7 @@ object TopKeysCases {
   private val KV_HEADS = 2
   private val HEAD_DIM = 8
 
-  private final case class Question(
+  private[device] final case class Question(
       tokens: Int,
       past: Int,
       from: Long,
@@ -31,7 +31,7 @@ object TopKeysCases {
   private val UNIFORM: Draws => Int => Array[Float] = _.uniform
 
   /** All keys the same. */
-  private val EQUAL: Draws => Int => Array[Float] = _ => count => Array.fill(count)(1.5f)
+  private[device] val EQUAL: Draws => Int => Array[Float] = _ => count => Array.fill(count)(1.5f)
 
   /** Every seventh value is not a number. */
   private val WITH_NAN: Draws => Int => Array[Float] = draws =>
@@ -47,7 +47,7 @@ object TopKeysCases {
       }
     }
 
-  private def ask(kernels: Kernels, question: Question): TopKeys = {
+  private[device] def asking[A](question: Question)(answer: TopKeysRequest => A): A = {
     val draws = new Draws(question.tokens * 10007L + question.past)
     val cache = new KvCache(new KvShape(1, KV_HEADS, question.headDim, question.dtype))
     // as a session does it: what is asked is reserved, not yet committed
@@ -59,7 +59,7 @@ object TopKeysCases {
       else draws.whole(question.tokens * width)
     val queries = Tensor.of(drawn, question.tokens.toLong, width.toLong)
     try
-      kernels.topKeys(
+      answer(
         new TopKeysRequest(
           queries,
           cache.view(0),
@@ -75,6 +75,8 @@ object TopKeysCases {
       cache.close()
     }
   }
+
+  private def ask(kernels: Kernels, question: Question): TopKeys = asking(question)(kernels.topKeys(_))
 
   private def exact(name: String, question: Question): KernelCase = KernelCase("topKeys", name) {
     (reference, device) =>
@@ -107,7 +109,7 @@ object TopKeysCases {
       }
   }
 
-  private def scoring(pairing: Pairing, norm: KeyNorm, blockRows: Int): Scoring =
+  private[device] def scoring(pairing: Pairing, norm: KeyNorm, blockRows: Int): Scoring =
     new Scoring(QueryTurn.NONE, pairing, norm, blockRows)
 
   private val sizes: Seq[KernelCase] = for {
