@@ -164,9 +164,8 @@ public final class KvCache implements AutoCloseable {
     return room.take(taking, length / Page.ROWS);
   }
 
-  /** See {@link KvMemory#awaitOthers}. */
-  boolean awaitOthers(BooleanSupplier cancelled) {
-    return store.awaitOthers(cancelled);
+  PageStore store() {
+    return store;
   }
 
   /** As {@link #openPages}; from then on no page moves. */
@@ -313,17 +312,17 @@ public final class KvCache implements AutoCloseable {
     visible = held;
     length += rows.length;
     reserved = 0;
-    endReading();
     pages.drop(pagesUpTo(length), Long.MAX_VALUE);
+    endReading();
   }
 
   /** Gives the reserved rows up, after a failure or a cancellation. */
   public void rollback() {
     room.giveClaimBack();
-    endReading();
     reserved = 0;
     visible = held;
     pages.drop(pagesUpTo(length), Long.MAX_VALUE);
+    endReading();
   }
 
   private void endReading() {
@@ -524,12 +523,12 @@ public final class KvCache implements AutoCloseable {
     }
     closed = true;
     room.giveClaimBack();
-    endReading();
     reserved = 0;
     pages.drop(0, Long.MAX_VALUE);
     held = Rows.none();
     visible = held;
     length = 0;
+    endReading();
     store.part();
   }
 }

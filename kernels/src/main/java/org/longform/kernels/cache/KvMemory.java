@@ -59,6 +59,9 @@ public final class KvMemory {
   private long grantedBytes;
   // asked for by blocks that wait
   private long wantedBytes;
+  // how often somebody reads a document, or asks for its memory, now; and how often that ended
+  private int stirring;
+  private long rests;
 
   /**
    * @param budgetBytes of memory for all sessions together that are given this object
@@ -198,26 +201,22 @@ public final class KvMemory {
   }
 
   /**
-   * Waits a little, or until another document is at rest, for one that a full device refused
-   * memory. To be called while the caller's thread reads no document.
+   * Waits a little for a document that a full device refused memory, or until another one is at
+   * rest; not at all if all others are. To be called while the caller's thread reads no document.
    *
+   * @param own how often the waiting document stirs nevertheless, in other threads
    * @param cancelled asked before waiting
-   * @return false, at once, if no other document is being read
    * @throws LongformException CANCELLED
    */
-  boolean awaitOthers(PageStore asking, BooleanSupplier cancelled) {
-    List<PageStore> others;
-    synchronized (this) {
-      others = others(asking);
-    }
-    if (others.stream().noneMatch(PageStore::beingRead)) {
-      return false;
-    }
+  void awaitOthers(int own, BooleanSupplier cancelled) {
     if (cancelled.getAsBoolean()) {
       throw cancelled(" of the device");
     }
-    pause();
-    return true;
+    synchronized (this) {
+      if (stirring > own) {
+        pause();
+      }
+    }
   }
 
   private synchronized boolean fits(long bytes) {
@@ -283,9 +282,25 @@ public final class KvMemory {
     diskBytes += bytes;
   }
 
-  /** A document stopped reading, so its pages may move. */
-  synchronized void documentIdle() {
+  /** From now on a document holds memory that it will give back, or that may not move. */
+  synchronized void documentStirs() {
+    stirring++;
+  }
+
+  /** A document gave back what it asked for in vain, or its pages may move now. */
+  synchronized void documentRests() {
+    stirring--;
+    rests++;
     notifyAll();
+  }
+
+  synchronized int stirring() {
+    return stirring;
+  }
+
+  /** How often a document came to rest so far, or was closed. */
+  synchronized long rests() {
+    return rests;
   }
 
   synchronized void documentOpened(PageStore store) {
@@ -294,6 +309,7 @@ public final class KvMemory {
 
   synchronized void documentClosed(PageStore store) {
     documents.remove(store);
+    rests++;
     notifyAll();
   }
 

@@ -29,6 +29,9 @@ final class PageStore {
   private int caches;
   // caches that are between reserving rows and committing them
   private int reading;
+  // what of KvMemory's counts is this document's
+  private int stirring;
+  private long rests;
 
   /**
    * @param source of the memory of pages that are not on disk
@@ -63,13 +66,48 @@ final class PageStore {
   /** From now on pages that the caller shares stay where they are. */
   synchronized void beginReading() {
     reading++;
+    stir();
   }
 
   synchronized void endReading() {
     reading--;
-    if (reading == 0) {
-      budget.documentIdle();
-    }
+    rest();
+  }
+
+  private void stir() {
+    stirring++;
+    budget.documentStirs();
+  }
+
+  private void rest() {
+    stirring--;
+    rests++;
+    budget.documentRests();
+  }
+
+  /**
+   * From now on this document may hold memory that others need, though it gets too little itself.
+   *
+   * @return to be given to {@link #askedAlone}
+   */
+  synchronized long beginAsking() {
+    stir();
+    return othersRests();
+  }
+
+  /** Whether no other document was read or asked for memory since {@link #beginAsking}. */
+  synchronized boolean askedAlone(long since) {
+    // who was at it then still is, or has come to rest
+    return budget.stirring() == stirring && othersRests() == since;
+  }
+
+  /** All that it was refused is given back. */
+  synchronized void endAsking() {
+    rest();
+  }
+
+  private long othersRests() {
+    return budget.rests() - rests;
   }
 
   synchronized Page allocate() {
@@ -108,14 +146,13 @@ final class PageStore {
     return budget.moveAway(this, pages * Page.bytes(shape));
   }
 
-  /** Whether nothing of it may move just now. */
-  synchronized boolean beingRead() {
-    return reading > 0;
-  }
-
   /** See {@link KvMemory#awaitOthers}. */
-  boolean awaitOthers(BooleanSupplier cancelled) {
-    return budget.awaitOthers(this, cancelled);
+  void awaitOthers(BooleanSupplier cancelled) {
+    int own;
+    synchronized (this) {
+      own = stirring;
+    }
+    budget.awaitOthers(own, cancelled);
   }
 
   /** See {@link KvMemory#claim}. */
@@ -152,7 +189,7 @@ final class PageStore {
    * @return false if nothing may move because this document is being read right now
    */
   synchronized boolean giveUp(long keptBytes, BooleanSupplier enough) {
-    if (beingRead()) {
+    if (reading > 0) {
       return false;
     }
     for (Page page : List.copyOf(inMemory)) {

@@ -6,23 +6,21 @@ import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
 /**
- * How long a document that is refused memory by a full device asks again: while others are being
- * read, whose pages may move when their block ends. Who uses it must not be reading a document
- * itself, or it waits for itself.
+ * How long a document that is refused memory by a full device asks again: until it was refused
+ * though all others were at rest meanwhile. What those hold that are being read may move when their
+ * block ends, and what those hold that ask for memory, too, becomes free if they are refused. Who
+ * uses it must not be reading a document itself, or it waits for itself.
  */
 public final class Patience {
-  // between two refusals in a row with nobody else reading nothing can have become free
-  private static final int LAST_ALONE = 2;
-
-  private final KvCache cache;
+  private final PageStore store;
   private final BooleanSupplier cancelled;
-  private int alone;
+  private boolean over;
 
   /**
    * @param cancelled polled while waiting
    */
   public Patience(KvCache cache, BooleanSupplier cancelled) {
-    this.cache = cache;
+    this.store = cache.store();
     this.cancelled = cancelled;
   }
 
@@ -37,10 +35,10 @@ public final class Patience {
     Patience patience = new Patience(cache, cancelled);
     while (true) {
       try {
-        return taking.get();
-      } catch (LongformException refusal) {
-        if (!isRefusal(refusal) || !patience.lasts()) {
-          throw refusal;
+        return patience.ask(taking);
+      } catch (LongformException failure) {
+        if (!isRefusal(failure) || !patience.lasts()) {
+          throw failure;
         }
       }
     }
@@ -51,9 +49,24 @@ public final class Patience {
     return failure instanceof LongformException e && e.errorClass() == ErrorClass.OUT_OF_MEMORY;
   }
 
+  /** Asks for memory once; what fails must have given back what it took. */
+  public <T> T ask(Supplier<T> taking) {
+    long since = store.beginAsking();
+    try {
+      return taking.get();
+    } catch (Throwable failure) {
+      over = store.askedAlone(since);
+      throw failure;
+    } finally {
+      store.endAsking();
+    }
+  }
+
   /** After a refusal: waits a little for other documents; answers whether to ask again. */
   public boolean lasts() {
-    alone = cache.awaitOthers(cancelled) ? 0 : alone + 1;
-    return alone < LAST_ALONE;
+    if (!over) {
+      store.awaitOthers(cancelled);
+    }
+    return !over;
   }
 }

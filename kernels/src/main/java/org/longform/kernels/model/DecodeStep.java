@@ -99,7 +99,7 @@ public final class DecodeStep {
 
   /** Makes room in the session's cache; answers whether the step can be read. */
   boolean begin() {
-    return succeeds(() -> pass = session.begin(tree));
+    return succeeds(() -> pass = patience.ask(() -> session.begin(tree)));
   }
 
   /**

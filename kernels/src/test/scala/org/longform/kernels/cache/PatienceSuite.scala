@@ -118,6 +118,33 @@ class PatienceSuite extends AnyFunSuite with Eventually {
     assert(device.refusals.get() > 0)
   }
 
+  test("who was refused because of others who are at rest again asks again") {
+    val device = new Device(2)
+    var disturbances = 5
+    // nothing can move away, so each refusal comes to the one who asks
+    val memory = new KvMemory(100 * PAGE, null, _ => throw new UnsupportedOperationException)
+    val other = new KvCache(SHAPE, memory, device)
+    val cache = new KvCache(
+      SHAPE,
+      memory,
+      size => {
+        if (disturbances > 0) {
+          disturbances -= 1
+          reserve(other, 2)
+          try device.allocate(size)
+          finally other.rollback()
+        } else {
+          device.allocate(size)
+        }
+      }
+    )
+    try {
+      reserve(cache, 2)
+      cache.commit()
+      assert(cache.length() == 128 && device.refusals.get() == 5)
+    } finally Seq(cache, other).foreach(_.close())
+  }
+
   test("a row that waits for a device can be cancelled") {
     withCaches(new Device(2), 2) { case (_, Seq(first, second)) =>
       reserve(first, 2)
