@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 11
+#define KERNELS_ABI 12
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
@@ -250,7 +250,7 @@ typedef struct {
   int64_t query_count;  /* Q */
   int64_t heads;        /* H */
   const kernels_kv_layout *layout;
-  const kernels_run *runs; /* the candidates, row after row; index counts from `from` */
+  const kernels_run *runs; /* the candidates, row after row; index counts from `from`; the last may go on beyond `to` */
   int64_t run_count;
   int64_t from; /* first candidate */
   int64_t to;   /* one past the last */
@@ -264,6 +264,7 @@ typedef struct {
   int64_t *rows;      /* (H, Q, k), best first; among equal scores the earlier row */
   float *scores;      /* (H, Q, k); what is no number counts as -inf */
   int64_t *rescored;  /* how many scores were computed, of H * Q * (to - from) */
+  int64_t resident;   /* whether runs and their rows lie in memory of the card; if not, anywhere */
 } kernels_top_keys_request;
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request);

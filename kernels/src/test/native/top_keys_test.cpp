@@ -175,7 +175,8 @@ Answer ask(const Case &c, Cache &cache, const std::vector<float> &queries, int i
   const int64_t bytes = kernels_sketch_bytes(c.dims) * c.kv_heads;
   std::vector<char *> blocks;
   for (int64_t row = c.from; row < c.to;) {
-    const int64_t count = std::min(c.to - row, kPage - row % kPage);
+    // the last run may go on beyond the candidates
+    const int64_t page = kPage - row % kPage, count = threads > 1 ? page : std::min(c.to - row, page);
     runs.push_back({cache.at(row, 0), row, row - c.from, count});
     if (sketched && count == kPage) {
       blocks.push_back(static_cast<char *>(std::aligned_alloc(64, static_cast<size_t>(bytes))));
@@ -193,7 +194,7 @@ Answer ask(const Case &c, Cache &cache, const std::vector<float> &queries, int i
   const kernels_top_keys_request request = {
       queries.data(), c.queries, c.heads, &cache.layout, runs.data(), static_cast<int64_t>(runs.size()), c.from, c.to,
       c.k, c.pairing, c.norm, c.block_rows, sketched ? sketches.data() : nullptr, answer.rows.data(),
-      answer.scores.data(), &answer.rescored};
+      answer.scores.data(), &answer.rescored, 0};
   if (kernels_top_keys(device, &request) != KERNELS_OK) fail(kernels_last_error());
   kernels_close(device);
   for (char *block : blocks) std::free(block);

@@ -131,8 +131,9 @@ struct ListRow {
 // Runs become rows: one block for each run.
 struct RowsArgs {
   const kernels_run *runs;
-  const int64_t *list_starts; // (runs) where the list of a run begins in `rows`
+  const int64_t *list_starts; // (runs) where the list of a run begins in `rows`, or NULL for one list
   ListRow *rows;
+  int64_t end;                // of a list: places from here on are left out
   int64_t row_bytes;
   int64_t key_kind;
   int64_t key_anchor;

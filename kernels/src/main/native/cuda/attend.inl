@@ -6,8 +6,9 @@ namespace longform::card {
 // One block for each run of rows.
 CARD_KERNEL(card_rows, RowsArgs) {
   const kernels_run run = args.runs[block_x()];
-  ListRow *rows = args.rows + args.list_starts[block_x()] + run.index;
-  for (int64_t i = thread_of_block(); i < run.count; i += kThreads) {
+  ListRow *rows = args.rows + (args.list_starts == nullptr ? 0 : args.list_starts[block_x()]) + run.index;
+  const int64_t count = least(run.count, args.end - run.index);
+  for (int64_t i = thread_of_block(); i < count; i += kThreads) {
     const int64_t row = run.row + i;
     double position = static_cast<double>(row);
     if (args.key_kind == KERNELS_POSITION_CONTIGUOUS) {

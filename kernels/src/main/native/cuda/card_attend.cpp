@@ -103,6 +103,7 @@ struct Attend {
     to.runs = operation.in(moved.data(), count);
     to.list_starts = operation.in(lists.data(), count);
     to.rows = rows;
+    to.end = INT64_MAX;
     to.row_bytes = call.layout->row_bytes;
     to.key_kind = from.key_kind;
     to.key_anchor = from.key_anchor;

@@ -41,13 +41,16 @@ struct TopKeys {
 
   void prepare() {
     ListRow *list = operation.scratch<ListRow>(count);
-    const std::vector<kernels_run> moved =
-        runs_on_card(operation, *request.layout, request.runs, request.run_count);
-    const std::vector<int64_t> starts(static_cast<size_t>(request.run_count), 0);
     RowsArgs to = {};
-    to.runs = operation.in(moved.data(), request.run_count);
-    to.list_starts = operation.in(starts.data(), request.run_count);
+    if (request.resident != 0) {
+      to.runs = request.runs;
+    } else {
+      const std::vector<kernels_run> moved =
+          runs_on_card(operation, *request.layout, request.runs, request.run_count);
+      to.runs = operation.in(moved.data(), request.run_count);
+    }
     to.rows = list;
+    to.end = count;
     to.row_bytes = request.layout->row_bytes;
     to.key_kind = KERNELS_POSITION_TRUE;
     Grid grid;

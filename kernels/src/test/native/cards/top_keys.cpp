@@ -58,7 +58,7 @@ struct Cache {
   std::vector<kernels_run> runs;
 
   explicit Cache(const Case &test) {
-    const int64_t gap = 3, rows = test.count + gap, dim = test.dim;
+    const int64_t gap = 3, rows = test.count + 2 * gap, dim = test.dim;
     const int64_t bytes = test.dtype == KERNELS_KV_F32   ? 4 * dim
                           : test.dtype == KERNELS_KV_F16 ? 2 * dim
                                                          : dim + (dim + 31) / 32 * 2;
@@ -67,7 +67,8 @@ struct Cache {
     for (int64_t i = 0; i < 2 * test.kv_heads * rows; i++) fill(test, i % rows, memory.data() + i * bytes);
     const int64_t first = test.count / 3;
     if (first > 0) runs.push_back({memory.data(), 5, 0, first});
-    runs.push_back({memory.data() + (first + gap) * bytes, 5 + first, first, test.count - first});
+    // the last one goes on beyond the candidates
+    runs.push_back({memory.data() + (first + gap) * bytes, 5 + first, first, test.count - first + gap});
   }
 
   static void fill(const Case &test, int64_t row, char *to) {
@@ -131,7 +132,8 @@ struct Answer {
   std::vector<float> scores;
 };
 
-Answer ask(CardDevice &card, const Case &test, const Cache &cache, const std::vector<float> &queries) {
+Answer ask(CardDevice &card, const Case &test, const Cache &cache, const std::vector<float> &queries,
+           const kernels_run *resident = nullptr) {
   Answer answer;
   answer.rows.assign(static_cast<size_t>(test.heads() * test.queries * test.k), -7);
   answer.scores.assign(answer.rows.size(), -7);
@@ -141,7 +143,8 @@ Answer ask(CardDevice &card, const Case &test, const Cache &cache, const std::ve
   request.query_count = test.queries;
   request.heads = test.heads();
   request.layout = &cache.layout;
-  request.runs = cache.runs.data();
+  request.runs = resident != nullptr ? resident : cache.runs.data();
+  request.resident = resident != nullptr;
   request.run_count = static_cast<int64_t>(cache.runs.size());
   request.from = 5;
   request.to = 5 + test.count;
@@ -155,6 +158,22 @@ Answer ask(CardDevice &card, const Case &test, const Cache &cache, const std::ve
   card.top_keys(request);
   card.finish();
   expect(rescored == test.heads() * test.queries * test.count, test.name() + ": scores counted wrongly");
+  return answer;
+}
+
+// The same of keys, and a list of them, that lie on the card already.
+Answer ask_resident(CardDevice &card, const Case &test, const Cache &cache, const std::vector<float> &queries) {
+  const int64_t bytes = static_cast<int64_t>(cache.memory.size());
+  const int64_t list_bytes = static_cast<int64_t>(cache.runs.size() * sizeof(kernels_run));
+  char *memory = static_cast<char *>(card.allocate(bytes));
+  void *list = card.allocate(list_bytes);
+  std::vector<kernels_run> runs = cache.runs;
+  for (kernels_run &run : runs) run.key = memory + (run.key - cache.memory.data());
+  card.copy(memory, cache.memory.data(), bytes);
+  card.copy(list, runs.data(), list_bytes);
+  const Answer answer = ask(card, test, cache, queries, static_cast<const kernels_run *>(list));
+  card.release(memory);
+  card.release(list);
   return answer;
 }
 
@@ -231,6 +250,10 @@ void compare(CardDevice &cores, CardDevice &ordinary, Case test) {
   const Cache cache(test);
   const std::vector<float> queries = questions(test);
   const Answer found = ask(cores, test, cache, queries), expected = ask(ordinary, test, cache, queries);
+  const Answer resident = ask_resident(cores, test, cache, queries);
+  const size_t score_bytes = found.scores.size() * sizeof(float);
+  check(resident.rows == found.rows && std::memcmp(resident.scores.data(), found.scores.data(), score_bytes) == 0,
+        [&] { return test.name() + ": other keys where they lie on the card"; });
   const bool finite = test.numbers != Numbers::kSpoiledKeys && test.numbers != Numbers::kSpoiledQueries;
   for (int64_t answer = 0; answer < test.heads() * test.queries; answer++) {
     const int64_t head = answer / test.queries, t = answer % test.queries, at = answer * test.k;

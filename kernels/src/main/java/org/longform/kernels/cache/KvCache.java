@@ -4,6 +4,8 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.longform.kernels.error.ErrorClass;
@@ -30,6 +32,8 @@ public final class KvCache implements AutoCloseable {
   private int reserved;
   private boolean reading;
   private boolean closed;
+  // by layer; views may be read by several threads
+  private final Map<Integer, KvView.Notes> notes = new ConcurrentHashMap<>();
 
   /** Is told of a stretch of addresses. */
   public interface Advice {
@@ -508,6 +512,14 @@ public final class KvCache implements AutoCloseable {
     return (row + Page.ROWS - 1) / Page.ROWS;
   }
 
+  long moves() {
+    return pages.moves();
+  }
+
+  Map<Integer, KvView.Notes> notes() {
+    return notes;
+  }
+
   Page page(long row) {
     return pages.get(row / Page.ROWS);
   }
@@ -522,6 +534,8 @@ public final class KvCache implements AutoCloseable {
       return;
     }
     closed = true;
+    notes.values().forEach(KvView.Notes::close);
+    notes.clear();
     room.giveClaimBack();
     reserved = 0;
     pages.drop(0, Long.MAX_VALUE);

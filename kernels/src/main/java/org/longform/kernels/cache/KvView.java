@@ -1,5 +1,6 @@
 package org.longform.kernels.cache;
 
+import java.util.function.Supplier;
 import org.longform.kernels.tensor.MemoryOwner;
 
 /**
@@ -10,6 +11,12 @@ import org.longform.kernels.tensor.MemoryOwner;
  * one of them shows its rows alone, with the indices they will have if they are kept.
  */
 public final class KvView {
+  /** What a device notes about a layer of a cache; closed with the cache. */
+  public interface Notes extends AutoCloseable {
+    @Override
+    void close();
+  }
+
   private final KvCache cache;
   private final int layer;
   private final long end;
@@ -110,6 +117,34 @@ public final class KvView {
   /** Bytes from a head's key to the next head's key of the same row. */
   public long headStride() {
     return 2 * valueStride();
+  }
+
+  /**
+   * Whether the rows before {@code to} stay where they are until {@link #moves} grows, and lie page
+   * by page; none is on disk then.
+   */
+  public boolean isSettled(long to) {
+    return to <= firstNew && !cache.store().anyOnDisk();
+  }
+
+  /** Grows when a page is dropped or takes another's place, not when rows are added. */
+  public long moves() {
+    return cache.moves();
+  }
+
+  /** Grows when sketches are dropped whose addresses somebody may have noted. */
+  public long sketchesForgotten() {
+    return cache.store().sketchesForgotten();
+  }
+
+  /** The notes about this layer of the device that reads the cache, begun by {@code first}. */
+  public <T extends Notes> T notes(Class<T> type, Supplier<T> first) {
+    return type.cast(cache.notes().computeIfAbsent(layer, number -> first.get()));
+  }
+
+  /** Whether a row lies in a device's own memory. */
+  public boolean isIn(MemoryOwner device, long row) {
+    return cache.page(place(row)).memory().isOwnedBy(device);
   }
 
   /**

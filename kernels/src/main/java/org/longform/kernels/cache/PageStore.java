@@ -25,6 +25,7 @@ final class PageStore {
   // of one page; 0 until a device made the first
   private long sketchBytesPerPage;
   private final Set<Page> sketched = new LinkedHashSet<>();
+  private long sketchesForgotten;
   private long pages;
   private int caches;
   // caches that are between reserving rows and committing them
@@ -177,8 +178,14 @@ final class PageStore {
 
   synchronized void sketchesDropped(Page page, long bytes) {
     sketchBytes -= bytes;
+    sketchesForgotten++;
     sketched.remove(page);
     budget.memoryChanged(-bytes);
+  }
+
+  /** How often the sketches of a page were dropped. */
+  synchronized long sketchesForgotten() {
+    return sketchesForgotten;
   }
 
   /**

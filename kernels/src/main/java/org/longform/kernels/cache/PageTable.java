@@ -17,6 +17,7 @@ final class PageTable {
 
   private Stretch[] stretches = new Stretch[1];
   private long size;
+  private long moves;
 
   /** The page, or null. */
   Page get(long number) {
@@ -38,6 +39,8 @@ final class PageTable {
     if (stretch.pages[(int) number & MASK] == null) {
       stretch.used++;
       size++;
+    } else {
+      moves++;
     }
     stretch.pages[(int) number & MASK] = page;
   }
@@ -65,6 +68,7 @@ final class PageTable {
         stretch.pages[i] = null;
         stretch.used--;
         size--;
+        moves++;
         page.release();
       }
     }
@@ -83,6 +87,11 @@ final class PageTable {
         }
       }
     }
+  }
+
+  /** How often a page was dropped, or another one took its place. */
+  long moves() {
+    return moves;
   }
 
   /** Number of pages. */

@@ -159,6 +159,11 @@ public final class Memory implements AutoCloseable {
     return address + offset;
   }
 
+  /** Whether it is memory of a device, and of this one. */
+  public boolean isOwnedBy(MemoryOwner device) {
+    return owner != null && owner == device;
+  }
+
   public float getFloat(long offset) {
     check(offset, Float.BYTES);
     int within = within(offset);
@@ -280,6 +285,13 @@ public final class Memory implements AutoCloseable {
     for (int i = 0; i < count; i++) {
       putShort(offset + (long) i * Short.BYTES, source[i]);
     }
+  }
+
+  /** Copies {@code count} 64-bit values of {@code source} to {@code offset} bytes on. */
+  public void writeLongs(long offset, long[] source, int from, int count) {
+    byte[] bytes = new byte[Math.multiplyExact(count, Long.BYTES)];
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().put(source, from, count);
+    writeBytes(offset, bytes, 0, bytes.length);
   }
 
   /** Copies {@code count} bytes from {@code offset} on into {@code target}. */

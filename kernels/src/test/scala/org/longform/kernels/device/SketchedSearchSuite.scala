@@ -1,9 +1,10 @@
 package org.longform.kernels.device
 
 import org.longform.kernels.attention.QueryRange
-import org.longform.kernels.cache.{KvCache, KvDType, KvShape}
+import org.longform.kernels.cache.{KvCache, KvDType, KvMemory, KvShape}
 import org.longform.kernels.device.cpu.CpuDevice
 import org.longform.kernels.tensor.{Memory, Tensor}
+import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
 import scala.util.Random
@@ -40,7 +41,14 @@ class SketchedSearchSuite extends AnyFunSuite {
   }
 
   /** The tokens that a single query wants, with the queries that the seed gives. */
-  private def ask(kernels: Kernels, cache: KvCache, layer: Int, seed: Int, k: Int): TopKeys = {
+  private def ask(
+      kernels: Kernels,
+      cache: KvCache,
+      layer: Int,
+      seed: Int,
+      k: Int,
+      from: Int = 32
+  ): TopKeys = {
     val random = new Random(seed)
     val width = HEADS * HEAD_DIM
     val queries = Tensor.of(Array.fill(width)(random.nextGaussian().toFloat), 1L, width.toLong)
@@ -50,7 +58,7 @@ class SketchedSearchSuite extends AnyFunSuite {
         new TopKeysRequest(
           queries,
           cache.view(layer),
-          32,
+          from,
           to,
           QueryRange.ALL,
           k,
@@ -60,9 +68,9 @@ class SketchedSearchSuite extends AnyFunSuite {
     } finally queries.close()
   }
 
-  private def checkSame(kernels: Kernels, cache: KvCache, layer: Int, seed: Int): TopKeys = {
-    val expected = ask(reference, cache, layer, seed, 6)
-    val found = ask(kernels, cache, layer, seed, 6)
+  private def checkSame(kernels: Kernels, cache: KvCache, layer: Int, seed: Int, from: Int = 32): TopKeys = {
+    val expected = ask(reference, cache, layer, seed, 6, from)
+    val found = ask(kernels, cache, layer, seed, 6, from)
     KernelCase.close("scores", found.scores(), expected.scores(), 1e-4)
     // where scores of neighbours in rank differ by more than rounding, so must the tokens agree
     for (i <- found.rows().indices) {
@@ -109,6 +117,37 @@ class SketchedSearchSuite extends AnyFunSuite {
           }
         } finally caches.foreach(_.close())
       }
+    }
+
+    test(s"$name finds the same while pages move to disk, and sketches are forgotten and made again") {
+      val page = 64 * shape.bytesPerToken()
+      val before = Memory.allocatedBytes()
+      TempDirectory.use { directory =>
+        val memory = new KvMemory(100 * page, directory)
+        val random = new Random(7)
+        var caches = Vector(new KvCache(shape, memory), new KvCache(shape, memory))
+        var moved, stayed = 0
+        try
+          for (step <- 0 until 40) {
+            val at = random.nextInt(2)
+            if (caches(at).length() > 5000) {
+              caches(at).close()
+              caches = caches.updated(at, new KvCache(shape, memory))
+            }
+            val tokens = 1 + random.nextInt(if (caches(at).length() < 2400) 2400 else 600)
+            caches(at).admit(tokens, () => false)
+            write(caches(at), tokens, random)
+            caches(at).commit()
+            for (cache <- caches; layer <- 0 until 2 if cache.length() > 150) {
+              if (cache.diskBytes() > 0) moved += 1 else stayed += 1
+              // a list of other candidates takes the place of the one that is kept
+              checkSame(kernels, cache, layer, step, if (step % 5 == 4) 100 else 32)
+            }
+          }
+        finally caches.foreach(_.close())
+        assert(moved > 10 && stayed > 10, s"$moved searches with pages on disk, $stayed without")
+      }
+      assert(Memory.allocatedBytes() == before)
     }
 
     test(s"$name scores fewer keys than there are, and says how many") {

@@ -287,7 +287,7 @@ class CpuKernels implements Kernels {
 
   @Override
   public TopKeys topKeys(TopKeysRequest request) {
-    TopKeys found = TopKeysCall.run(request, handle.address(), owner, spareKeys());
+    TopKeys found = TopKeysCall.run(request, handle.address(), owner, memory(), spareKeys());
     Reference.reachabilityFence(handle);
     return found;
   }

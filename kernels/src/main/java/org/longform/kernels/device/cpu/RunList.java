@@ -2,6 +2,7 @@ package org.longform.kernels.device.cpu;
 
 import java.util.Arrays;
 import org.longform.kernels.cache.KvView;
+import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.MemoryOwner;
 
 /** Rows of a cache as runs that lie side by side: the words of {@code kernels_run} structs. */
@@ -28,26 +29,30 @@ final class RunList {
   void add(KvView cache, long from, long to, long index) {
     for (long row = from; row < to; ) {
       int count = cache.contiguous(row, to);
-      if (size + WORDS > words.length) {
-        words = Arrays.copyOf(words, 2 * words.length);
-      }
-      words[size] = cache.keyAddress(row, owner);
-      words[size + 1] = row;
-      words[size + 2] = index + row - from;
-      words[size + 3] = count;
-      size += WORDS;
+      add(cache.keyAddress(row, owner), row, index + row - from, count);
       row += count;
     }
+  }
+
+  /** Appends the rest of the page that begins with a row or has it; see {@link #add}. */
+  void addPage(KvView cache, long row, long index) {
+    add(cache.keyAddress(row, owner), row, index, KvView.pageRows() - row % KvView.pageRows());
+  }
+
+  private void add(long key, long row, long index, long count) {
+    if (size + WORDS > words.length) {
+      words = Arrays.copyOf(words, 2 * words.length);
+    }
+    words[size] = key;
+    words[size + 1] = row;
+    words[size + 2] = index;
+    words[size + 3] = count;
+    size += WORDS;
   }
 
   /** Document index of the first row of a run. */
   long row(int run) {
     return words[run * WORDS + 1];
-  }
-
-  /** Machine address of the first head's key of its first row. */
-  long address(int run) {
-    return words[run * WORDS];
   }
 
   int count(int run) {
@@ -60,5 +65,9 @@ final class RunList {
 
   void write(CallBuffer target) {
     target.putAll(words, size);
+  }
+
+  void write(Memory target, long offset) {
+    target.writeLongs(offset, words, 0, size);
   }
 }

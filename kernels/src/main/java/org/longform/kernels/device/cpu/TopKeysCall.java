@@ -5,17 +5,18 @@ import org.longform.kernels.device.TopKeys;
 import org.longform.kernels.device.TopKeysRequest;
 import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.MemoryOwner;
+import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
 /** Writes a {@link TopKeysRequest} as a {@code kernels_top_keys_request} and reads the answer. */
 final class TopKeysCall implements AutoCloseable {
-  private static final int WORDS = 16;
+  private static final int WORDS = 17;
 
   private final TopKeysRequest request;
   private final MemoryOwner owner;
-  private final RunList runs;
-  // null where no key is to be spared
-  private final SketchList sketches;
+  private final KeyList keys;
+  // whether keys are to be spared
+  private final boolean sketched;
   // null if queries are taken as they are
   private final Tensor turned;
 
@@ -23,20 +24,37 @@ final class TopKeysCall implements AutoCloseable {
    * For a request that was checked and has an answer.
    *
    * @param owner of the device's own memory; null if it has none
+   * @param source of memory that the device reads
    * @param sketching whether the device spares keys by sketches, which are then made
    */
-  TopKeysCall(TopKeysRequest request, long device, MemoryOwner owner, boolean sketching) {
+  TopKeysCall(
+      TopKeysRequest request,
+      long device,
+      MemoryOwner owner,
+      MemorySource source,
+      boolean sketching) {
     this.request = request;
     this.owner = owner;
-    runs = new RunList(owner);
-    runs.add(request.cache(), request.from(), request.to(), 0);
-    sketches =
-        sketching && canSketch(request) ? SketchList.of(request.cache(), runs, device) : null;
     turned = turned(request);
+    keys = KeyList.borrow(request.cache(), request.from(), request.to(), owner, source);
+    sketched = sketching && canSketch(request);
+    try {
+      if (sketched) {
+        keys.sketch(request.cache(), device);
+      }
+    } catch (Throwable e) {
+      close();
+      throw e;
+    }
   }
 
   /** Asks a device; the parameters are those of the constructor. */
-  static TopKeys run(TopKeysRequest request, long device, MemoryOwner owner, boolean sketching) {
+  static TopKeys run(
+      TopKeysRequest request,
+      long device,
+      MemoryOwner owner,
+      MemorySource source,
+      boolean sketching) {
     request.validate();
     int heads = request.heads();
     int count = request.queryCount();
@@ -49,7 +67,7 @@ final class TopKeysCall implements AutoCloseable {
     }
     CallBuffer buffer = CallBuffer.borrow();
     try (Memory answer = Memory.allocate(Long.BYTES + (long) entries * (Long.BYTES + Float.BYTES));
-        TopKeysCall call = new TopKeysCall(request, device, owner, sketching)) {
+        TopKeysCall call = new TopKeysCall(request, device, owner, source, sketching)) {
       long rowsAt = Long.BYTES;
       long scoresAt = rowsAt + (long) entries * Long.BYTES;
       buffer.reserve(call.bytes());
@@ -68,10 +86,7 @@ final class TopKeysCall implements AutoCloseable {
 
   /** What {@link #write} needs of a buffer. */
   long bytes() {
-    return KvLayout.BYTES
-        + runs.bytes()
-        + (sketches == null ? 0 : sketches.bytes())
-        + (long) WORDS * Long.BYTES;
+    return KvLayout.BYTES + (long) WORDS * Long.BYTES;
   }
 
   /**
@@ -84,35 +99,31 @@ final class TopKeysCall implements AutoCloseable {
             ? request.queries().rows(request.firstQuery(), request.queryCount()).address(owner)
             : turned.address();
     long layout = KvLayout.write(request.cache(), buffer);
-    long list = buffer.address();
-    runs.write(buffer);
-    long sketchList = sketches == null ? 0 : buffer.address();
-    if (sketches != null) {
-      sketches.write(buffer);
-    }
     long call = buffer.address();
     buffer
         .put(queries)
         .put((long) request.queryCount())
         .put((long) request.heads())
         .put(layout)
-        .put(list)
-        .put((long) runs.size())
+        .put(keys.address())
+        .put((long) keys.size(request.to()))
         .put(request.from())
         .put(request.to())
         .put((long) request.answers())
         .put((long) request.scoring().pairing().ordinal())
         .put((long) request.scoring().keyNorm().ordinal())
         .put((long) request.scoring().blockRows())
-        .put(sketchList)
+        .put(sketched ? keys.sketchAddress() : 0)
         .put(rows)
         .put(scores)
-        .put(rescored);
+        .put(rescored)
+        .put(keys.isResident() ? 1L : 0L);
     return call;
   }
 
   @Override
   public void close() {
+    keys.giveBack();
     if (turned != null) {
       turned.close();
     }
@@ -124,8 +135,8 @@ final class TopKeysCall implements AutoCloseable {
     int sharers = (request.heads() + request.cache().kvHeads() - 1) / request.cache().kvHeads();
     return scoring.keyNorm() == TopKeysRequest.KeyNorm.NONE
         && scoring.blockRows() == 1
-        && (long) sharers * request.queryCount() <= SketchList.MOST_QUERIES
-        && request.to() - request.from() >= SketchList.LEAST_CANDIDATES;
+        && (long) sharers * request.queryCount() <= KeySketches.MOST_QUERIES
+        && request.to() - request.from() >= KeySketches.LEAST_CANDIDATES;
   }
 
   /** The asking queries rotated to one position, or null if they are taken as they are. */

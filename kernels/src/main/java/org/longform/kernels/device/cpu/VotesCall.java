@@ -4,7 +4,6 @@ import java.util.Optional;
 import org.longform.kernels.device.TopKeysRequest;
 import org.longform.kernels.device.VotesRequest;
 import org.longform.kernels.tensor.Memory;
-import org.longform.kernels.tensor.MemoryOwner;
 
 /** Writes a {@link VotesRequest} as a {@code kernels_votes_request} and reads the answer. */
 final class VotesCall {
@@ -15,10 +14,10 @@ final class VotesCall {
   /**
    * Asks a card.
    *
-   * @param owner of the card's memory
+   * @param memory of the card
    * @return empty if the card does not count these votes
    */
-  static Optional<long[]> run(VotesRequest request, long card, MemoryOwner owner) {
+  static Optional<long[]> run(VotesRequest request, long card, CardMemory memory) {
     request.validate();
     TopKeysRequest keys = request.keys();
     long votes = (long) keys.heads() * keys.queryCount() * keys.answers();
@@ -29,7 +28,7 @@ final class VotesCall {
     }
     CallBuffer buffer = CallBuffer.borrow();
     try (Memory answer = Memory.allocate(Math.multiplyExact(most + 1, Long.BYTES));
-        TopKeysCall best = new TopKeysCall(keys, card, owner, false)) {
+        TopKeysCall best = new TopKeysCall(keys, card, memory, memory, false)) {
       buffer.reserve(best.bytes() + (long) WORDS * Long.BYTES);
       long list = best.write(buffer, 0, 0, 0);
       long call = buffer.address();

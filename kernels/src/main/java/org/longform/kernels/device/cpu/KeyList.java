@@ -1,0 +1,172 @@
+package org.longform.kernels.device.cpu;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.longform.kernels.cache.KvView;
+import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.MemoryOwner;
+import org.longform.kernels.tensor.MemorySource;
+
+/**
+ * The candidates of a search as {@code kernels_run} structs, page by page, and the sketches of
+ * these pages. Kept with the layer of the cache for as long as its pages stay where they are, so
+ * that a token behind a million others has only new pages listed.
+ */
+final class KeyList implements KvView.Notes {
+  private static final int RUN_BYTES = RunList.WORDS * Long.BYTES;
+  private static final int LEAST_RUNS = 64;
+
+  private final MemoryOwner owner;
+  private final MemorySource source;
+  private final boolean kept;
+  private final AtomicBoolean taken = new AtomicBoolean();
+  private final KeySketches sketches = new KeySketches();
+  private Memory runs = Memory.allocate(0);
+  private int size;
+  private long from;
+  // one past the last row that is listed
+  private long next;
+  private long moves;
+  // whether all keys lie in the owner's memory
+  private boolean resident;
+
+  private KeyList(MemoryOwner owner, MemorySource source, boolean kept) {
+    this.owner = owner;
+    this.source = source;
+    this.kept = kept;
+  }
+
+  /**
+   * Lists rows {@code from} to {@code to} of a cache; to be {@link #giveBack given back}.
+   *
+   * @param owner of the device's own memory; null if it has none
+   * @param source of memory that the device reads
+   */
+  static KeyList borrow(KvView cache, long from, long to, MemoryOwner owner, MemorySource source) {
+    KeyList list = null;
+    if (cache.isSettled(to)) {
+      list = cache.notes(KeyList.class, () -> new KeyList(owner, source, true));
+    }
+    // what several threads read has one list that is kept
+    if (list == null || !list.taken.compareAndSet(false, true)) {
+      list = new KeyList(owner, MemorySource.HOST, false);
+    }
+    try {
+      list.list(cache, from, to);
+      return list;
+    } catch (Throwable e) {
+      list.size = 0;
+      list.next = from;
+      list.giveBack();
+      throw e;
+    }
+  }
+
+  private void list(KvView cache, long first, long to) {
+    if (size == 0 || first != from || cache.moves() != moves) {
+      sketches.clear();
+      size = 0;
+      from = first;
+      next = first;
+      moves = cache.moves();
+      resident = true;
+    }
+    RunList more = new RunList(owner);
+    if (!kept) {
+      more.add(cache, from, to, 0);
+      resident = false;
+      next = to;
+    }
+    while (next < to) {
+      more.addPage(cache, next, next - from);
+      resident &= cache.isIn(owner, next);
+      next = pageEnd(next);
+    }
+    append(more);
+  }
+
+  private void append(RunList more) {
+    long bytes = (long) size * RUN_BYTES;
+    if (bytes + more.bytes() > runs.size()) {
+      Memory larger = allocate(Math.max(2 * bytes + more.bytes(), LEAST_RUNS * RUN_BYTES));
+      larger.copyFrom(runs, 0, 0, bytes);
+      runs.close();
+      runs = larger;
+    }
+    more.write(runs, bytes);
+    size += more.size();
+  }
+
+  private Memory allocate(long bytes) {
+    try {
+      return source.allocate(bytes);
+    } catch (LongformException e) {
+      if (e.errorClass() != ErrorClass.OUT_OF_MEMORY) {
+        throw e;
+      }
+      // a full device reads a list of the host, too
+      return Memory.allocate(bytes);
+    }
+  }
+
+  private static long pageEnd(long row) {
+    return row - row % KvView.pageRows() + KvView.pageRows();
+  }
+
+  /** Makes what is missing of the sketches. */
+  void sketch(KvView cache, long device) {
+    sketches.update(cache, this, device);
+  }
+
+  /** Address of the runs. */
+  long address() {
+    return runs.address(0, owner);
+  }
+
+  /** Address of a list of the addresses of their sketches, or 0 where a run has none. */
+  long sketchAddress() {
+    return sketches.address();
+  }
+
+  /** How many runs have rows before {@code to}; the last may go on beyond. */
+  int size(long to) {
+    return kept ? size - (int) ((next - pageEnd(to - 1)) / KvView.pageRows()) : size;
+  }
+
+  int size() {
+    return size;
+  }
+
+  /** Whether the device finds the runs and all their rows in its own memory. */
+  boolean isResident() {
+    return resident && runs.isOwnedBy(owner);
+  }
+
+  /** Machine address of the first head's key of a run's first row. */
+  long key(int run) {
+    return runs.getLong((long) run * RUN_BYTES);
+  }
+
+  long row(int run) {
+    return runs.getLong((long) run * RUN_BYTES + Long.BYTES);
+  }
+
+  long rows(int run) {
+    return runs.getLong((long) run * RUN_BYTES + 3 * Long.BYTES);
+  }
+
+  void giveBack() {
+    if (kept) {
+      taken.set(false);
+    } else {
+      close();
+    }
+  }
+
+  @Override
+  public void close() {
+    sketches.clear();
+    runs.close();
+  }
+}
