@@ -3,13 +3,17 @@ package org.longform.kernels.device
 import org.longform.kernels.attention.QueryRange
 import org.longform.kernels.cache.{KvCache, KvDType, KvMemory, KvShape}
 import org.longform.kernels.device.cpu.CpuDevice
+import org.longform.kernels.device.cuda.CudaDevice
 import org.longform.kernels.tensor.{Memory, Tensor}
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
+import scala.collection.JavaConverters._
 import scala.util.Random
 
-/** Devices that keep sketches of pages while documents grow, are cut, forked and closed. */
+/** Devices that note where keys lie, and keep sketches of pages, while documents grow, are cut, forked and
+  * closed.
+  */
 class SketchedSearchSuite extends AnyFunSuite {
   private val HEADS = 4
   // of each layer
@@ -17,12 +21,11 @@ class SketchedSearchSuite extends AnyFunSuite {
   private val HEAD_DIM = 32
   private val shape = new KvShape(KV_HEADS, HEAD_DIM, KvDType.F16)
   private val reference = Devices.choose("reference").open(1)
-  private val devices =
-    new CpuDevice()
-      .variants()
-      .toArray(Array.empty[DeviceProvider])
-      .toSeq
-      .filterNot(_.whyUnavailable().isPresent)
+  private val sketching = available(new CpuDevice().variants().asScala.toSeq)
+  private val searching = sketching ++ available(Seq(new CudaDevice()))
+
+  private def available(devices: Seq[DeviceProvider]): Seq[DeviceProvider] =
+    devices.filterNot(_.whyUnavailable().isPresent)
 
   private def write(cache: KvCache, tokens: Int, random: Random): Unit = {
     cache.reserve(tokens)
@@ -83,14 +86,14 @@ class SketchedSearchSuite extends AnyFunSuite {
     found
   }
 
-  for (provider <- devices) {
+  for (provider <- searching) {
     val name = provider.name()
     lazy val kernels = provider.open(2)
 
     test(s"$name finds the same after appending, cutting, rolling back and forking") {
       for (seed <- 1 to 4) {
         val random = new Random(seed)
-        var caches = Vector(new KvCache(shape))
+        var caches = Vector(new KvCache(shape, KvMemory.UNLIMITED, kernels.memory()))
         try {
           for (_ <- caches) {
             write(caches.head, 2600, random)
@@ -125,14 +128,15 @@ class SketchedSearchSuite extends AnyFunSuite {
       TempDirectory.use { directory =>
         val memory = new KvMemory(100 * page, directory)
         val random = new Random(7)
-        var caches = Vector(new KvCache(shape, memory), new KvCache(shape, memory))
+        def empty() = new KvCache(shape, memory, kernels.memory())
+        var caches = Vector(empty(), empty())
         var moved, stayed = 0
         try
           for (step <- 0 until 40) {
             val at = random.nextInt(2)
             if (caches(at).length() > 5000) {
               caches(at).close()
-              caches = caches.updated(at, new KvCache(shape, memory))
+              caches = caches.updated(at, empty())
             }
             val tokens = 1 + random.nextInt(if (caches(at).length() < 2400) 2400 else 600)
             caches(at).admit(tokens, () => false)
@@ -149,6 +153,12 @@ class SketchedSearchSuite extends AnyFunSuite {
       }
       assert(Memory.allocatedBytes() == before)
     }
+
+  }
+
+  for (provider <- sketching) {
+    val name = provider.name()
+    lazy val kernels = provider.open(2)
 
     test(s"$name scores fewer keys than there are, and says how many") {
       val random = new Random(5)
