@@ -27,12 +27,16 @@ class SketchedSearchSuite extends AnyFunSuite {
   private def available(devices: Seq[DeviceProvider]): Seq[DeviceProvider] =
     devices.filterNot(_.whyUnavailable().isPresent)
 
-  private def write(cache: KvCache, tokens: Int, random: Random): Unit = {
+  private def write(cache: KvCache, tokens: Int, random: Random, size: Float = 1): Unit = {
     cache.reserve(tokens)
     for (layer <- 0 until 2) {
       val width = KV_HEADS(layer) * HEAD_DIM
       def draw() =
-        Tensor.of(Array.fill(tokens * width)(random.nextGaussian().toFloat), tokens.toLong, width.toLong)
+        Tensor.of(
+          Array.fill(tokens * width)(size * random.nextGaussian().toFloat),
+          tokens.toLong,
+          width.toLong
+        )
       val keys = draw()
       val values = draw()
       try cache.put(layer, keys, values)
@@ -120,6 +124,22 @@ class SketchedSearchSuite extends AnyFunSuite {
           }
         } finally caches.foreach(_.close())
       }
+    }
+
+    test(s"$name finds what was written where a full page was cut") {
+      val random = new Random(8)
+      val cache = new KvCache(shape, KvMemory.UNLIMITED, kernels.memory())
+      try {
+        write(cache, 50 * 64, random)
+        cache.commit()
+        checkSame(kernels, cache, 0, 1)
+        // no page goes with these tokens, and the best keys come after them
+        cache.truncate(50 * 64 - 50)
+        write(cache, 2 * 64, random, size = 10)
+        cache.commit()
+        val found = checkSame(kernels, cache, 0, 2)
+        assert(found.rows().forall(_ >= 50 * 64 - 50))
+      } finally cache.close()
     }
 
     test(s"$name finds the same while pages move to disk, and sketches are forgotten and made again") {
