@@ -35,15 +35,15 @@ final class TopKeysCall implements AutoCloseable {
       boolean sketching) {
     this.request = request;
     this.owner = owner;
-    turned = turned(request);
     keys = KeyList.borrow(request.cache(), request.from(), request.to(), owner, source);
     sketched = sketching && canSketch(request);
     try {
       if (sketched) {
         keys.sketch(request.cache(), device);
       }
+      turned = turned(request);
     } catch (Throwable e) {
-      close();
+      keys.giveBack();
       throw e;
     }
   }
