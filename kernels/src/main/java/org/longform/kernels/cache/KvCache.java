@@ -31,6 +31,7 @@ public final class KvCache implements AutoCloseable {
   private long length;
   private int reserved;
   private boolean reading;
+  private long rests;
   private boolean closed;
   // by layer; views may be read by several threads
   private final Map<Integer, KvView.Notes> notes = new ConcurrentHashMap<>();
@@ -170,6 +171,11 @@ public final class KvCache implements AutoCloseable {
 
   PageStore store() {
     return store;
+  }
+
+  /** How often this cache came to rest after rows were reserved, in vain or not. */
+  long rests() {
+    return rests;
   }
 
   /** As {@link #openPages}; from then on no page moves. */
@@ -332,6 +338,7 @@ public final class KvCache implements AutoCloseable {
   private void endReading() {
     if (reading) {
       reading = false;
+      rests++;
       store.endReading();
     }
   }

@@ -202,18 +202,17 @@ public final class KvMemory {
 
   /**
    * Waits a little for a document that a full device refused memory, or until another one is at
-   * rest; not at all if all others are. To be called while the caller's thread reads no document.
+   * rest; not at all if all are. To be called while the caller's thread reads no document.
    *
-   * @param own how often the waiting document stirs nevertheless, in other threads
    * @param cancelled asked before waiting
    * @throws LongformException CANCELLED
    */
-  void awaitOthers(int own, BooleanSupplier cancelled) {
+  void awaitOthers(BooleanSupplier cancelled) {
     if (cancelled.getAsBoolean()) {
       throw cancelled(" of the device");
     }
     synchronized (this) {
-      if (stirring > own) {
+      if (stirring > 0) {
         pause();
       }
     }
@@ -294,13 +293,15 @@ public final class KvMemory {
     notifyAll();
   }
 
-  synchronized int stirring() {
-    return stirring;
-  }
-
   /** How often a document came to rest so far, or was closed. */
   synchronized long rests() {
     return rests;
+  }
+
+  /** Whether the only one that stirs was alone since so many {@link #rests}. */
+  synchronized boolean aloneSince(long before) {
+    // who stirred then still does, or has come to rest
+    return stirring == 1 && rests == before;
   }
 
   synchronized void documentOpened(PageStore store) {

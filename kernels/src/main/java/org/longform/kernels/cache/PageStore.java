@@ -30,9 +30,6 @@ final class PageStore {
   private int caches;
   // caches that are between reserving rows and committing them
   private int reading;
-  // what of KvMemory's counts is this document's
-  private int stirring;
-  private long rests;
 
   /**
    * @param source of the memory of pages that are not on disk
@@ -45,6 +42,10 @@ final class PageStore {
 
   MemorySource source() {
     return source;
+  }
+
+  KvMemory budget() {
+    return budget;
   }
 
   KvShape shape() {
@@ -67,48 +68,12 @@ final class PageStore {
   /** From now on pages that the caller shares stay where they are. */
   synchronized void beginReading() {
     reading++;
-    stir();
+    budget.documentStirs();
   }
 
   synchronized void endReading() {
     reading--;
-    rest();
-  }
-
-  private void stir() {
-    stirring++;
-    budget.documentStirs();
-  }
-
-  private void rest() {
-    stirring--;
-    rests++;
     budget.documentRests();
-  }
-
-  /**
-   * From now on this document may hold memory that others need, though it gets too little itself.
-   *
-   * @return to be given to {@link #askedAlone}
-   */
-  synchronized long beginAsking() {
-    stir();
-    return othersRests();
-  }
-
-  /** Whether no other document was read or asked for memory since {@link #beginAsking}. */
-  synchronized boolean askedAlone(long since) {
-    // who was at it then still is, or has come to rest
-    return budget.stirring() == stirring && othersRests() == since;
-  }
-
-  /** All that it was refused is given back. */
-  synchronized void endAsking() {
-    rest();
-  }
-
-  private long othersRests() {
-    return budget.rests() - rests;
   }
 
   synchronized Page allocate() {
@@ -145,15 +110,6 @@ final class PageStore {
   /** See {@link KvMemory#moveAway}. */
   boolean moveOthers(long pages) {
     return budget.moveAway(this, pages * Page.bytes(shape));
-  }
-
-  /** See {@link KvMemory#awaitOthers}. */
-  void awaitOthers(BooleanSupplier cancelled) {
-    int own;
-    synchronized (this) {
-      own = stirring;
-    }
-    budget.awaitOthers(own, cancelled);
   }
 
   /** See {@link KvMemory#claim}. */

@@ -12,7 +12,8 @@ import org.longform.kernels.error.LongformException;
  * uses it must not be reading a document itself, or it waits for itself.
  */
 public final class Patience {
-  private final PageStore store;
+  private final KvCache cache;
+  private final KvMemory memory;
   private final BooleanSupplier cancelled;
   private boolean over;
 
@@ -20,7 +21,8 @@ public final class Patience {
    * @param cancelled polled while waiting
    */
   public Patience(KvCache cache, BooleanSupplier cancelled) {
-    this.store = cache.store();
+    this.cache = cache;
+    this.memory = cache.store().budget();
     this.cancelled = cancelled;
   }
 
@@ -51,21 +53,22 @@ public final class Patience {
 
   /** Asks for memory once; what fails must have given back what it took. */
   public <T> T ask(Supplier<T> taking) {
-    long since = store.beginAsking();
+    memory.documentStirs();
+    long others = memory.rests() - cache.rests();
     try {
       return taking.get();
     } catch (Throwable failure) {
-      over = store.askedAlone(since);
+      over = memory.aloneSince(others + cache.rests());
       throw failure;
     } finally {
-      store.endAsking();
+      memory.documentRests();
     }
   }
 
   /** After a refusal: waits a little for other documents; answers whether to ask again. */
   public boolean lasts() {
     if (!over) {
-      store.awaitOthers(cancelled);
+      memory.awaitOthers(cancelled);
     }
     return !over;
   }

@@ -79,16 +79,16 @@ public final class DecodeBatcher {
   public void read(List<DecodeStep> steps) {
     List<DecodeStep> left = steps;
     while (!left.isEmpty()) {
-      boolean anyRead = readWhatHasRoom(left);
+      readWhatHasRoom(left);
       // guesses keep pages where they are until the caller settles them: nobody may wait for that
       left =
           steps.stream().anyMatch(DecodeStep::unsettled)
               ? List.of()
-              : left.stream().filter(step -> step.asksAgain(anyRead)).toList();
+              : left.stream().filter(DecodeStep::asksAgain).toList();
     }
   }
 
-  private boolean readWhatHasRoom(List<DecodeStep> steps) {
+  private void readWhatHasRoom(List<DecodeStep> steps) {
     // all wait for memory before any reads: a document that is read keeps others waiting
     List<DecodeStep> prepared = steps.stream().filter(DecodeStep::prepare).toList();
     List<DecodeStep> begun = prepared.stream().filter(DecodeStep::begin).toList();
@@ -103,7 +103,6 @@ public final class DecodeBatcher {
       }
     }
     begun.forEach(DecodeStep::end);
-    return !begun.isEmpty();
   }
 
   /** As {@link #read}, for one session; its logits. */

@@ -104,16 +104,14 @@ public final class DecodeStep {
 
   /**
    * Whether it should be tried again, as a full device had no room for it; waits for other
-   * documents then.
-   *
-   * @param changed whether others that were read with it are at rest now, so that it need not wait
+   * documents then, if those that were read with it were not all.
    */
-  boolean asksAgain(boolean changed) {
+  boolean asksAgain() {
     if (!taken || pass != null || !Patience.isRefusal(failure)) {
       return false;
     }
     try {
-      if (!changed && !patience.lasts()) {
+      if (!patience.lasts()) {
         return false;
       }
       failure = null;

@@ -201,6 +201,17 @@ public final class Memory implements AutoCloseable {
             | ((long) straddling(offset + Integer.BYTES, Integer.BYTES) << Integer.SIZE);
   }
 
+  public void putLong(long offset, long value) {
+    check(offset, Long.BYTES);
+    if (within(offset) <= SEGMENT_BYTES - Long.BYTES) {
+      segment(offset).putLong(within(offset), value);
+      return;
+    }
+    for (int i = 0; i < Long.BYTES; i++) {
+      putByte(offset + i, (byte) (value >>> (8 * i)));
+    }
+  }
+
   public byte getByte(long offset) {
     check(offset, 1);
     return segment(offset).get(within(offset));
@@ -288,10 +299,19 @@ public final class Memory implements AutoCloseable {
   }
 
   /** Copies {@code count} 64-bit values of {@code source} to {@code offset} bytes on. */
-  public void writeLongs(long offset, long[] source, int from, int count) {
-    byte[] bytes = new byte[Math.multiplyExact(count, Long.BYTES)];
-    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asLongBuffer().put(source, from, count);
-    writeBytes(offset, bytes, 0, bytes.length);
+  public void writeLongs(long offset, long[] source, int count) {
+    check(offset, (long) count * Long.BYTES);
+    if (count > 0 && index(offset) == index(offset + (long) count * Long.BYTES - 1)) {
+      segment(offset)
+          .slice(within(offset), count * Long.BYTES)
+          .order(ByteOrder.LITTLE_ENDIAN)
+          .asLongBuffer()
+          .put(source, 0, count);
+      return;
+    }
+    for (int i = 0; i < count; i++) {
+      putLong(offset + (long) i * Long.BYTES, source[i]);
+    }
   }
 
   /** Copies {@code count} bytes from {@code offset} on into {@code target}. */

@@ -92,6 +92,27 @@ class PatienceSuite extends AnyFunSuite with Eventually {
       }
     }
 
+  test("a fork waits on a full device for another one of its document") {
+    val device = new Device(3)
+    withCaches(device, 1) { case (_, Seq(first)) =>
+      reserve(first, 1)
+      first.commit()
+      val fork = first.fork()
+      try {
+        reserve(first, 2)
+        val waiter = inThread {
+          reserve(fork, 2)
+          fork.commit()
+        }
+        eventually(assert(device.refusals.get() >= 2))
+        assert(waiter.isAlive)
+        first.rollback()
+        waiter.join(30000)
+        assert(fork.length() == 3 * 64)
+      } finally fork.close()
+    }
+  }
+
   test("threads with more documents than a device has room for all come to their end") {
     val device = new Device(4)
     val failures = new AtomicInteger

@@ -173,7 +173,6 @@ class SketchedSearchSuite extends AnyFunSuite {
       }
       assert(Memory.allocatedBytes() == before)
     }
-
   }
 
   for (provider <- sketching) {

@@ -40,6 +40,8 @@ class MemorySuite extends AnyFunSuite {
           () => memory.putFloat(Long.MaxValue, 1f),
           () => memory.getShort(15),
           () => memory.putShort(15, 1),
+          () => memory.putLong(9, 1),
+          () => memory.writeLongs(8, new Array[Long](2), 2),
           () => memory.read(4, target, 0, 4),
           () => memory.write(4, target, 0, 4),
           () => memory.readShorts(14, new Array[Short](2), 2),
@@ -129,7 +131,9 @@ class MemorySuite extends AnyFunSuite {
           () => memory.write(4, Array(7f), 0, 1),
           () => memory.copyFrom({ other.putFloat(8, 7f); other }, 8, 4, 4),
           () => memory.writeBytes(4, Array[Byte](0, 0, 0xe0.toByte, 0x40), 0, 4),
-          () => memory.writeShorts(4, Array[Short](0, 0x40e0), 2)
+          () => memory.writeShorts(4, Array[Short](0, 0x40e0), 2),
+          () => memory.putLong(4, 0x40e00000L),
+          () => memory.writeLongs(4, Array(0x40e00000L), 1)
         )
         for ((write, i) <- writes.zipWithIndex) {
           due :+= (() => block.putFloat(4, -1f))

@@ -2,7 +2,7 @@ package org.longform.kernels.device.cpu;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.longform.kernels.cache.KvView;
-import org.longform.kernels.error.ErrorClass;
+import org.longform.kernels.cache.Patience;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.MemoryOwner;
@@ -57,7 +57,6 @@ final class KeyList implements KvView.Notes {
       return list;
     } catch (Throwable e) {
       list.size = 0;
-      list.next = from;
       list.giveBack();
       throw e;
     }
@@ -102,7 +101,7 @@ final class KeyList implements KvView.Notes {
     try {
       return source.allocate(bytes);
     } catch (LongformException e) {
-      if (e.errorClass() != ErrorClass.OUT_OF_MEMORY) {
+      if (!Patience.isRefusal(e)) {
         throw e;
       }
       // a full device reads a list of the host, too

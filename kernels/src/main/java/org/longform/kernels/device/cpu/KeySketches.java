@@ -96,7 +96,7 @@ final class KeySketches {
   }
 
   private void set(int run, long address) {
-    addresses.writeLongs((long) run * Long.BYTES, new long[] {address}, 0, 1);
+    addresses.putLong((long) run * Long.BYTES, address);
   }
 
   private void reserve(int runs) {

@@ -68,6 +68,6 @@ final class RunList {
   }
 
   void write(Memory target, long offset) {
-    target.writeLongs(offset, words, 0, size);
+    target.writeLongs(offset, words, size);
   }
 }
