@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 12
+#define KERNELS_ABI 13
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
@@ -288,14 +288,15 @@ typedef struct {
 int32_t kernels_votes(kernels_device *device, const kernels_votes_request *request);
 
 /*
- * Cards: devices with memory of their own. A device that is opened on a card does its operations there, and what
- * the card's kernels do not do on the processor. Weights, activations and rows of a cache may lie on the host or in
- * card memory, in any mix; what is on the host is copied for each operation, and row-wise operations of host memory
- * are done where it lies. KERNELS_LOST means that the card answers nothing any more in this process.
+ * Cards: devices with memory of their own, which the host does not address. A device that is opened on a card does its
+ * operations there. Weights, activations and rows of a cache may lie on the host or in card memory, in any mix; what
+ * is on the host is copied for each operation, and row-wise operations of host memory alone are done where it lies, as
+ * is by the processor what the card's kernels do not do. KERNELS_UNSUPPORTED if that is in card memory; nothing is
+ * written then. KERNELS_LOST means that the card answers nothing any more in this process.
  *
  * An operation has read what lies on the host, and written what is to lie there, when it returns. What it writes to
- * card memory may come later: the operations of a device are done in the order of the calls, so each finds
- * what those before it wrote, and kernels_finish waits for all of them.
+ * card memory may come later: the operations and copies of a device are done in the order of the calls, so each finds
+ * what those before it wrote.
  */
 int32_t kernels_card_count(void);
 const char *kernels_card_name(int32_t card);
@@ -308,11 +309,10 @@ int32_t kernels_open_card(int32_t card, int32_t threads, kernels_device **device
 int32_t kernels_card_allocate(kernels_device *device, int64_t bytes, void **memory);
 int32_t kernels_card_release(kernels_device *device, void *memory);
 /*
- * The same, zeroed, in memory that the host addresses, too: the card's own while the card uses it. The host calls
- * kernels_finish before it reads or writes there. KERNELS_UNSUPPORTED if the card has no such memory.
- * What is released may be given to the next who asks for as much, and the card is not waited for.
+ * The same, zeroed in the order of the calls. What is released may be given to the next who asks for as much, and the
+ * card is not waited for.
  */
-int32_t kernels_card_share(kernels_device *device, int64_t bytes, void **memory);
+int32_t kernels_card_take(kernels_device *device, int64_t bytes, void **memory);
 /* Bytes to be copied. */
 typedef struct {
   const char *from;
@@ -325,9 +325,9 @@ typedef struct {
  * written twice. KERNELS_UNSUPPORTED if anything lies elsewhere; nothing is copied then.
  */
 int32_t kernels_copy(kernels_device *device, const kernels_piece *pieces, int64_t count);
-/* Returns when all that was asked for before is done. */
+/* Returns when all that was asked for before is done, for whoever measures. */
 int32_t kernels_finish(kernels_device *device);
-/* From the host to the card or back. */
+/* From the host, which may change `from` when this returns, or to the host, where the bytes are then. */
 int32_t kernels_card_copy(kernels_device *device, void *to, const void *from, int64_t bytes);
 /* Bytes that may be taken, what is kept of released memory among them, and all. */
 int32_t kernels_card_room(kernels_device *device, int64_t *free_bytes, int64_t *bytes);

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <initializer_list>
 #include <memory>
 #include <new>
 #include <string>
 
 #include "../cuda/card_check.h"
 #include "../cuda/card_device.h"
+#include "../cuda/host_copies.h"
+#include "beside_card.h"
 #include "formats.h"
 #include "isa.h"
 #include "kv_store.h"
@@ -66,8 +69,8 @@ int32_t guarded(Operation operation) {
   }
 }
 
-// Does an operation on the card. False if there is no card, or it does not do this: then the processor does, which
-// may read and write what the card was to write.
+// Does an operation on the card. False if there is no card, or it does not do this: then the processor does, with
+// copies of what lies on the card.
 template <typename Operation>
 bool on_card(kernels_device *device, Operation operation) {
   if (device->card == nullptr) return false;
@@ -75,17 +78,17 @@ bool on_card(kernels_device *device, Operation operation) {
     operation(*device->card);
     return true;
   } catch (const longform::card::NotHere &) {
-    device->card->finish();
     return false;
   }
 }
 
 // The same for what is too little work to copy for: only where it lies on the card.
 template <typename Operation>
-bool on_card_if_there(kernels_device *device, const void *x, Operation operation) {
+bool on_card_if_there(kernels_device *device, std::initializer_list<const void *> addresses, Operation operation) {
   if (device->card == nullptr) return false;
-  if (device->card->holds(x)) return on_card(device, operation);
-  device->card->finish();
+  for (const void *address : addresses) {
+    if (device->card->holds(address)) return on_card(device, operation);
+  }
   return false;
 }
 
@@ -198,22 +201,25 @@ int32_t kernels_gather(kernels_device *device, const void *table, int32_t dtype,
   const int64_t row_bytes = longform::stored_bytes(dtype, inner);
   return guarded([&] {
     if (on_card(device, [&](auto &card) { card.gather(table, dtype, inner, ids, tokens, out); })) return;
+    longform::card::HostCopies copies(device->card.get());
+    float *to = copies.out(out, tokens * inner);
     for (int64_t t = 0; t < tokens; t++) {
-      device->isa.widen(rows + ids[t] * row_bytes, dtype, inner, out + t * inner);
+      device->isa.widen(rows + ids[t] * row_bytes, dtype, inner, to + t * inner);
     }
+    copies.finish();
   });
 }
 
 int32_t kernels_add_bias(kernels_device *device, float *x, const float *bias, int64_t tokens, int64_t outer) {
   return guarded([&] {
-    if (on_card_if_there(device, x, [&](auto &card) { card.add(x, bias, tokens * outer, outer); })) return;
+    if (on_card_if_there(device, {x, bias}, [&](auto &card) { card.add(x, bias, tokens * outer, outer); })) return;
     for (int64_t t = 0; t < tokens; t++) device->isa.add(x + t * outer, bias, outer);
   });
 }
 
 int32_t kernels_add(kernels_device *device, float *x, const float *y, int64_t elements) {
   return guarded([&] {
-    if (on_card_if_there(device, x, [&](auto &card) { card.add(x, y, elements, elements); })) return;
+    if (on_card_if_there(device, {x, y}, [&](auto &card) { card.add(x, y, elements, elements); })) return;
     elementwise(device, {device->isa.add, x, y, elements});
   });
 }
@@ -223,7 +229,8 @@ int32_t kernels_rms_norm(kernels_device *device, const float *x, const float *ga
   const RmsNorm job = {&device->isa, x, gain, epsilon, tokens, inner, out};
   const int64_t rows = rows_of_piece(inner);
   return guarded([&] {
-    if (on_card_if_there(device, x, [&](auto &card) { card.rms_norm(x, gain, epsilon, tokens, inner, out); })) return;
+    const auto on_it = [&](auto &card) { card.rms_norm(x, gain, epsilon, tokens, inner, out); };
+    if (on_card_if_there(device, {x, gain, out}, on_it)) return;
     device->pool.run((tokens + rows - 1) / rows, rms_norm_piece, &job);
   });
 }
@@ -232,21 +239,21 @@ int32_t kernels_center(kernels_device *device, const float *x, int64_t tokens, i
   const Center job = {x, tokens, inner, out};
   const int64_t rows = rows_of_piece(inner);
   return guarded([&] {
-    if (on_card_if_there(device, x, [&](auto &card) { card.center(x, tokens, inner, out); })) return;
+    if (on_card_if_there(device, {x, out}, [&](auto &card) { card.center(x, tokens, inner, out); })) return;
     device->pool.run((tokens + rows - 1) / rows, center_piece, &job);
   });
 }
 
 int32_t kernels_swi_glu(kernels_device *device, float *gate, const float *up, int64_t elements) {
   return guarded([&] {
-    if (on_card_if_there(device, gate, [&](auto &card) { card.swi_glu(gate, up, elements); })) return;
+    if (on_card_if_there(device, {gate, up}, [&](auto &card) { card.swi_glu(gate, up, elements); })) return;
     elementwise(device, {device->isa.swi_glu, gate, up, elements});
   });
 }
 
 int32_t kernels_multiply(kernels_device *device, float *x, const float *y, int64_t elements) {
   return guarded([&] {
-    if (on_card_if_there(device, x, [&](auto &card) { card.multiply(x, y, elements); })) return;
+    if (on_card_if_there(device, {x, y}, [&](auto &card) { card.multiply(x, y, elements); })) return;
     elementwise(device, {device->isa.multiply, x, y, elements});
   });
 }
@@ -254,7 +261,7 @@ int32_t kernels_multiply(kernels_device *device, float *x, const float *y, int64
 int32_t kernels_map(kernels_device *device, int32_t function, double parameter, float *x, int64_t elements) {
   const Map job = {&device->isa, function, static_cast<float>(parameter), x, elements};
   return guarded([&] {
-    if (on_card_if_there(device, x, [&](auto &card) { card.map(function, job.parameter, x, elements); })) return;
+    if (on_card_if_there(device, {x}, [&](auto &card) { card.map(function, job.parameter, x, elements); })) return;
     device->pool.run((elements + kPiece - 1) / kPiece, map_piece, &job);
   });
 }
@@ -270,22 +277,33 @@ int32_t kernels_matmul(kernels_device *device, const float *x, int64_t tokens, i
 int32_t kernels_store(kernels_device *device, const kernels_kv_layout *layout, const float *keys, const float *values,
                       const kernels_place *places, int64_t count) {
   return guarded([&] {
-    if (on_card(device, [&](auto &card) { card.store(*layout, keys, values, places, count); })) return;
-    longform::KvStore{*layout, keys, values, places, count}.run(device->pool);
+    if (device->card == nullptr) {
+      longform::KvStore{*layout, keys, values, places, count}.run(device->pool);
+    } else {
+      longform::store_beside(*device->card, device->pool, *layout, keys, values, places, count);
+    }
   });
 }
 
 int32_t kernels_attend(kernels_device *device, const kernels_attention *attention) {
   return guarded([&] {
     if (on_card(device, [&](auto &card) { card.attend(*attention); })) return;
-    device->isa.attend(device->pool, *attention);
+    if (device->card == nullptr) {
+      device->isa.attend(device->pool, *attention);
+    } else {
+      longform::attend_beside(*device->card, device->isa, device->pool, *attention);
+    }
   });
 }
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request) {
   return guarded([&] {
     if (on_card(device, [&](auto &card) { card.top_keys(*request); })) return;
-    device->isa.top_keys(device->pool, *request);
+    if (device->card == nullptr) {
+      device->isa.top_keys(device->pool, *request);
+    } else {
+      longform::top_keys_beside(*device->card, device->isa, device->pool, *request);
+    }
   });
 }
 
@@ -301,7 +319,6 @@ int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(h
 int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,
                        int64_t count) {
   return guarded([&] {
-    if (device->card != nullptr) device->card->finish();
     device->isa.sketch(device->pool, *layout, pages, count);
   });
 }
@@ -350,8 +367,8 @@ int32_t kernels_card_allocate(kernels_device *device, int64_t bytes, void **memo
   return guarded([&] { *memory = device->card->allocate(bytes); });
 }
 
-int32_t kernels_card_share(kernels_device *device, int64_t bytes, void **memory) {
-  return guarded([&] { *memory = device->card->share(bytes); });
+int32_t kernels_card_take(kernels_device *device, int64_t bytes, void **memory) {
+  return guarded([&] { *memory = device->card->take(bytes); });
 }
 
 int32_t kernels_finish(kernels_device *device) {

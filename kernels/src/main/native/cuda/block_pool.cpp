@@ -9,9 +9,6 @@ namespace longform::card {
 namespace {
 
 constexpr int64_t kAlignment = 256;
-// The host moves whole pages of its own: large blocks share none.
-constexpr int64_t kHostPage = 4096;
-constexpr int64_t kLarge = int64_t{64} << 10;
 constexpr int64_t kLeastSlab = int64_t{64} << 10;
 constexpr int64_t kMostSlab = int64_t{64} << 20;
 
@@ -22,7 +19,7 @@ int64_t stride_of(int64_t bytes) {
 #if defined(__SANITIZE_ADDRESS__)
   return rounded(bytes + 1, kAlignment);
 #else
-  return rounded(bytes, bytes < kLarge ? kAlignment : kHostPage);
+  return rounded(bytes, kAlignment);
 #endif
 }
 
@@ -131,7 +128,14 @@ BlockPool::Slab &BlockPool::add_slab(int64_t bytes) {
 
 BlockPool::Slab &BlockPool::slab_of(int64_t bytes, int64_t count) {
   const int64_t stride = stride_of(bytes);
-  char *memory = static_cast<char *>(card_.share(stride * count));
+  int64_t free = 0, all = 0;
+  card_.free_bytes(&free, &all);
+  if (stride * count > free - card_.spared_bytes()) {
+    throw CardFull("the card has no room for " + std::to_string(stride * count) + " bytes (" + std::to_string(free) +
+                   " of " + std::to_string(all) + " are free, " + std::to_string(card_.spared_bytes()) +
+                   " are kept for operations)");
+  }
+  char *memory = static_cast<char *>(card_.allocate(stride * count));
   Slab &slab = slabs_[place(memory)];
   slab = {memory, stride * count, bytes, stride, count, {}};
   // from the last on: the first is taken first

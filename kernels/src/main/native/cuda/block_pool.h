@@ -1,4 +1,4 @@
-// Blocks of memory that card and host share, cut out of slabs. A slab takes the driver up to a millisecond and goes
+// Blocks of a card's memory, cut out of slabs. A slab takes the driver up to a millisecond and goes
 // back only when the card stands still; a block needs neither. The blocks of a slab are of one size, as the
 // pages of a model are, whatever documents they hold.
 //
@@ -26,7 +26,8 @@ class BlockPool {
   // The card must be idle; all blocks are gone.
   ~BlockPool();
 
-  // Aligned to 256; zeroed in the order of the calls. Throws CardFull, or NotHere if the card shares no memory.
+  // Aligned to 256; zeroed in the order of the calls. Throws CardFull, also where the card would be left with less than
+  // operations may need.
   void *take(int64_t bytes);
   // A block of this pool that nobody uses any more.
   void give(void *block);

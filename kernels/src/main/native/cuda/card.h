@@ -36,8 +36,6 @@ class Card {
 
   // Aligned to 256. Throws CardFull.
   virtual void *allocate(int64_t bytes) = 0;
-  // Addressed by the host, too. Throws CardFull, or NotHere if the card has no such memory.
-  virtual void *share(int64_t bytes) = 0;
   // What was asked for before must be done.
   virtual void release(void *memory) noexcept = 0;
   // Scratch for one operation: good until end().
@@ -59,6 +57,8 @@ class Card {
   // Multiprocessors.
   virtual int64_t processors() const = 0;
   virtual void free_bytes(int64_t *free, int64_t *all) const = 0;
+  // Bytes that pages and activations leave to operations: those fail where they find nothing, and pages do not.
+  virtual int64_t spared_bytes() const = 0;
 };
 
 // Cards that this process may use.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "../cpu/formats.h"
+#include "moved_runs.h"
 #include "sizes.h"
 
 namespace longform::card {
@@ -39,7 +40,7 @@ void *CardDevice::allocate(int64_t bytes) {
   return taken(bytes, false, [&] { return card_->allocate(bytes); });
 }
 
-void *CardDevice::share(int64_t bytes) {
+void *CardDevice::take(int64_t bytes) {
   std::lock_guard<std::mutex> lock(busy_);
   void *memory = taken(bytes, true, [&] { return blocks_.take(bytes); });
   pending_ = true; // it is being zeroed
@@ -95,12 +96,13 @@ bool CardDevice::holds(const void *address) {
 
 void CardDevice::copy(void *to, const void *from, int64_t bytes) {
   Operation operation(*this);
-  if (holds(to) && holds(from)) throw NotHere("both ends of a copy are on the card");
+  if (holds(to) == holds(from)) throw NotHere("not one end of a copy is on the card and one on the host");
   if (holds(to)) {
+    pending_ = true;
     operation.card().upload(to, from, bytes);
-    operation.card().wait();
   } else {
     operation.card().download(to, from, bytes);
+    pending_ = false;
   }
 }
 
@@ -201,7 +203,6 @@ void CardDevice::store(const kernels_kv_layout &layout, const float *keys, const
                        const kernels_place *places, int64_t count) {
   int64_t tokens = 0, most = 0;
   for (int64_t i = 0; i < count; i++) {
-    if (!holds(places[i].key)) throw NotHere("pages are on the host");
     tokens = std::max(tokens, places[i].from + places[i].count);
     most = std::max(most, places[i].count);
   }
@@ -227,39 +228,9 @@ void CardDevice::swi_glu(float *gate, const float *up, int64_t elements) {
 
 std::vector<kernels_run> runs_on_card(Operation &operation, const kernels_kv_layout &layout, const kernels_run *runs,
                                       int64_t count) {
-  struct Span {
-    const char *from;
-    const char *to;
-    char *copy;
-  };
-  const int64_t beyond = (layout.kv_heads - 1) * layout.head_stride + layout.value_stride;
-  std::vector<kernels_run> moved(runs, runs + count);
-  std::vector<Span> spans;
-  for (const kernels_run &run : moved) {
-    if (!operation.holds(run.key)) spans.push_back({run.key, run.key + beyond + run.count * layout.row_bytes, nullptr});
-  }
-  std::sort(spans.begin(), spans.end(), [](const Span &a, const Span &b) { return a.from < b.from; });
-  std::vector<Span> pages;
-  for (const Span &span : spans) {
-    // what lies between two pages may be nobody's
-    if (!pages.empty() && span.from < pages.back().to) {
-      pages.back().to = std::max(pages.back().to, span.to);
-    } else {
-      pages.push_back(span);
-    }
-  }
-  for (Span &page : pages) {
-    page.copy = operation.scratch<char>(page.to - page.from);
-    operation.card().upload(page.copy, page.from, page.to - page.from);
-  }
-  for (kernels_run &run : moved) {
-    if (operation.holds(run.key)) continue;
-    auto after = std::upper_bound(pages.begin(), pages.end(), run.key,
-                                  [](const char *key, const Span &page) { return key < page.from; });
-    --after;
-    run.key = after->copy + (run.key - after->from);
-  }
-  return moved;
+  return moved_runs(
+      layout, runs, count, [&](const char *key) { return !operation.holds(key); },
+      [&](const char *from, int64_t bytes) { return operation.in(from, bytes); });
 }
 
 namespace {

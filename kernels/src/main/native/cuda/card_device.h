@@ -25,11 +25,12 @@ class CardDevice {
   ~CardDevice();
 
   void *allocate(int64_t bytes);
-  void *share(int64_t bytes);
+  // Zeroed in the order of the calls.
+  void *take(int64_t bytes);
   void release(void *memory);
   // Returns when all that was asked for before is done.
   void finish();
-  // Between the card and the host, or on the card.
+  // From the host to the card or back. What the host gave may change when this returns, what it gets is there then.
   void copy(void *to, const void *from, int64_t bytes);
   // See kernels_copy. Throws NotHere if anything lies on the host.
   void copy_within(const kernels_piece *pieces, int64_t count);
@@ -44,7 +45,7 @@ class CardDevice {
   void swi_glu(float *gate, const float *up, int64_t elements);
   void multiply(float *x, const float *y, int64_t elements);
   void map(int32_t function, float parameter, float *x, int64_t elements);
-  // Throws NotHere if pages are on the host.
+  // Into pages on the card.
   void store(const kernels_kv_layout &layout, const float *keys, const float *values, const kernels_place *places,
              int64_t count);
   void matmul(const float *x, int64_t tokens, int64_t inner, const kernels_product *products, int64_t count);

@@ -20,7 +20,7 @@ namespace {
   F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) F(cuDevicePrimaryCtxRelease_v2) F(cuCtxSetCurrent)       \
   F(cuModuleLoadData) F(cuModuleUnload) F(cuModuleGetFunction) F(cuFuncSetAttribute) F(cuLaunchKernel)         \
   F(cuMemAlloc_v2) F(cuMemFree_v2) F(cuMemGetInfo_v2) F(cuMemcpyHtoDAsync_v2) F(cuMemcpyDtoHAsync_v2)          \
-  F(cuMemcpyDtoDAsync_v2) F(cuMemAllocManaged) F(cuMemsetD8Async)                                             \
+  F(cuMemcpyDtoDAsync_v2) F(cuMemsetD8Async)                                             \
   F(cuStreamCreate) F(cuStreamDestroy_v2) F(cuStreamSynchronize)
 
 // Functions of libcuda.so.1; `missing` says why they cannot be called.
@@ -28,8 +28,6 @@ struct Driver {
 #define LONGFORM_POINTER(name) decltype(&::name) name = nullptr;
   LONGFORM_DRIVER(LONGFORM_POINTER)
 #undef LONGFORM_POINTER
-  // by its first signature, which the driver keeps whatever the toolkit's header calls it
-  CUresult (*advise)(CUdeviceptr, size_t, CUmem_advise, CUdevice) = nullptr;
   std::string missing;
 
   Driver() {
@@ -46,7 +44,6 @@ struct Driver {
   }
     LONGFORM_DRIVER(LONGFORM_FIND)
 #undef LONGFORM_FIND
-    advise = reinterpret_cast<decltype(advise)>(dlsym(library, "cuMemAdvise"));
     const CUresult result = cuInit(0);
     if (result != CUDA_SUCCESS) missing = "the NVIDIA driver does not start (" + text(result) + ")";
   }
@@ -144,8 +141,6 @@ class DriverCard : public Card {
             "its kernels are loaded");
     }
     processors_ = attribute(device_, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
-    // without it the host may not touch such memory while any kernel runs
-    shares_ = attribute(device_, CU_DEVICE_ATTRIBUTE_CONCURRENT_MANAGED_ACCESS) != 0;
   }
 
   ~DriverCard() override {
@@ -165,27 +160,6 @@ class DriverCard : public Card {
     CUresult result = driver().cuMemAlloc_v2(&memory, static_cast<size_t>(bytes));
     if (result == CUDA_ERROR_OUT_OF_MEMORY) full(bytes);
     check(result, "memory is taken");
-    return reinterpret_cast<void *>(memory);
-  }
-
-  void *share(int64_t bytes) override {
-    current();
-    if (!shares_) throw NotHere("the host cannot address the card's memory while the card works");
-    int64_t free_now = 0, all = 0;
-    free_bytes(&free_now, &all);
-    // the driver would place what is too much on the host, where the card reads it slowly
-    if (bytes > free_now - kLeft) full(bytes);
-    CUdeviceptr memory = 0;
-    CUresult result = driver().cuMemAllocManaged(&memory, static_cast<size_t>(bytes), CU_MEM_ATTACH_GLOBAL);
-    if (result == CUDA_ERROR_OUT_OF_MEMORY) full(bytes);
-    check(result, "memory is taken");
-    if (driver().advise != nullptr) {
-      check(driver().advise(memory, static_cast<size_t>(bytes), CU_MEM_ADVISE_SET_PREFERRED_LOCATION, device_),
-            "memory is taken");
-    }
-    // such memory is nowhere until it is used: it takes its place now, so that who asks next hears what is free
-    zero(reinterpret_cast<void *>(memory), bytes);
-    wait();
     return reinterpret_cast<void *>(memory);
   }
 
@@ -264,6 +238,7 @@ class DriverCard : public Card {
   }
 
   int64_t processors() const override { return processors_; }
+  int64_t spared_bytes() const override { return int64_t{128} << 20; }
 
   void free_bytes(int64_t *free_now, int64_t *all) const override {
     current();
@@ -275,8 +250,6 @@ class DriverCard : public Card {
 
  private:
   static constexpr int64_t kLeastBlock = int64_t{64} << 20;
-  // What pages and activations leave to operations: those fail where they find nothing, and pages do not.
-  static constexpr int64_t kLeft = int64_t{128} << 20;
 
   [[noreturn]] void full(int64_t bytes) const {
     int64_t free_now = 0, all = 0;
@@ -295,7 +268,6 @@ class DriverCard : public Card {
   CUmodule module_ = nullptr;
   std::array<CUfunction, static_cast<size_t>(Kernel::kCount)> functions_ = {};
   int64_t processors_ = 1;
-  bool shares_ = false;
   Arena arena_;
 };
 

@@ -1,5 +1,5 @@
-// The card of the tests: kernels run by emulation.cpp, every piece of memory a block of its own that begins as NaN.
-// Nothing is done before somebody waits for it: whoever reads without waiting finds what was there before.
+// The card of the tests: kernels run by emulation.cpp, in memory that only they may touch. Nothing is done before
+// somebody waits for it: whoever takes an answer that nobody waited for has none.
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "card.h"
+#include "emulated_memory.h"
 #include "portable.h"
 #include "mma.h"
 #include "../kv_rows.h"
@@ -63,16 +64,9 @@ class EmulatedCard : public Card {
     wait();
   }
 
-  void *allocate(int64_t bytes) override {
-    // of its exact size, so that sanitizers see what is beyond
-    void *memory = ::operator new(static_cast<size_t>(bytes));
-    memset(memory, 0xff, static_cast<size_t>(bytes));
-    return memory;
-  }
+  void *allocate(int64_t bytes) override { return memory_.allocate(bytes); }
 
-  void *share(int64_t bytes) override { return allocate(bytes); }
-
-  void release(void *memory) noexcept override { ::operator delete(memory); }
+  void release(void *memory) noexcept override { memory_.release(memory); }
 
   void *scratch(int64_t bytes) override {
     scratch_.push_back(allocate(bytes));
@@ -92,7 +86,8 @@ class EmulatedCard : public Card {
   }
 
   void download(void *to, const void *from, int64_t bytes) override {
-    wait();
+    const EmulatedMemory::Open open(memory_);
+    work();
     memcpy(to, from, static_cast<size_t>(bytes));
   }
 
@@ -114,10 +109,13 @@ class EmulatedCard : public Card {
   }
 
   void wait() override {
-    for (; !queue_.empty(); queue_.pop_front()) queue_.front()();
+    if (queue_.empty()) return;
+    const EmulatedMemory::Open open(memory_);
+    work();
   }
   // few, so that shares of keys are of several tiles
   int64_t processors() const override { return 3; }
+  int64_t spared_bytes() const override { return 0; }
   // as much as anybody takes
   void free_bytes(int64_t *free, int64_t *all) const override {
     *free = int64_t{1} << 40;
@@ -125,6 +123,11 @@ class EmulatedCard : public Card {
   }
 
  private:
+  void work() {
+    for (; !queue_.empty(); queue_.pop_front()) queue_.front()();
+  }
+
+  EmulatedMemory memory_;
   std::vector<void *> scratch_;
   std::deque<std::function<void()>> queue_;
 };

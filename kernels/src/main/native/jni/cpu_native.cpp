@@ -133,11 +133,10 @@ NATIVE(jint, cardAllocate)(JNIEnv *, jclass, jlong device, jlong bytes, jlong me
   return kernels_card_allocate(device_of(device), bytes, pointer<void *>(memory));
 }
 
-NATIVE(jint, cardShare)(JNIEnv *, jclass, jlong device, jlong bytes, jlong memory) {
-  return kernels_card_share(device_of(device), bytes, pointer<void *>(memory));
+NATIVE(jint, cardTake)(JNIEnv *, jclass, jlong device, jlong bytes, jlong memory) {
+  return kernels_card_take(device_of(device), bytes, pointer<void *>(memory));
 }
 
-NATIVE(jint, finish)(JNIEnv *, jclass, jlong device) { return kernels_finish(device_of(device)); }
 
 NATIVE(jint, cardRelease)(JNIEnv *, jclass, jlong device, jlong memory) {
   return kernels_card_release(device_of(device), pointer<void>(memory));

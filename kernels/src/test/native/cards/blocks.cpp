@@ -1,4 +1,4 @@
-// The pool of blocks that card and host share: what is taken is zeroed and nobody else's, what was asked for of a
+// The pool of blocks of a card's memory: what is taken is zeroed and nobody else's, what was asked for of a
 // block before it was given back does not reach its next owner, and what is empty goes back where memory is short.
 #include <algorithm>
 #include <cstdio>
@@ -34,10 +34,13 @@ class SmallCard : public Card {
  public:
   explicit SmallCard(int64_t bytes) : card_(longform::card::open_card(0)), bytes_(bytes) {}
 
-  void *allocate(int64_t bytes) override { return counted(card_->allocate(take(bytes)), bytes); }
-  void *share(int64_t bytes) override {
-    shared++;
-    return counted(card_->share(take(bytes)), bytes);
+  void *allocate(int64_t bytes) override {
+    if (used + kept + bytes > bytes_) throw CardFull("the card has no room for " + std::to_string(bytes) + " bytes");
+    void *memory = card_->allocate(bytes);
+    pieces++;
+    used += bytes;
+    sizes_[memory] = bytes;
+    return memory;
   }
   void release(void *memory) noexcept override {
     used -= sizes_.at(memory);
@@ -65,30 +68,29 @@ class SmallCard : public Card {
     *all = bytes_;
   }
 
-  int64_t shared = 0; // pieces
+  int64_t spared_bytes() const override { return spared; }
+
+  int64_t pieces = 0;
   int64_t waits = 0;
   int64_t used = 0; // bytes
   int64_t kept = 0; // bytes of scratch that no operation uses
+  int64_t spared = 0;
 
  private:
-  int64_t take(int64_t bytes) const {
-    if (used + kept + bytes > bytes_) throw CardFull("the card has no room for " + std::to_string(bytes) + " bytes");
-    return bytes;
-  }
-  void *counted(void *memory, int64_t bytes) {
-    used += bytes;
-    sizes_[memory] = bytes;
-    return memory;
-  }
-
   std::unique_ptr<Card> card_;
   int64_t bytes_;
   std::map<void *, int64_t> sizes_;
 };
 
-bool all_are(const void *memory, int64_t bytes, unsigned char value) {
-  const unsigned char *at = static_cast<const unsigned char *>(memory);
-  return std::all_of(at, at + bytes, [=](unsigned char each) { return each == value; });
+bool all_are(Card &card, const void *memory, int64_t bytes, unsigned char value) {
+  std::vector<unsigned char> all(static_cast<size_t>(bytes));
+  card.download(all.data(), memory, bytes);
+  return std::all_of(all.begin(), all.end(), [=](unsigned char each) { return each == value; });
+}
+
+void fill(Card &card, void *memory, int64_t bytes, unsigned char value) {
+  const std::vector<unsigned char> all(static_cast<size_t>(bytes), value);
+  card.upload(memory, all.data(), bytes);
 }
 
 // --- the pool alone, against a list of who has what ---
@@ -120,15 +122,14 @@ void blocks_of_many_sizes() {
         expect(after == owned.end() || block + bytes <= after->first, "a block reaches into the next");
         expect(after == owned.begin() || std::prev(after)->first + std::prev(after)->second.bytes <= block,
                "a block begins in another");
-        card.wait();
-        expect(all_are(block, bytes, 0), "a block is not zeroed");
+        expect(all_are(card, block, bytes, 0), "a block is not zeroed");
         const unsigned char mark = static_cast<unsigned char>(draws() % 255 + 1);
-        std::memset(block, mark, static_cast<size_t>(bytes));
+        fill(card, block, bytes, mark);
         owned[block] = {bytes, mark};
       } else {
         auto gone = owned.begin();
         std::advance(gone, draws() % owned.size());
-        expect(all_are(gone->first, gone->second.bytes, gone->second.mark), "somebody wrote to a block of another");
+        expect(all_are(card, gone->first, gone->second.bytes, gone->second.mark), "somebody wrote to a block of another");
         now -= gone->second.bytes;
         pool.give(gone->first);
         owned.erase(gone);
@@ -136,8 +137,8 @@ void blocks_of_many_sizes() {
       expect(pool.empty_bytes() <= kSpare, "too much of what is empty is kept");
       expect(card.used >= now, "blocks take more than there is");
     }
-    expect(taken > 1500 && card.shared < taken / 5,
-           std::to_string(card.shared) + " pieces were taken for " + std::to_string(taken) + " blocks");
+    expect(taken > 1500 && card.pieces < taken / 5,
+           std::to_string(card.pieces) + " pieces were taken for " + std::to_string(taken) + " blocks");
     for (const auto &each : owned) pool.give(each.first);
     expect(card.used == pool.empty_bytes() && card.used <= kSpare, "what is empty does not go back");
     const int64_t left = card.used;
@@ -153,12 +154,12 @@ void few_pieces_for_many_pages() {
   const int64_t page = 10000;
   std::vector<void *> pages;
   for (int i = 0; i < 1000; i++) pages.push_back(pool.take(page));
-  expect(card.shared <= 12, "1000 pages take " + std::to_string(card.shared) + " pieces");
+  expect(card.pieces <= 12, "1000 pages take " + std::to_string(card.pieces) + " pieces");
   expect(card.used < 2 * 1000 * page, "slabs take more than twice what is used");
-  const int64_t waits = card.waits, pieces = card.shared;
+  const int64_t waits = card.waits, pieces = card.pieces;
   for (size_t i = 0; i < 500; i++) pool.give(pages[i]);
   for (size_t i = 0; i < 500; i++) pages[i] = pool.take(page);
-  expect(card.shared == pieces && card.waits == waits, "blocks that come back are not used again at once");
+  expect(card.pieces == pieces && card.waits == waits, "blocks that come back are not used again at once");
   // large blocks have slabs of their own, and more than is kept goes at once
   void *large = pool.take(BlockPool::kSpareBytes / 4);
   const int64_t before = card.used;
@@ -172,9 +173,9 @@ void few_pieces_for_many_pages() {
 
 // float32 numbers of a device's block
 std::vector<float> read(CardDevice &device, const void *block, int64_t count) {
-  device.finish();
-  const float *from = static_cast<const float *>(block);
-  return std::vector<float>(from, from + count);
+  std::vector<float> all(static_cast<size_t>(count));
+  device.copy(all.data(), block, count * 4);
+  return all;
 }
 
 bool equal(const std::vector<float> &found, float value) {
@@ -187,14 +188,14 @@ void older_work_does_not_reach_a_new_owner() {
   CardDevice device(std::move(owned));
   constexpr int64_t kCount = 1000, kBytes = kCount * 4;
   const std::vector<float> three(kCount, 3), five(kCount, 5);
-  float *first = static_cast<float *>(device.share(kBytes));
-  void *other = device.share(kBytes);
+  float *first = static_cast<float *>(device.take(kBytes));
+  void *other = device.take(kBytes);
   device.finish();
   const int64_t waits = card.waits;
   for (int i = 0; i < 10; i++) device.add(first, three.data(), kCount, kCount);
   device.release(first);
   expect(!device.holds(first), "a released block is still held");
-  float *next = static_cast<float *>(device.share(kBytes));
+  float *next = static_cast<float *>(device.take(kBytes));
   expect(next == first, "a block is not used again");
   device.add(next, five.data(), kCount, kCount);
   expect(card.waits == waits, "a release waits for the card");
@@ -202,12 +203,10 @@ void older_work_does_not_reach_a_new_owner() {
   // and where the next owner writes by hand
   device.add(next, three.data(), kCount, kCount);
   device.release(next);
-  next = static_cast<float *>(device.share(kBytes));
-  device.finish();
-  expect(all_are(next, kBytes, 0), "a block that is used again is not zeroed");
-  std::memset(next, 1, kBytes);
-  device.finish();
-  expect(all_are(next, kBytes, 1), "the zeros of a block come after its owner waited");
+  next = static_cast<float *>(device.take(kBytes));
+  expect(equal(read(device, next, kCount), 0), "a block that is used again is not zeroed");
+  device.copy(next, five.data(), kBytes);
+  expect(equal(read(device, next, kCount), 5), "the zeros of a block come after what its owner wrote");
   device.release(next);
   device.release(other);
   device.release(next);  // nobody's
@@ -223,7 +222,7 @@ void a_full_card() {
   const auto fill = [&](int64_t bytes) {
     for (;;) {
       try {
-        pages.push_back(device.share(bytes));
+        pages.push_back(device.take(bytes));
       } catch (const CardFull &e) {
         expect(std::string(e.what()).find("no room") != std::string::npos, "what a full card says");
         return;
@@ -240,7 +239,7 @@ void a_full_card() {
 
   device.release(pages.back());
   pages.pop_back();
-  pages.push_back(device.share(kPage));
+  pages.push_back(device.take(kPage));
   expect(pages.size() == most, "a block that was released cannot be taken");
 
   // blocks of another size need the slabs
@@ -248,7 +247,7 @@ void a_full_card() {
   pages.clear();
   device.free_bytes(&room, &all);
   expect(room == kRoom, "what is empty does not count as free");
-  pages.push_back(device.share(kRoom / 2));
+  pages.push_back(device.take(kRoom / 2));
   fill(kPage / 2);
   for (void *page : pages) device.release(page);
   pages.clear();
@@ -260,8 +259,8 @@ void a_full_card() {
 
   // and scratch of an operation
   constexpr int64_t kMany = kRoom * 5 / 32;
-  float *x = static_cast<float *>(device.share(kMany * 4));
-  void *spare = device.share(kMany * 2 + 1);
+  float *x = static_cast<float *>(device.take(kMany * 4));
+  void *spare = device.take(kMany * 2 + 1);
   device.release(spare);
   const std::vector<float> twos(kMany, 2);
   expect(card.used > kRoom - kMany * 4 / 2, "too little is taken for this test");
@@ -273,6 +272,30 @@ void a_full_card() {
   }
   expect(fits && equal(read(device, x, kMany), 2), "scratch does not get what is empty");
   device.release(x);
+}
+
+void pages_leave_memory_to_operations() {
+  constexpr int64_t kRoom = int64_t{1} << 20, kPage = 37500;
+  auto owned = std::make_unique<SmallCard>(kRoom);
+  SmallCard &card = *owned;
+  CardDevice device(std::move(owned));
+  const auto fill = [&] {
+    for (int64_t pages = 0;; pages++) {
+      try {
+        device.take(kPage);
+      } catch (const CardFull &) {
+        return pages;
+      }
+    }
+  };
+  card.spared = 5 * kPage;
+  const int64_t pages = fill();
+  expect(card.used <= kRoom - card.spared, "pages take what is kept for operations");
+  expect(card.used > kRoom - card.spared - 2 * kPage, "pages take less than they may");
+  card.release(card.allocate(card.spared));
+  card.spared = 0;
+  const int64_t more = fill();
+  expect(pages > 0 && more >= 5, std::to_string(more) + " more pages where nothing is kept");
 }
 
 void many_threads() {
@@ -287,19 +310,19 @@ void many_threads() {
       std::vector<float *> blocks;
       for (int i = 0; i < 5; i++) {
         void *memory = nullptr;
-        expect(kernels_card_share(card, count * 4, &memory) == KERNELS_OK, kernels_last_error());
+        expect(kernels_card_take(card, count * 4, &memory) == KERNELS_OK, kernels_last_error());
         blocks.push_back(static_cast<float *>(memory));
         for (int j = 0; j <= i; j++) {
           expect(kernels_add(card, blocks.back(), ones.data(), count) == KERNELS_OK, kernels_last_error());
         }
       }
       if (round % 3 != 0) {
-        expect(kernels_finish(card) == KERNELS_OK, kernels_last_error());
         for (int i = 0; i < 5; i++) {
           const float expected = static_cast<float>(seed) * static_cast<float>(i + 1);
-          const float *block = blocks[static_cast<size_t>(i)];
-          expect(std::all_of(block, block + count, [=](float x) { return x == expected; }),
-                 "a block of one thread holds numbers of another");
+          std::vector<float> found(static_cast<size_t>(count));
+          expect(kernels_card_copy(card, found.data(), blocks[static_cast<size_t>(i)], count * 4) == KERNELS_OK,
+                 kernels_last_error());
+          expect(equal(found, expected), "a block of one thread holds numbers of another");
         }
       }
       for (float *block : blocks) expect(kernels_card_release(card, block) == KERNELS_OK, kernels_last_error());
@@ -321,17 +344,12 @@ int main() {
     std::fprintf(stderr, "Cannot open a card: %s\n", kernels_last_error());
     return 1;
   }
-  void *memory = nullptr;
-  const bool shares = kernels_card_share(card, 1, &memory) != KERNELS_UNSUPPORTED;
   kernels_close(card);
-  if (!shares) {
-    std::printf("blocks of cards: left out, the card shares no memory\n");
-    return 0;
-  }
   blocks_of_many_sizes();
   few_pieces_for_many_pages();
   older_work_does_not_reach_a_new_owner();
   a_full_card();
+  pages_leave_memory_to_operations();
   many_threads();
   return end("blocks of cards");
 }

@@ -1,5 +1,5 @@
-// A small model reads a document and writes on, with activations and pages of the cache in memory that card and host
-// share, against the processor's kernels on host memory: nothing waits but where the host takes an answer.
+// A small model reads a document and writes on, with activations and pages of the cache in memory of the card,
+// against the processor's kernels on host memory: nothing waits but where the host takes an answer.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -38,7 +38,7 @@ struct Room {
   Room(kernels_device *device_, int64_t bytes_) : device(device_), bytes(bytes_) {
     if (device == card) {
       void *memory = nullptr;
-      done(kernels_card_share(card, bytes, &memory), "share");
+      done(kernels_card_take(card, bytes, &memory), "take");
       at = static_cast<char *>(memory);
     } else {
       at = new char[static_cast<size_t>(bytes)]();
@@ -56,8 +56,20 @@ struct Room {
 
   float *floats() { return reinterpret_cast<float *>(at); }
   std::vector<float> read(int64_t from, int64_t count) {
-    done(kernels_finish(device), "finish");
-    return std::vector<float>(floats() + from, floats() + from + count);
+    std::vector<float> all(static_cast<size_t>(count));
+    if (device == card) {
+      done(kernels_card_copy(card, all.data(), floats() + from, count * 4), "read");
+    } else {
+      std::copy(floats() + from, floats() + from + count, all.begin());
+    }
+    return all;
+  }
+  void write(const std::vector<float> &all) {
+    if (device == card) {
+      done(kernels_card_copy(card, at, all.data(), static_cast<int64_t>(all.size()) * 4), "write");
+    } else {
+      std::copy(all.begin(), all.end(), floats());
+    }
   }
 
   kernels_device *device;
@@ -90,8 +102,7 @@ void stored_rows() {
       const int64_t bytes = kv_heads * layout.head_stride;
       Room there[] = {{card, bytes}, {card, bytes}}, here[] = {{processor, bytes}, {processor, bytes}};
       Room keys_there(card, tokens * width * 4);
-      done(kernels_finish(card), "finish");
-      std::memcpy(keys_there.at, keys.data(), keys.size() * 4);
+      keys_there.write(keys);
       // from row 50 of one page to row 56 of the next; keys on the card, values on the host
       const auto store = [&](kernels_device *device, Room *pages, const float *k) {
         const kernels_place places[] = {{pages[0].at + 50 * layout.row_bytes, 0, 14}, {pages[1].at, 14, 56}};
@@ -99,9 +110,10 @@ void stored_rows() {
       };
       store(card, there, keys_there.floats());
       store(processor, here, keys.data());
-      done(kernels_finish(card), "finish");
       for (int page = 0; page < 2; page++) {
-        expect(std::memcmp(there[page].at, here[page].at, static_cast<size_t>(bytes)) == 0,
+        std::vector<char> found(static_cast<size_t>(bytes));
+        done(kernels_card_copy(card, found.data(), there[page].at, bytes), "read");
+        expect(std::memcmp(found.data(), here[page].at, static_cast<size_t>(bytes)) == 0,
                "rows of type " + std::to_string(dtype) + " and " + std::to_string(dim) + " dimensions differ");
       }
       // pages on the host of a device with a card
@@ -290,8 +302,7 @@ struct Reader {
   const void *table() {
     if (copies.empty()) {
       copies.push_back(std::make_unique<Room>(device, static_cast<int64_t>(weights.table.size()) * 4));
-      done(kernels_finish(device), "finish");
-      std::memcpy(copies[0]->at, weights.table.data(), weights.table.size() * 4);
+      copies[0]->write(weights.table);
     }
     return copies[0]->at;
   }
@@ -334,12 +345,6 @@ int main() {
     std::fprintf(stderr, "Cannot open a card: %s\n", kernels_last_error());
     return 1;
   }
-  void *memory = nullptr;
-  if (kernels_card_share(card, 1, &memory) == KERNELS_UNSUPPORTED) {
-    std::printf("sessions on cards: left out, the card shares no memory\n");
-    return 0;
-  }
-  done(kernels_card_release(card, memory), "release");
   stored_rows();
   sessions();
   kernels_close(card);

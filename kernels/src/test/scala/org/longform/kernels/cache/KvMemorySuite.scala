@@ -8,7 +8,7 @@ import scala.collection.mutable
 import scala.collection.JavaConverters._
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.kernels.tensor.{Memory, MemoryOwner, MemorySource, Tensor}
+import org.longform.kernels.tensor.{HostBytes, Memory, MemoryOwner, MemorySource, Tensor}
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -248,18 +248,10 @@ class KvMemorySuite extends AnyFunSuite {
       held(block.address(0)) = block
       Memory.of(this, block.address(0), size)
     }
-    override def finish(): Unit = ()
+    override def read(from: Long, to: Long, bytes: Long): Unit = HostBytes.copy(from, to, bytes)
+    override def write(from: Long, to: Long, bytes: Long): Unit = HostBytes.copy(from, to, bytes)
     override def copy(pieces: Array[Long], count: Int): Unit =
-      pieces.take(3 * count).grouped(3).foreach { case Array(from, to, bytes) =>
-        def part(address: Long): (Memory, Long) =
-          held.collectFirst {
-            case (begin, block) if address >= begin && address < begin + block.size() =>
-              (block, address - begin)
-          }.get
-        val (source, sourceOffset) = part(from)
-        val (target, offset) = part(to)
-        target.copyFrom(source, sourceOffset, offset, bytes)
-      }
+      pieces.take(3 * count).grouped(3).foreach { case Array(from, to, bytes) => HostBytes.copy(from, to, bytes) }
     override def release(address: Long): Unit = synchronized(held.remove(address).get.close())
   }
 

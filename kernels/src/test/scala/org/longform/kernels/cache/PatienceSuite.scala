@@ -4,7 +4,7 @@ import java.util.concurrent.atomic.{AtomicBoolean, AtomicInteger, AtomicLong}
 import java.util.function.BooleanSupplier
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.kernels.tensor.{Memory, MemoryOwner, MemorySource}
+import org.longform.kernels.tensor.{HostBytes, Memory, MemoryOwner, MemorySource}
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.concurrent.Eventually
 import org.scalatest.funsuite.AnyFunSuite
@@ -31,7 +31,8 @@ class PatienceSuite extends AnyFunSuite with Eventually {
       }
       val block = Memory.allocate(size)
       val owner = new MemoryOwner {
-        override def finish(): Unit = ()
+        override def read(from: Long, to: Long, bytes: Long): Unit = HostBytes.copy(from, to, bytes)
+        override def write(from: Long, to: Long, bytes: Long): Unit = HostBytes.copy(from, to, bytes)
         override def copy(pieces: Array[Long], count: Int): Unit = throw new UnsupportedOperationException
         override def release(address: Long): Unit = {
           taken.addAndGet(-size)

@@ -6,7 +6,7 @@ import scala.collection.JavaConverters._
 import scala.collection.mutable
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.kernels.tensor.{Memory, MemoryOwner, MemorySource, Tensor}
+import org.longform.kernels.tensor.{HostBytes, Memory, MemoryOwner, MemorySource, Tensor}
 
 /** A device with memory of its own that does what it is asked for only when somebody waits for it, as cards
   * may: who reads too early finds what was there before. It refuses more than `room` bytes. For one thread.
@@ -27,11 +27,21 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
 
   private var taken = 0L
 
+  private def finish(): Unit = if (!working) {
+    working = true
+    try while (due.nonEmpty) due.dequeue()()
+    finally working = false
+  }
+
   private val owner: MemoryOwner = new MemoryOwner {
-    override def finish(): Unit = if (!working) {
-      working = true
-      try while (due.nonEmpty) due.dequeue()()
-      finally working = false
+    override def read(from: Long, to: Long, bytes: Long): Unit = {
+      finish()
+      HostBytes.copy(from, to, bytes)
+    }
+
+    override def write(from: Long, to: Long, bytes: Long): Unit = {
+      finish()
+      HostBytes.copy(from, to, bytes)
     }
 
     override def copy(pieces: Array[Long], count: Int): Unit = {
@@ -97,13 +107,13 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
       null
     } else {
       // what the host reads or writes must be there when this returns
-      owner.finish()
+      finish()
       call()
     }
   }
 
   private def isOwn(argument: AnyRef): Boolean = argument match {
-    case tensor: Tensor          => isOwn(tensor.address(owner))
+    case tensor: Tensor          => tensor.memory().isOwnedBy(owner)
     case list: java.util.List[_] => list.asScala.forall(each => isOwn(each.asInstanceOf[AnyRef]))
     case request: AttendRequest =>
       (request.taps() eq AttendTaps.NONE) && isOwn(request.queries()) && isOwn(request.out())
@@ -112,8 +122,6 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
   }
 
   private def blockOf(address: Long): (Long, Memory) = blocks.find(holds(address, _)).get
-
-  private def isOwn(address: Long): Boolean = blocks.exists(holds(address, _))
 
   private def holds(address: Long, block: (Long, Memory)): Boolean =
     address >= block._1 && address < block._1 + block._2.size()

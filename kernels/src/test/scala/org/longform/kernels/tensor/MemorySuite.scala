@@ -1,5 +1,7 @@
 package org.longform.kernels.tensor
 
+import java.nio.channels.FileChannel
+import java.nio.file.{Files, StandardOpenOption}
 import java.nio.{ByteBuffer, ByteOrder}
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
@@ -84,72 +86,134 @@ class MemorySuite extends AnyFunSuite {
     assert(memory.address(4) - memory.address(0) == 4)
   }
 
-  test("memory of a device is read and written when what it was asked for is done, and given back once") {
-    withMemory(64) { block =>
-      var due = Seq.empty[() => Unit]
-      var finished = 0
-      var released = Seq.empty[Long]
-      val owner = new MemoryOwner {
-        override def finish(): Unit = {
-          finished += 1
-          due.foreach(_())
-          due = Seq.empty
+  /** A device that does everything late, in the order of the calls, and whose addresses are nobody's on the host. */
+  private class LateOwner(block: Memory) extends MemoryOwner {
+    val base: Long = 1L << 46
+    var due = Seq.empty[() => Unit]
+    var copies = Seq.empty[Int]
+    var released = Seq.empty[Long]
+
+    private def finish(): Unit = {
+      due.foreach(_())
+      due = Seq.empty
+    }
+    override def read(from: Long, to: Long, bytes: Long): Unit = {
+      finish()
+      HostBytes.at(to, bytes)(_.copyFrom(block, from - base, 0, bytes))
+    }
+    override def write(from: Long, to: Long, bytes: Long): Unit = {
+      val content = new Array[Byte](bytes.toInt)
+      HostBytes.at(from, bytes)(_.readBytes(0, content, 0, content.length))
+      due :+= (() => block.writeBytes(to - base, content, 0, content.length))
+    }
+    override def release(address: Long): Unit = {
+      finish()
+      released :+= address
+    }
+    override def copy(pieces: Array[Long], count: Int): Unit = {
+      copies :+= count
+      val list = pieces.take(3 * count).grouped(3).toList
+      due :+= { () =>
+        val read = list.map { piece =>
+          val content = new Array[Byte](piece(2).toInt)
+          block.readBytes(piece(0) - base, content, 0, content.length)
+          content
         }
-        override def release(address: Long): Unit = released :+= address
-        override def copy(pieces: Array[Long], count: Int): Unit = fail("nothing is copied within the device")
+        for ((piece, content) <- list.zip(read)) block.writeBytes(piece(1) - base, content, 0, content.length)
       }
+    }
+  }
+
+  test("the host reads and writes memory of a device by copies, in the device's order, and gives it back once") {
+    withMemory(64) { block =>
+      val owner = new LateOwner(block)
       val before = Memory.allocatedBytes()
-      val memory = Memory.of(owner, block.address(0), 64)
+      val memory = Memory.of(owner, owner.base, 64)
       assert(Memory.allocatedBytes() == before + 64)
       withMemory(64) { other =>
-        val floats = new Array[Float](1)
+        def float(bytes: Array[Byte]): Float = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getFloat
+        def half(bits: Short, shift: Int): Int = (bits & 0xffff) << shift
         val accesses = Seq[() => Float](
           () => memory.getFloat(0),
           () => java.lang.Float.intBitsToFloat(memory.getLong(0).toInt),
-          () => { memory.read(0, floats, 0, 1); floats(0) },
+          () => java.lang.Float.intBitsToFloat(half(memory.getShort(0), 0) | half(memory.getShort(2), 16)),
+          () => float(Array.tabulate(4)(i => memory.getByte(i.toLong))),
+          () => {
+            val floats = new Array[Float](3)
+            memory.read(0, floats, 1, 2)
+            floats(1)
+          },
           () => { other.copyFrom(memory, 0, 0, 4); other.getFloat(0) },
           () => {
-            val bytes = new Array[Byte](4)
-            memory.readBytes(0, bytes, 0, 4)
-            ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getFloat
+            val bytes = new Array[Byte](5)
+            memory.readBytes(0, bytes, 1, 4)
+            float(bytes.drop(1))
           },
           () => {
             val shorts = new Array[Short](2)
             memory.readShorts(0, shorts, 2)
-            java.lang.Float.intBitsToFloat((shorts(0) & 0xffff) | (shorts(1) << 16))
+            java.lang.Float.intBitsToFloat(half(shorts(0), 0) | half(shorts(1), 16))
           },
-          () => memory.floats(0, 1).get(),
-          () => { assert(memory.address(0) == block.address(0)); block.getFloat(0) }
+          () => {
+            val file = Files.createTempFile("memory", ".bin")
+            try {
+              val channel = FileChannel.open(file, StandardOpenOption.WRITE)
+              try memory.writeTo(channel, 3, 0, 4)
+              finally channel.close()
+              float(Files.readAllBytes(file).drop(3))
+            } finally Files.delete(file)
+          }
         )
         for ((access, i) <- accesses.zipWithIndex) {
-          due :+= (() => block.putFloat(0, i + 0.5f))
+          owner.due :+= (() => block.putFloat(0, i + 0.5f))
           assert(access() == i + 0.5f, s"access $i")
         }
-        // what the host writes is not overwritten by what came before
+        // what the host writes comes after what the device was asked for before, and before what it is asked for next
         val writes = Seq[() => Unit](
           () => memory.putFloat(4, 7f),
-          () => memory.write(4, Array(7f), 0, 1),
+          () => memory.write(4, Array(0f, 7f), 1, 1),
           () => memory.copyFrom({ other.putFloat(8, 7f); other }, 8, 4, 4),
           () => memory.writeBytes(4, Array[Byte](0, 0, 0xe0.toByte, 0x40), 0, 4),
           () => memory.writeShorts(4, Array[Short](0, 0x40e0), 2),
           () => memory.putLong(4, 0x40e00000L),
-          () => memory.writeLongs(4, Array(0x40e00000L), 1)
+          () => memory.writeLongs(4, Array(0x40e00000L), 1),
+          () => { memory.putShort(4, 0); memory.putShort(6, 0x40e0) },
+          () => for ((byte, i) <- Seq(0, 0, 0xe0, 0x40).zipWithIndex) memory.putByte(4L + i, byte.toByte)
         )
         for ((write, i) <- writes.zipWithIndex) {
-          due :+= (() => block.putFloat(4, -1f))
+          owner.due :+= (() => block.putFloat(4, -1f))
           write()
-          assert(block.getFloat(4) == 7f, s"write $i")
+          owner.due :+= (() => block.putFloat(8, block.getFloat(4)))
+          assert(memory.getFloat(4) == 7f && memory.getFloat(8) == 7f, s"write $i")
         }
+        val outside = Seq[() => Any](
+          () => memory.getFloat(61),
+          () => memory.putLong(57, 1),
+          () => memory.read(60, new Array[Float](2), 0, 2),
+          () => memory.write(-4, new Array[Float](2), 0, 2),
+          () => memory.copyFrom(other, 61, 0, 4),
+          () => other.copyFrom(memory, 61, 0, 4),
+          () => memory.address(65, owner)
+        )
+        for ((access, i) <- outside.zipWithIndex)
+          assert(intercept[IndexOutOfBoundsException](access()).getMessage.contains("has 64 bytes"), s"access $i")
       }
-      val sofar = finished
-      due :+= (() => ())
-      assert(memory.address(8, owner) == block.address(8) && finished == sofar)
-      assert(
-        intercept[IndexOutOfBoundsException](memory.address(65, owner)).getMessage.contains("has 64 bytes")
-      )
+      assert(memory.address(8, owner) == owner.base + 8)
+      for (address <- Seq[() => Any](() => memory.address(8), () => memory.floats(0, 1), () => memory.doubles(0, 1)))
+        assert(intercept[IllegalStateException](address()).getMessage.contains("a device's memory"))
+      withMemory(64) { another =>
+        val stranger = new LateOwner(another)
+        val elsewhere = Memory.of(stranger, stranger.base, 64)
+        assert(
+          intercept[IllegalStateException](memory.copyFrom(elsewhere, 0, 0, 4)).getMessage
+            .contains("from one device to another")
+        )
+        assert(!memory.isOwnedBy(stranger) && memory.isOwnedBy(owner) && !another.isOwnedBy(null))
+        elsewhere.close()
+      }
       memory.close()
       memory.close()
-      assert(released == Seq(block.address(0)) && Memory.allocatedBytes() == before)
+      assert(owner.released == Seq(owner.base) && Memory.allocatedBytes() == before)
     }
   }
 
@@ -166,42 +230,17 @@ class MemorySuite extends AnyFunSuite {
     }
   }
 
-  /** Copies late, as if all pieces of a call were read before any is written. */
-  private class CopyingOwner(block: Memory) extends MemoryOwner {
-    var due = Seq.empty[() => Unit]
-    var calls = Seq.empty[Int]
-
-    override def finish(): Unit = {
-      due.foreach(_())
-      due = Seq.empty
-    }
-    override def release(address: Long): Unit = finish()
-    override def copy(pieces: Array[Long], count: Int): Unit = {
-      calls :+= count
-      val list = pieces.take(3 * count).grouped(3).toList
-      due :+= { () =>
-        val read = list.map { piece =>
-          val content = new Array[Byte](piece(2).toInt)
-          block.readBytes(piece(0) - block.address(0), content, 0, content.length)
-          content
-        }
-        for ((piece, content) <- list.zip(read))
-          block.writeBytes(piece(1) - block.address(0), content, 0, content.length)
-      }
-    }
-  }
-
   test(
     "a device copies within its own memory, in the order of what it was asked for, and the host does not wait"
   ) {
     withMemory(96) { block =>
-      val owner = new CopyingOwner(block)
-      val first = Memory.of(owner, block.address(0), 32)
-      val second = Memory.of(owner, block.address(32), 64)
+      val owner = new LateOwner(block)
+      val first = Memory.of(owner, owner.base, 32)
+      val second = Memory.of(owner, owner.base + 32, 64)
       first.write(0, Array.tabulate(8)(_.toFloat), 0, 8)
       second.copyFrom(first, 4, 8, 12)
       second.copyFrom(second, 8, 32, 12)
-      assert(owner.calls == Seq(1, 1) && block.getFloat(40) == 0f)
+      assert(owner.copies == Seq(1, 1) && block.getFloat(40) == 0f)
       val all = new Array[Float](16)
       second.read(0, all, 0, 16)
       assert(all.toSeq == Seq(0f, 0f, 1f, 2f, 3f, 0f, 0f, 0f, 1f, 2f, 3f, 0f, 0f, 0f, 0f, 0f))
@@ -212,13 +251,13 @@ class MemorySuite extends AnyFunSuite {
         )
       )
         intercept[IndexOutOfBoundsException](outside())
-      assert(owner.calls.size == 2)
+      assert(owner.copies.size == 2)
       // from and to the host by the host
       withMemory(32) { host =>
         host.copyFrom(first, 0, 0, 32)
         assert(host.getFloat(28) == 7f)
         first.copyFrom(host, 28, 0, 4)
-        assert(first.getFloat(0) == 7f && owner.calls.size == 2)
+        assert(first.getFloat(0) == 7f && owner.copies.size == 2)
       }
       first.close()
       second.close()
@@ -229,8 +268,8 @@ class MemorySuite extends AnyFunSuite {
     "many copies are left to a device in few calls, and those of the host stand among them in their order"
   ) {
     withMemory(1 << 20) { block =>
-      val owner = new CopyingOwner(block)
-      val memory = Memory.of(owner, block.address(0), 1 << 20)
+      val owner = new LateOwner(block)
+      val memory = Memory.of(owner, owner.base, 1 << 20)
       withMemory(64) { host =>
         val copies = new Copies
         memory.putFloat(400, 1.5f)
@@ -245,7 +284,7 @@ class MemorySuite extends AnyFunSuite {
         assert(memory.getFloat(100) == 0f)
         copies.flush()
         copies.flush()
-        assert(memory.getFloat(100) == 2.5f && owner.calls == Seq(1, 1))
+        assert(memory.getFloat(100) == 2.5f && owner.copies == Seq(1, 1))
         // each byte moves down by one, more pieces than a call has
         val bytes = Array.tabulate[Byte](100000)(i => (i * 7).toByte)
         memory.writeBytes(0, bytes, 0, bytes.length)
@@ -254,7 +293,7 @@ class MemorySuite extends AnyFunSuite {
         val found = new Array[Byte](bytes.length - 1)
         memory.readBytes(0, found, 0, found.length)
         assert(found.sameElements(bytes.tail))
-        assert(owner.calls.sum == bytes.length + 1 && owner.calls.size < 8)
+        assert(owner.copies.sum == bytes.length + 1 && owner.copies.size < 8)
         intercept[IndexOutOfBoundsException](copies.add(memory, (1 << 20) - 3L, memory, 0, 4))
       }
       memory.close()

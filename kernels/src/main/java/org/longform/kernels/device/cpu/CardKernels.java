@@ -8,8 +8,8 @@ import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
 /**
- * The operations on a card. Matrices, activations and pages of caches lie there, vectors on the
- * host. What reads and writes the card's memory alone is asked for and not waited for.
+ * The operations on a card. Weights, activations and pages of caches lie there. What reads and
+ * writes the card's memory alone is asked for and not waited for.
  */
 final class CardKernels extends CpuKernels {
   private final CpuHandle card;
@@ -32,9 +32,7 @@ final class CardKernels extends CpuKernels {
 
   @Override
   public Weight weight(Tensor stored) {
-    return stored.shape().rank() == 1 || stored.elements() == 0
-        ? super.weight(stored)
-        : CardWeight.load(stored, card);
+    return stored.elements() == 0 ? super.weight(stored) : CardWeight.load(stored, card);
   }
 
   /** Votes are counted where the best keys lie: only the tokens come to the host. */

@@ -7,7 +7,7 @@ import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.MemoryOwner;
 import org.longform.kernels.tensor.MemorySource;
 
-/** Memory of a card that the host addresses, too; the host's own where the card has none such. */
+/** Activations and pages of caches in the memory of a card. */
 final class CardMemory implements MemorySource, MemoryOwner {
   private final CpuHandle card;
 
@@ -22,10 +22,7 @@ final class CardMemory implements MemorySource, MemoryOwner {
     }
     long address;
     try (Memory answer = Memory.allocate(Long.BYTES)) {
-      int status = CpuNative.cardShare(card.address(), size, answer.address(0));
-      if (status == CpuNative.UNSUPPORTED) {
-        return Memory.allocate(size);
-      }
+      int status = CpuNative.cardTake(card.address(), size, answer.address(0));
       if (status == CpuNative.NO_MEMORY) {
         throw new LongformException(
             ErrorClass.OUT_OF_MEMORY,
@@ -39,8 +36,18 @@ final class CardMemory implements MemorySource, MemoryOwner {
   }
 
   @Override
-  public void finish() {
-    CpuHandle.check("what was asked for", CpuNative.finish(card.address()));
+  public void read(long from, long to, long bytes) {
+    transfer(to, from, bytes);
+  }
+
+  @Override
+  public void write(long from, long to, long bytes) {
+    transfer(to, from, bytes);
+  }
+
+  private void transfer(long to, long from, long bytes) {
+    CpuHandle.check(
+        "a copy between host and card", CpuNative.cardCopy(card.address(), to, from, bytes));
     Reference.reachabilityFence(card);
   }
 

@@ -2,10 +2,11 @@ package org.longform.kernels.device.cpu;
 
 import java.lang.ref.Reference;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.Tensor;
 
-/** A matrix in the memory of a card, in its file's dtype. */
+/** A weight in the memory of a card, in its file's dtype; vectors in float32. */
 final class CardWeight extends CpuWeight {
   private final CpuHandle card;
   private final long address;
@@ -17,8 +18,17 @@ final class CardWeight extends CpuWeight {
     this.address = address;
   }
 
-  /** Copies a stored matrix to the card. */
+  /** Copies a stored weight to the card. */
   static CardWeight load(Tensor stored, CpuHandle card) {
+    if (stored.shape().rank() > 1 || stored.dtype() == DType.F32) {
+      return copy(stored, card);
+    }
+    try (Tensor wide = Tensor.of(stored.toArray(), stored.elements())) {
+      return copy(wide, card);
+    }
+  }
+
+  private static CardWeight copy(Tensor stored, CpuHandle card) {
     long bytes = stored.dtype().bytes(stored.elements());
     long address;
     try (Memory answer = Memory.allocate(Long.BYTES)) {

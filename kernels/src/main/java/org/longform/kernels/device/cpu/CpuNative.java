@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 12;
+  static final int ABI = 13;
 
   /** {@code KERNELS_NO_MEMORY}. */
   static final int NO_MEMORY = 2;
@@ -96,17 +96,15 @@ final class CpuNative {
   /** Writes the address of the card's memory to {@code memory}. */
   static native int cardAllocate(long device, long bytes, long memory);
 
-  /** Writes the address of memory of both the card and the host to {@code memory}. */
-  static native int cardShare(long device, long bytes, long memory);
-
-  /** Waits until all that the device was asked for is done. */
-  static native int finish(long device);
+  /** Writes the address of a zeroed block of the card's memory to {@code memory}. */
+  static native int cardTake(long device, long bytes, long memory);
 
   /** Within memory of the card. */
   static native int copy(long device, long pieces, long count);
 
   static native int cardRelease(long device, long memory);
 
+  /** From the host to the card or back. */
   static native int cardCopy(long device, long to, long from, long bytes);
 
   /** Writes two numbers: bytes that are free, and all. */
