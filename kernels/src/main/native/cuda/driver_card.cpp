@@ -1,13 +1,12 @@
-// A real card through NVIDIA's driver, which is looked for when the first card is asked for: nothing of CUDA is
-// needed to load this library.
-#include <cuda.h>
-#include <dlfcn.h>
-
+// A real card through NVIDIA's driver.
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "card.h"
+#include "driver.h"
+#include "driver_staging.h"
 #include "sizes.h"
 
 extern "C" const unsigned char longform_card_image[];
@@ -15,65 +14,11 @@ extern "C" const unsigned char longform_card_image[];
 namespace longform::card {
 namespace {
 
-#define LONGFORM_DRIVER(F)                                                                                     \
-  F(cuInit) F(cuGetErrorName) F(cuGetErrorString) F(cuDeviceGetCount) F(cuDeviceGet) F(cuDeviceGetName)        \
-  F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) F(cuDevicePrimaryCtxRelease_v2) F(cuCtxSetCurrent)       \
-  F(cuModuleLoadData) F(cuModuleUnload) F(cuModuleGetFunction) F(cuFuncSetAttribute) F(cuLaunchKernel)         \
-  F(cuMemAlloc_v2) F(cuMemFree_v2) F(cuMemGetInfo_v2) F(cuMemcpyHtoDAsync_v2) F(cuMemcpyDtoHAsync_v2)          \
-  F(cuMemcpyDtoDAsync_v2) F(cuMemsetD8Async)                                             \
-  F(cuStreamCreate) F(cuStreamDestroy_v2) F(cuStreamSynchronize)
-
-// Functions of libcuda.so.1; `missing` says why they cannot be called.
-struct Driver {
-#define LONGFORM_POINTER(name) decltype(&::name) name = nullptr;
-  LONGFORM_DRIVER(LONGFORM_POINTER)
-#undef LONGFORM_POINTER
-  std::string missing;
-
-  Driver() {
-    void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) {
-      missing = "no NVIDIA driver: libcuda.so.1 is not found";
-      return;
-    }
-#define LONGFORM_FIND(name)                                           \
-  name = reinterpret_cast<decltype(name)>(dlsym(library, #name));     \
-  if (name == nullptr) {                                              \
-    missing = "the NVIDIA driver is too old: it has no " #name;       \
-    return;                                                           \
-  }
-    LONGFORM_DRIVER(LONGFORM_FIND)
-#undef LONGFORM_FIND
-    const CUresult result = cuInit(0);
-    if (result != CUDA_SUCCESS) missing = "the NVIDIA driver does not start (" + text(result) + ")";
-  }
-
-  std::string text(CUresult result) const {
-    const char *name = nullptr, *words = nullptr;
-    cuGetErrorName(result, &name);
-    cuGetErrorString(result, &words);
-    return std::string(name == nullptr ? "an unknown error" : name) + (words == nullptr ? "" : std::string(": ") + words);
-  }
-};
-
-const Driver &driver() {
-  static const Driver one;
-  return one;
-}
-
-void check(CUresult result, const char *doing) {
-  if (result == CUDA_SUCCESS) return;
-  // after a failed launch or copy the context answers nothing but this error
-  throw CardLost(std::string("the card fails while ") + doing + " (" + driver().text(result) + ")");
-}
-
 const char *const kNames[] = {
 #define LONGFORM_CARD_NAME(name, Args) #name,
     LONGFORM_CARD_KERNELS(LONGFORM_CARD_NAME)
 #undef LONGFORM_CARD_NAME
 };
-
-CUdeviceptr address(const void *memory) { return reinterpret_cast<CUdeviceptr>(memory); }
 
 int attribute(CUdevice device, CUdevice_attribute name) {
   int value = 0;
@@ -131,6 +76,7 @@ class DriverCard : public Card {
     check(cuda.cuDevicePrimaryCtxRetain(&context_, device_), "it is opened");
     current();
     check(cuda.cuStreamCreate(&stream_, CU_STREAM_NON_BLOCKING), "it is opened");
+    staging_ = std::make_unique<Staging>(stream_);
     const CUresult loaded = cuda.cuModuleLoadData(&module_, longform_card_image);
     check(loaded, "its kernels are loaded");
     for (size_t i = 0; i < functions_.size(); i++) {
@@ -147,6 +93,7 @@ class DriverCard : public Card {
     const Driver &cuda = driver();
     if (cuda.cuCtxSetCurrent(context_) != CUDA_SUCCESS) return;
     cuda.cuStreamSynchronize(stream_);
+    staging_->close();
     int64_t bytes;
     for (void *block : arena_.clear(&bytes)) cuda.cuMemFree_v2(address(block));
     cuda.cuModuleUnload(module_);
@@ -203,14 +150,12 @@ class DriverCard : public Card {
 
   void upload(void *to, const void *from, int64_t bytes) override {
     current();
-    // of memory that is not pinned the driver has taken its copy when this returns
-    check(driver().cuMemcpyHtoDAsync_v2(address(to), from, static_cast<size_t>(bytes), stream_), "it is written to");
+    staging_->upload(to, from, bytes);
   }
 
   void download(void *to, const void *from, int64_t bytes) override {
     current();
-    check(driver().cuMemcpyDtoHAsync_v2(to, address(from), static_cast<size_t>(bytes), stream_), "it is read");
-    wait();
+    staging_->download(to, from, bytes);
   }
 
   void zero(void *memory, int64_t bytes) override {
@@ -226,15 +171,17 @@ class DriverCard : public Card {
   void launch(Kernel kernel, const Grid &grid, const void *args) override {
     current();
     void *parameters[] = {const_cast<void *>(args)};
-    check(driver().cuLaunchKernel(functions_[static_cast<size_t>(kernel)], static_cast<unsigned>(grid.x),
-                                  static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z), kThreads, 1, 1,
-                                  static_cast<unsigned>(grid.shared_bytes), stream_, parameters, nullptr),
-          kNames[static_cast<size_t>(kernel)]);
+    const size_t number = static_cast<size_t>(kernel);
+    const CUresult result = driver().cuLaunchKernel(
+        functions_[number], static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z),
+        kThreads, 1, 1, static_cast<unsigned>(grid.shared_bytes), stream_, parameters, nullptr);
+    if (result != CUDA_SUCCESS) check(result, ("it launches " + std::string(kNames[number])).c_str());
   }
 
   void wait() override {
     current();
     check(driver().cuStreamSynchronize(stream_), "kernels run");
+    staging_->rewind();
   }
 
   int64_t processors() const override { return processors_; }
@@ -266,6 +213,7 @@ class DriverCard : public Card {
   CUcontext context_ = nullptr;
   CUstream stream_ = nullptr;
   CUmodule module_ = nullptr;
+  std::unique_ptr<Staging> staging_;
   std::array<CUfunction, static_cast<size_t>(Kernel::kCount)> functions_ = {};
   int64_t processors_ = 1;
   Arena arena_;

@@ -64,6 +64,8 @@ final class FeedForward {
   private void experts(ExpertWeights weights, Tensor x, Tensor gate, Tensor up, Tensor out) {
     List<List<Share>> shares = shares(weights, x);
     int width = spec.hidden();
+    // at once: of a device's memory each access is a copy
+    float[] inputs = x.toArray();
     float[] row = new float[width];
     // experts add to it in their order: what a token gets does not depend on who else is there
     float[] sums = new float[Math.multiplyExact((int) x.rows(), width)];
@@ -76,8 +78,7 @@ final class FeedForward {
         }
         int count = own.size();
         for (int i = 0; i < count; i++) {
-          x.read((long) own.get(i).row() * width, row);
-          some.write((long) i * width, row);
+          some.write((long) i * width, inputs, own.get(i).row() * width, width);
         }
         FeedForwardWeights expert = weights.experts().get(e);
         Tensor answer = answers.rows(0, count);

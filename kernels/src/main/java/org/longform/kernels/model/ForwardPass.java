@@ -164,7 +164,10 @@ final class ForwardPass implements AutoCloseable {
           wanted = left.length;
           // from the last on: no row is overwritten before it was moved
           for (int i = wanted - 1; i >= 0; i--) {
-            copyRows(rows.hidden(), left[i], rows.hidden(), tokens - wanted + i, 1);
+            int place = tokens - wanted + i;
+            if (left[i] != place) {
+              copyRows(rows.hidden(), left[i], rows.hidden(), place, 1);
+            }
           }
         }
         feedForward(layer, rows, wanted);
@@ -190,12 +193,10 @@ final class ForwardPass implements AutoCloseable {
   }
 
   private static void copyRows(Tensor source, int from, Tensor target, int to, int count) {
-    int width = Math.toIntExact(source.shape().rowElements());
-    float[] row = new float[width];
-    for (int i = 0; i < count; i++) {
-      source.read((long) (from + i) * width, row);
-      target.write((long) (to + i) * width, row);
-    }
+    Tensor read = source.rows(from, count);
+    Tensor written = target.rows(to, count);
+    long bytes = read.dtype().bytes(read.elements());
+    written.memory().copyFrom(read.memory(), read.byteOffset(), written.byteOffset(), bytes);
   }
 
   /** Rows that somebody wants with so many layers behind them; behind the last with its norm. */

@@ -1,0 +1,179 @@
+// How driver_card.cpp asks NVIDIA's driver, with a driver of the tests in its place: copies of any size find what the host gave
+// them though it changes at once, memory is taken and given back, and what fails is told. Kernels are not run here.
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../checks.h"
+#include "cuda/card.h"
+#include "fake.h"
+
+extern "C" const unsigned char longform_card_image[] = {0};
+
+namespace {
+
+using longform::card::Card;
+using longform::card::CardFull;
+using longform::card::CardLost;
+using longform::test::end;
+using longform::test::expect;
+
+FakeDriver &fake() {
+  static FakeDriver *const one =
+      reinterpret_cast<FakeDriver *(*)()>(dlsym(dlopen("libcuda.so.1", RTLD_NOW), "fake_driver"))();
+  return *one;
+}
+
+std::vector<char> drawn(int64_t bytes, unsigned seed) {
+  std::mt19937 draws(seed);
+  std::vector<char> all(static_cast<size_t>(bytes));
+  for (char &each : all) each = static_cast<char>(draws());
+  return all;
+}
+
+constexpr int64_t kMega = int64_t{1} << 20;
+
+void copies_of_any_size() {
+  const auto card = longform::card::open_card(0);
+  for (int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{63}, int64_t{4097}, 4 * kMega - 1, 4 * kMega, 4 * kMega + 1,
+                        8 * kMega, 8 * kMega + 3, 21 * kMega + 5}) {
+    char *there = static_cast<char *>(card->allocate(bytes + 1));
+    const std::vector<char> given = drawn(bytes, static_cast<unsigned>(bytes));
+    std::vector<char> gone = given, found(given.size());
+    card->upload(there, gone.data(), bytes);
+    std::fill(gone.begin(), gone.end(), '\0');
+    card->download(found.data(), there, bytes);
+    expect(found == given, std::to_string(bytes) + " bytes do not come back");
+    card->release(there);
+  }
+  expect(fake().pageable == 0, "copies pass through memory that is not pinned");
+}
+
+void many_small_copies_without_waiting() {
+  const auto card = longform::card::open_card(0);
+  constexpr int64_t kPieces = 40000, kBytes = 1000;
+  char *there = static_cast<char *>(card->allocate(kPieces * kBytes));
+  const std::vector<char> given = drawn(kPieces * kBytes, 7);
+  std::vector<char> piece(kBytes), found(given.size());
+  const int64_t waits = fake().waits;
+  for (int64_t i = 0; i < kPieces; i++) {
+    std::copy(given.begin() + i * kBytes, given.begin() + (i + 1) * kBytes, piece.begin());
+    card->upload(there + i * kBytes, piece.data(), kBytes);
+    // what was asked for between the copies stays in order
+    if (i == kPieces / 2) card->copy(there, there + i * kBytes, kBytes);
+  }
+  expect(fake().waits - waits < 20, std::to_string(fake().waits - waits) + " waits for copies to the card");
+  card->download(found.data(), there, kPieces * kBytes);
+  const auto middle = given.begin() + kPieces / 2 * kBytes;
+  expect(std::equal(found.begin(), found.begin() + kBytes, middle), "a copy on the card is out of order");
+  expect(std::equal(found.begin() + kBytes, found.end(), given.begin() + kBytes), "small pieces do not come back");
+  // copies both ways, waits among them
+  std::mt19937 draws(3);
+  std::vector<char> expected = given;
+  for (int round = 0; round < 3000; round++) {
+    const int64_t bytes = static_cast<int64_t>(draws() % 20000), at = static_cast<int64_t>(draws()) % (kPieces * kBytes - bytes);
+    const auto begin = expected.begin() + at;
+    if (draws() % 3 != 0) {
+      const std::vector<char> fresh = drawn(bytes, draws());
+      std::vector<char> gone = fresh;
+      card->upload(there + at, gone.data(), bytes);
+      std::fill(gone.begin(), gone.end(), '\1');
+      std::copy(fresh.begin(), fresh.end(), begin);
+    } else if (round > 10) {
+      std::vector<char> back(static_cast<size_t>(bytes));
+      card->download(back.data(), there + at, bytes);
+      if (at >= kBytes) expect(std::equal(back.begin(), back.end(), begin), "what comes back is not what was given");
+    }
+    if (draws() % 200 == 0) card->wait();
+  }
+  card->release(there);
+  expect(fake().late_changes == 0, std::to_string(fake().late_changes) + " copies were overwritten before they were made");
+}
+
+void without_pinned_memory() {
+  fake().refuses_pinned = 1;
+  {
+    const auto card = longform::card::open_card(0);
+    char *there = static_cast<char *>(card->allocate(10000));
+    const std::vector<char> given = drawn(10000, 2);
+    std::vector<char> gone = given, found(given.size());
+    card->upload(there, gone.data(), 10000);
+    std::fill(gone.begin(), gone.end(), '\0');
+    card->download(found.data(), there, 10000);
+    expect(found == given, "bytes do not come back where there is no pinned memory");
+    card->release(there);
+  }
+  fake().refuses_pinned = 0;
+  expect(fake().late_changes == 0, "copies were overwritten before they were made");
+}
+
+void memory() {
+  const int64_t before = fake().used;
+  {
+    const auto card = longform::card::open_card(0);
+    fake().limit = before + 300 * kMega;
+    void *half = card->allocate(150 * kMega);
+    std::string said;
+    try {
+      card->allocate(200 * kMega);
+    } catch (const CardFull &e) {
+      said = e.what();
+    }
+    expect(said == "the card has no room for " + std::to_string(200 * kMega) + " bytes (" + std::to_string(150 * kMega) +
+                       " of " + std::to_string(fake().limit) + " are free)",
+           "what a full card says: " + said);
+    // scratch: pieces of one operation do not overlap, and the next operation finds one block for all
+    char *a = static_cast<char *>(card->scratch(1000)), *b = static_cast<char *>(card->scratch(64 * kMega));
+    expect(b >= a + 1000 || b + 64 * kMega <= a, "pieces of scratch overlap");
+    expect(reinterpret_cast<uintptr_t>(b) % 16 == 0, "scratch is not aligned");
+    card->end();
+    const int64_t used = fake().used;
+    card->scratch(1000);
+    card->scratch(64 * kMega);
+    card->end();
+    expect(fake().used == used, "the same operation takes more memory");
+    card->release(half);
+    const int64_t scratch = fake().used - before;
+    expect(card->shrink() == scratch && fake().used == before, "scratch does not go back");
+    // a card with little room still has what an operation needs
+    fake().limit = before + 2 * kMega;
+    card->scratch(kMega);
+    card->end();
+    fake().limit = int64_t{1} << 30;
+  }
+  expect(fake().used == before && fake().pinned == 0, "a card that is closed keeps memory");
+}
+
+void failures() {
+  const auto card = longform::card::open_card(0);
+  card->launch(longform::card::Kernel::card_add, {}, nullptr);
+  expect(fake().launches == 1, "a kernel is not launched");
+  fake().fails_launches = 1;
+  std::string said;
+  try {
+    card->launch(longform::card::Kernel::card_add, {}, nullptr);
+  } catch (const CardLost &e) {
+    said = e.what();
+  }
+  fake().fails_launches = 0;
+  expect(said == "the card fails while it launches card_add (CUDA_ERROR_LAUNCH_FAILED: as the test wants)",
+         "what a lost card says: " + said);
+}
+
+}  // namespace
+
+int main() {
+  expect(longform::card::card_count() == 1, "cards of the driver");
+  expect(longform::card::card_name(0) == "a driver of tests", "the name of a card");
+  expect(longform::card::card_missing(0).empty(), "a card that is there is missing");
+  expect(longform::card::card_missing(1) == "there are 1 cards, counted from 0", longform::card::card_missing(1));
+  copies_of_any_size();
+  many_small_copies_without_waiting();
+  without_pinned_memory();
+  memory();
+  failures();
+  return end("NVIDIA's driver");
+}

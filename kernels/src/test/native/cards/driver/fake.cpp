@@ -1,0 +1,171 @@
+// A driver without a card, as libcuda.so.1: memory is the host's, and what is asked for is done as late as a stream allows, so
+// that whoever overwrites what is still to be copied is found.
+#include "fake.h"
+
+#include <cuda.h>
+#include <string.h>
+
+#include <algorithm>
+#include <deque>
+#include <functional>
+#include <map>
+#include <vector>
+
+namespace {
+
+FakeDriver state = {int64_t{1} << 30, 0, 0, 0, 0, 0, 0, 0, 0};
+std::map<uintptr_t, size_t> memory, pinned;
+std::deque<std::function<void()>> stream;
+int64_t asked = 0, done = 0; // of the stream
+
+void work(int64_t until) {
+  for (; done < until; done++) {
+    stream.front()();
+    stream.pop_front();
+  }
+}
+
+void ask(std::function<void()> job) {
+  stream.push_back(std::move(job));
+  asked++;
+}
+
+bool holds(const std::map<uintptr_t, size_t> &blocks, uintptr_t at, size_t bytes) {
+  auto after = blocks.upper_bound(at);
+  if (after == blocks.begin()) return false;
+  --after;
+  return at + bytes <= after->first + after->second;
+}
+
+void *pointer(CUdeviceptr address) { return reinterpret_cast<void *>(address); }
+
+}  // namespace
+
+extern "C" {
+
+FakeDriver *fake_driver() { return &state; }
+
+CUresult CUDAAPI cuInit(unsigned) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuGetErrorName(CUresult result, const char **name) {
+  *name = result == CUDA_ERROR_LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_OTHER";
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuGetErrorString(CUresult, const char **text) {
+  *text = "as the test wants";
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuDeviceGetCount(int *count) { return *count = 1, CUDA_SUCCESS; }
+CUresult CUDAAPI cuDeviceGet(CUdevice *device, int number) { return *device = number, CUDA_SUCCESS; }
+CUresult CUDAAPI cuDeviceGetName(char *name, int length, CUdevice) {
+  strncpy(name, "a driver of tests", static_cast<size_t>(length));
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuDeviceGetAttribute(int *value, CUdevice_attribute, CUdevice) { return *value = 9, CUDA_SUCCESS; }
+CUresult CUDAAPI cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice) {
+  *context = reinterpret_cast<CUcontext>(&state);
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuDevicePrimaryCtxRelease(CUdevice) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuCtxSetCurrent(CUcontext context) {
+  return context == reinterpret_cast<CUcontext>(&state) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
+}
+CUresult CUDAAPI cuModuleLoadData(CUmodule *, const void *) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuModuleUnload(CUmodule) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuModuleGetFunction(CUfunction *, CUmodule, const char *) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuFuncSetAttribute(CUfunction, CUfunction_attribute, int) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream,
+                                void **, void **) {
+  state.launches++;
+  return state.fails_launches != 0 ? CUDA_ERROR_LAUNCH_FAILED : CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuMemAlloc(CUdeviceptr *address, size_t bytes) {
+  if (state.used + static_cast<int64_t>(bytes) > state.limit) return CUDA_ERROR_OUT_OF_MEMORY;
+  void *block = ::operator new(bytes);
+  memory[reinterpret_cast<uintptr_t>(block)] = bytes;
+  state.used += static_cast<int64_t>(bytes);
+  *address = reinterpret_cast<CUdeviceptr>(block);
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuMemFree(CUdeviceptr address) {
+  work(asked);
+  const auto found = memory.find(static_cast<uintptr_t>(address));
+  if (found == memory.end()) return CUDA_ERROR_INVALID_VALUE;
+  state.used -= static_cast<int64_t>(found->second);
+  ::operator delete(pointer(address));
+  memory.erase(found);
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuMemGetInfo(size_t *free, size_t *all) {
+  *free = static_cast<size_t>(state.limit - state.used);
+  *all = static_cast<size_t>(state.limit);
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuMemHostAlloc(void **address, size_t bytes, unsigned) {
+  if (state.refuses_pinned != 0) return CUDA_ERROR_OUT_OF_MEMORY;
+  *address = ::operator new(bytes);
+  pinned[reinterpret_cast<uintptr_t>(*address)] = bytes;
+  state.pinned += static_cast<int64_t>(bytes);
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuMemFreeHost(void *address) {
+  const auto found = pinned.find(reinterpret_cast<uintptr_t>(address));
+  if (found == pinned.end()) return CUDA_ERROR_INVALID_VALUE;
+  state.pinned -= static_cast<int64_t>(found->second);
+  ::operator delete(address);
+  pinned.erase(found);
+  return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuMemcpyHtoDAsync(CUdeviceptr to, const void *from, size_t bytes, CUstream) {
+  if (!holds(memory, static_cast<uintptr_t>(to), bytes)) return CUDA_ERROR_INVALID_VALUE;
+  if (!holds(pinned, reinterpret_cast<uintptr_t>(from), bytes)) state.pageable++;
+  const char *begin = static_cast<const char *>(from);
+  const std::vector<char> then(begin, begin + bytes);
+  ask([=] {
+    if (memcmp(then.data(), from, bytes) != 0) state.late_changes++;
+    memcpy(pointer(to), from, bytes);
+  });
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t bytes, CUstream) {
+  if (!holds(memory, static_cast<uintptr_t>(from), bytes)) return CUDA_ERROR_INVALID_VALUE;
+  if (!holds(pinned, reinterpret_cast<uintptr_t>(to), bytes)) state.pageable++;
+  ask([=] { memcpy(to, pointer(from), bytes); });
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
+  ask([=] { memcpy(pointer(to), pointer(from), bytes); });
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream) {
+  ask([=] { memset(pointer(to), value, bytes); });
+  return CUDA_SUCCESS;
+}
+
+CUresult CUDAAPI cuStreamCreate(CUstream *, unsigned) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuStreamDestroy(CUstream) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuStreamSynchronize(CUstream) {
+  state.waits++;
+  work(asked);
+  return CUDA_SUCCESS;
+}
+// an event is how much of the stream is before it
+CUresult CUDAAPI cuEventCreate(CUevent *event, unsigned) {
+  *event = reinterpret_cast<CUevent>(new int64_t(0));
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuEventDestroy(CUevent event) {
+  delete reinterpret_cast<int64_t *>(event);
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuEventRecord(CUevent event, CUstream) {
+  *reinterpret_cast<int64_t *>(event) = asked;
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuEventSynchronize(CUevent event) {
+  state.waits++;
+  work(std::max(done, *reinterpret_cast<int64_t *>(event)));
+  return CUDA_SUCCESS;
+}
+}

@@ -1,0 +1,20 @@
+// What a test tells the driver of the tests, and hears from it.
+#pragma once
+
+#include <stdint.h>
+
+struct FakeDriver {
+  int64_t limit;          // bytes of the card
+  int32_t refuses_pinned; // whether there is no pinned memory
+  int32_t fails_launches;
+
+  // written by the driver
+  int64_t used;         // bytes of the card
+  int64_t pinned;       // bytes
+  int64_t launches;
+  int64_t waits;        // of the host
+  int64_t pageable;     // copies from or to memory that is not pinned
+  int64_t late_changes; // copies that found another content than they were asked for
+};
+
+extern "C" FakeDriver *fake_driver();
