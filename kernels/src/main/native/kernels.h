@@ -264,7 +264,7 @@ typedef struct {
   int64_t *rows;      /* (H, Q, k), best first; among equal scores the earlier row */
   float *scores;      /* (H, Q, k); what is no number counts as -inf */
   int64_t *rescored;  /* how many scores were computed, of H * Q * (to - from) */
-  int64_t resident;   /* whether runs and their rows lie in memory of the card; if not, anywhere */
+  int64_t resident;   /* whether runs and their rows lie in memory of the card; if not, runs lie on the host */
 } kernels_top_keys_request;
 
 int32_t kernels_top_keys(kernels_device *device, const kernels_top_keys_request *request);

@@ -86,9 +86,8 @@ class EmulatedCard : public Card {
   }
 
   void download(void *to, const void *from, int64_t bytes) override {
-    const EmulatedMemory::Open open(memory_);
-    work();
-    memcpy(to, from, static_cast<size_t>(bytes));
+    wait();
+    memory_.read(to, from, bytes);
   }
 
   void zero(void *memory, int64_t bytes) override {

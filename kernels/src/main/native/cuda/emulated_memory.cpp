@@ -1,5 +1,6 @@
 #include "emulated_memory.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include <new>
@@ -84,6 +85,18 @@ void EmulatedMemory::release(void *memory) {
   guard(piece, whole);
   if (whole > 16 * kPage) madvise(piece, static_cast<size_t>(whole), MADV_DONTNEED);
   free_.emplace(whole, piece);
+}
+
+void EmulatedMemory::read(void *to, const void *from, int64_t bytes) {
+  if (bytes == 0) return;
+  if (!fresh_.empty()) Open all(*this);
+  std::lock_guard<std::mutex> lock(busy_);
+  // those pages alone: there may be many
+  const uintptr_t at = reinterpret_cast<uintptr_t>(from), first = at / kPage * kPage;
+  const size_t pages = (at + static_cast<uintptr_t>(bytes) - first + kPage - 1) / kPage * kPage;
+  mprotect(reinterpret_cast<void *>(first), pages, PROT_READ);
+  memcpy(to, from, static_cast<size_t>(bytes));
+  mprotect(reinterpret_cast<void *>(first), pages, PROT_NONE);
 }
 
 void EmulatedMemory::open() {

@@ -21,6 +21,9 @@ class EmulatedMemory {
   // Of a piece that nobody uses any more.
   void release(void *memory);
 
+  // Copies bytes of a piece to the host.
+  void read(void *to, const void *from, int64_t bytes);
+
   // While one of these is there, this memory can be read and written.
   class Open {
    public:

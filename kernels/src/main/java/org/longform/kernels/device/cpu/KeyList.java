@@ -87,7 +87,9 @@ final class KeyList implements KvView.Notes {
 
   private void append(RunList more) {
     long bytes = (long) size * RUN_BYTES;
-    if (bytes + more.bytes() > runs.size()) {
+    // whoever gathers rows from elsewhere reads the list on the host
+    boolean misplaced = !resident && runs.isOwnedBy(owner);
+    if (misplaced || bytes + more.bytes() > runs.size()) {
       Memory larger = allocate(Math.max(2 * bytes + more.bytes(), LEAST_RUNS * RUN_BYTES));
       larger.copyFrom(runs, 0, 0, bytes);
       runs.close();
@@ -99,12 +101,12 @@ final class KeyList implements KvView.Notes {
 
   private Memory allocate(long bytes) {
     try {
-      return source.allocate(bytes);
+      return (resident ? source : MemorySource.HOST).allocate(bytes);
     } catch (LongformException e) {
       if (!Patience.isRefusal(e)) {
         throw e;
       }
-      // a full device reads a list of the host, too
+      // of a full device the list stays on the host
       return Memory.allocate(bytes);
     }
   }
