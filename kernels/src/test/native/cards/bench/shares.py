@@ -23,11 +23,20 @@ class Line:
 def lines(file):
     """Those of a table whose numbers are all there."""
     found = []
-    for text in file.read_text().splitlines() if file.exists() else []:
+    for text in read(file):
         cells = [cell.strip() for cell in text.strip().strip("|").split("|")]
         if len(cells) >= 4 and all(re.fullmatch(r"\d+(\.\d+)?", cell) for cell in cells[1:4]) and float(cells[1]) > 0:
             found.append(Line(cells))
     return found
+
+
+def read(file):
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def area(points):
+    """Below the straight lines between points."""
+    return sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in zip(points, points[1:]))
 
 
 def find(all_lines, pattern):
@@ -68,7 +77,7 @@ def main(folder):
         times = f", {theirs.ms / line.ms:.2f} × sdpa ({theirs.ms:.3f} ms)" if theirs else ""
         row("`attend`, one query, 128k tokens", "",
             f"{100 * line.gbytes / copy:.1f}% of copy bandwidth ({line.ms:.3f} ms){times}")
-    decodes = {}
+    decodes, prefills = {}, {}
     for line in model:
         work = re.match(r"(prefill|decode) of ([\d,]+) tokens behind ([\d,]+), (.*)", line.name)
         if not work:
@@ -78,6 +87,8 @@ def main(folder):
         rate = tokens / line.ms * 1e3
         if work[1] == "decode":
             decodes[work[4], depth] = rate
+        else:
+            prefills[depth] = (line.ms / tokens, roofline / tokens)
         row(f"{work[1]} behind {depth:,} tokens, {work[4]}", "beside the roofline",
             f"{rate:.1f} tokens/s; roofline {tokens / roofline * 1e3:.1f}: {100 * roofline / line.ms:.1f}%")
     full = decodes.get(("full", 131072))
@@ -85,6 +96,14 @@ def main(folder):
         if strategy == "reattention" and full and depth >= 131072:
             row(f"decode by reattention behind {depth:,} tokens over full attention behind 131,072", "≥ 3 ×",
                 f"{rate / full:.2f} ×")
+    if len(prefills) > 1:
+        ours, least = (area(sorted((depth, each[i]) for depth, each in prefills.items())) / 1e3 for i in (0, 1))
+        row(f"prefill of {max(prefills):,} tokens by the samples, reattention", "beside the roofline",
+            f"{ours:.1f} s; roofline {least:.1f} s: {100 * least / ours:.1f}%")
+    memory = [text for text in read(folder / "java-model.log") if text.startswith("| memory at ")]
+    if memory:
+        at, what = memory[-1].strip("| ").split(": ", 1)
+        row(at, "within 10% of KV bytes + weights", what)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,9 @@ class ScriptsSuite extends AnyFunSuite {
   test("arguments too many or too few are refused with a sentence") {
     assert(run(ci.resolve("native"), "paging_test").err.contains("'paging_test' is one argument too many."))
     assert(run(ci.resolve("gpu"), "pack").err.contains("Cannot run ci/gpu-pack: no file is named."))
-    assert(run(ci.resolve("gpu"), "--only", "bench,tea").err.contains("step 'tea' is unknown. Give some of build"))
+    assert(
+      run(ci.resolve("gpu"), "--only", "bench,tea").err.contains("step 'tea' is unknown. Give some of build")
+    )
     assert(run(ci.resolve("notebook")).err.contains("Cannot run ci/notebook: no notebook is named."))
     assert(run(ci.resolve("test"), "--spark", "2.4").err.contains("pom.xml has no profile for Spark '2.4'."))
     assert(run(ci.resolve("llama-logits"), "/").err.contains("'/' is no directory of llama.cpp with a build"))
