@@ -1,6 +1,6 @@
 // Times of the operations on card 0, with everything in its memory, beside what its memory and the CPU's copies allow.
 // card_bench [quick]: prints a table in Markdown. Each time is the median of repetitions after a first one, host clock
-// around calls that return when the card is done. "Roofline" is the larger of bytes over the measured copy rate and
+// around calls and the wait for the card. "Roofline" is the larger of bytes over the measured copy rate and
 // floating-point operations over the rate that is given (FLOPS environment: of the card's float32 units).
 #include <algorithm>
 #include <cmath>
@@ -24,6 +24,16 @@ void done(int32_t status) {
   if (status == KERNELS_OK) return;
   std::fprintf(stderr, "Cannot measure: %s\n", kernels_last_error());
   std::exit(1);
+}
+
+// The time until the card has done it: what writes to its memory returns before.
+double timed(const std::function<void()> &operation, int repetitions) {
+  return seconds(
+      [&] {
+        operation();
+        done(kernels_finish(card));
+      },
+      repetitions);
 }
 
 template <typename T>
@@ -70,7 +80,7 @@ void row(const std::string &what, double time, double bytes, double operations) 
 void row_wise(int64_t elements) {
   float *x = floats(elements), *y = floats(elements);
   const double bytes = 12. * static_cast<double>(elements);
-  const double time = seconds([&] { done(kernels_add(card, x, y, elements)); }, 20);
+  const double time = timed([&] { done(kernels_add(card, x, y, elements)); }, 20);
   copy_rate = bytes / time;
   row("add, " + std::to_string(elements >> 20) + "M float32", time, bytes, static_cast<double>(elements));
   kernels_card_release(card, x);
@@ -86,7 +96,7 @@ void matmul(const char *name, int64_t dtype, int64_t tokens, int64_t inner, int6
                                   : static_cast<void *>(halves(weights, dtype == KERNELS_BF16));
   float *x = floats(tokens * inner), *out = allocate<float>(tokens * outer);
   const kernels_product product = {w, out, outer, dtype};
-  const double time = seconds([&] { done(kernels_matmul(card, x, tokens, inner, &product, 1)); }, 10);
+  const double time = timed([&] { done(kernels_matmul(card, x, tokens, inner, &product, 1)); }, 10);
   row(std::string("matmul ") + name + ", " + std::to_string(tokens) + " x " + std::to_string(inner) + " x " +
           std::to_string(outer),
       time, weight_bytes + 4. * static_cast<double>(tokens * (inner + outer)),
@@ -118,43 +128,117 @@ struct Cache {
   }
 };
 
-void attend(const Cache &cache, int64_t tokens, int64_t heads, int64_t window) {
-  const int64_t from = std::max<int64_t>(0, cache.rows - tokens - window);
-  const std::vector<kernels_run> runs = cache.runs(from, cache.rows);
-  const int64_t starts[] = {0, static_cast<int64_t>(runs.size())};
+// One segment of an attention, its rows in runs.
+struct Part {
+  std::vector<kernels_run> runs;
+  int64_t starts[2];
   kernels_segment segment = {};
-  segment.runs = runs.data();
-  segment.run_starts = starts;
-  segment.groups = 1;
-  segment.key_stride = 1;
-  segment.band = KERNELS_BAND_NEAR;
-  segment.width = window;
-  segment.query_to = INT64_MAX;
-  segment.logit_scale = 1;
-  std::vector<double> frequencies;
-  for (int64_t i = 0; i < cache.dim / 2; i++) {
-    frequencies.push_back(std::pow(500000., -2. * static_cast<double>(i) / static_cast<double>(cache.dim)));
+
+  Part(std::vector<kernels_run> rows, int64_t band, int64_t width)
+      : runs(std::move(rows)), starts{0, static_cast<int64_t>(runs.size())} {
+    segment.groups = 1;
+    segment.key_stride = 1;
+    segment.band = band;
+    segment.width = width;
+    segment.query_to = INT64_MAX;
+    segment.logit_scale = 1;
   }
+};
+
+std::vector<double> frequencies(int64_t dim) {
+  std::vector<double> all;
+  for (int64_t i = 0; i < dim / 2; i++) {
+    all.push_back(std::pow(500000., -2. * static_cast<double>(i) / static_cast<double>(dim)));
+  }
+  return all;
+}
+
+// Attention of consecutive queries of a cache.
+class Attention {
+ public:
+  Attention(const Cache &cache, int64_t heads, float *queries, float *out)
+      : cache_(cache), angles_(frequencies(cache.dim)), call_{} {
+    call_.queries = queries;
+    call_.out = out;
+    call_.heads = heads;
+    call_.scale = 1 / std::sqrt(static_cast<double>(cache.dim));
+    call_.frequencies = angles_.data();
+    call_.pairs = cache.dim / 2;
+    call_.attention_factor = 1;
+    call_.layout = &cache_.layout;
+  }
+
+  void ask(int64_t first_row, int64_t tokens, std::vector<Part> &parts) {
+    std::vector<kernels_segment> segments;
+    for (Part &part : parts) {
+      part.segment.runs = part.runs.data();
+      part.segment.run_starts = part.starts;
+      segments.push_back(part.segment);
+    }
+    call_.first_row = first_row;
+    call_.tokens = tokens;
+    call_.segments = segments.data();
+    call_.segment_count = static_cast<int64_t>(segments.size());
+    done(kernels_attend(card, &call_));
+  }
+
+ private:
+  const Cache &cache_;
+  const std::vector<double> angles_;
+  kernels_attention call_;
+};
+
+std::string sizes(const Cache &cache, int64_t heads) {
+  return std::to_string(heads) + "/" + std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim);
+}
+
+void attend(const Cache &cache, int64_t tokens, int64_t heads, int64_t window) {
+  const int64_t first = cache.rows - tokens, from = std::max<int64_t>(0, first - window);
+  std::vector<Part> parts;
+  parts.emplace_back(cache.runs(from, cache.rows), KERNELS_BAND_NEAR, window);
   float *queries = floats(tokens * heads * cache.dim), *out = allocate<float>(tokens * heads * cache.dim);
-  kernels_attention call = {};
-  call.queries = queries;
-  call.out = out;
-  call.tokens = tokens;
-  call.heads = heads;
-  call.first_row = cache.rows - tokens;
-  call.scale = 1 / std::sqrt(static_cast<double>(cache.dim));
-  call.frequencies = frequencies.data();
-  call.pairs = cache.dim / 2;
-  call.attention_factor = 1;
-  call.layout = &cache.layout;
-  call.segments = &segment;
-  call.segment_count = 1;
-  const double time = seconds([&] { done(kernels_attend(card, &call)); }, 10);
+  Attention attention(cache, heads, queries, out);
+  const double time = timed([&] { attention.ask(first, tokens, parts); }, 10);
   double seen = 0;
-  for (int64_t t = 0; t < tokens; t++) seen += static_cast<double>(std::min(window, cache.rows - tokens + t + 1));
-  row("attend, " + std::to_string(tokens) + " queries, window " + std::to_string(window) + ", " +
-          std::to_string(heads) + "/" + std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim),
-      time, 4. * static_cast<double>((cache.rows - from) * cache.kv_heads * cache.dim),
+  for (int64_t t = first; t < cache.rows; t++) seen += static_cast<double>(std::min(window, t + 1));
+  row("attend, " + std::to_string(tokens) + " queries, window " + std::to_string(window) + ", " + sizes(cache, heads), time,
+      4. * static_cast<double>((cache.rows - from) * cache.kv_heads * cache.dim),
+      4. * seen * static_cast<double>(heads * cache.dim));
+  kernels_card_release(card, queries);
+  kernels_card_release(card, out);
+}
+
+// All blocks of a document under `lm-infinite`, one layer: the newest tokens at their distance, the first ones at that of
+// the window. Counted is what the mask leaves: a program that computes more has done the same work.
+void prefill(const Cache &cache, int64_t heads, int64_t block, int64_t window, int64_t sinks) {
+  float *queries = floats(block * heads * cache.dim), *out = allocate<float>(block * heads * cache.dim);
+  Attention attention(cache, heads, queries, out);
+  double seen = 0, read = 0;
+  std::vector<std::vector<Part>> plans;
+  for (int64_t first = 0; first < cache.rows; first += block) {
+    const int64_t from = std::max<int64_t>(0, first - window + 1), end = first + block;
+    const int64_t far = std::min(sinks, end - window);
+    std::vector<Part> &parts = plans.emplace_back();
+    parts.emplace_back(cache.runs(from, end), KERNELS_BAND_NEAR, window);
+    if (far > 0) {
+      parts.emplace_back(cache.runs(0, far), KERNELS_BAND_FAR, window);
+      kernels_segment &segment = parts.back().segment;
+      segment.key_kind = segment.query_kind = KERNELS_POSITION_CONSTANT;
+      segment.query_position = static_cast<double>(window);
+    }
+    read += static_cast<double>(end - from + std::max<int64_t>(0, far));
+    for (int64_t t = first; t < end; t++) {
+      seen += static_cast<double>(std::min(window, t + 1) + std::clamp<int64_t>(t - window + 1, 0, sinks));
+    }
+  }
+  const double time = timed(
+      [&] {
+        for (size_t i = 0; i < plans.size(); i++) attention.ask(static_cast<int64_t>(i) * block, block, plans[i]);
+      },
+      3);
+  row("attend, LM-Infinite prefill of " + std::to_string(cache.rows) + " tokens, window " + std::to_string(window) +
+          " and " + std::to_string(sinks) + " first ones, " + sizes(cache, heads),
+      time, 4. * read * static_cast<double>(cache.kv_heads * cache.dim),
       4. * seen * static_cast<double>(heads * cache.dim));
   kernels_card_release(card, queries);
   kernels_card_release(card, out);
@@ -183,7 +267,7 @@ void top_keys(const Cache &cache, int64_t queries, int64_t heads) {
   done(kernels_card_copy(card, list, runs.data(), request.run_count * static_cast<int64_t>(sizeof(kernels_run))));
   request.runs = list;
   request.resident = 1;
-  const double time = seconds([&] { done(kernels_top_keys(card, &request)); }, 5);
+  const double time = timed([&] { done(kernels_top_keys(card, &request)); }, 5);
   const std::string size = std::to_string(queries) + " queries of " + std::to_string(heads) + "/" +
                            std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim) + ", " +
                            std::to_string(cache.rows >> 10) + "k keys";
@@ -192,7 +276,7 @@ void top_keys(const Cache &cache, int64_t queries, int64_t heads) {
   row("top keys, " + size, time, bytes, products);
   request.runs = runs.data();
   request.resident = 0;
-  row("top keys listed by the host, " + size, seconds([&] { done(kernels_top_keys(card, &request)); }, 5), bytes, products);
+  row("top keys listed by the host, " + size, timed([&] { done(kernels_top_keys(card, &request)); }, 5), bytes, products);
   request.runs = list;
   request.resident = 1;
   // the same search, and its votes counted in place of copied
@@ -200,7 +284,7 @@ void top_keys(const Cache &cache, int64_t queries, int64_t heads) {
     for (int64_t limit : {int64_t{127}, static_cast<int64_t>(rows.size())}) {
       int64_t count = 0;
       const kernels_votes_request votes = {&request, order, limit, rows.data(), &count};
-      const double voted = seconds([&] { done(kernels_votes(card, &votes)); }, 5);
+      const double voted = timed([&] { done(kernels_votes(card, &votes)); }, 5);
       const std::string by = order == KERNELS_ORDER_RANK ? "rank, " : "votes, ";
       row("up to " + std::to_string(limit) + " tokens by " + by + size, voted, bytes, products);
     }
@@ -230,7 +314,9 @@ int main(int count, char **arguments) {
     const int64_t heads = 4 * cache.kv_heads;
     attend(cache, 1, heads, cache.rows);
     attend(cache, quick ? 16 : 512, heads, quick ? 256 : 4096);
+    if (!quick) prefill(cache, heads, 512, 4096, 4);
   }
+  if (quick) prefill(Cache(256, 2, 64), 8, 64, 128, 4);
   {
     const Cache cache(quick ? 1024 : 1 << 20, quick ? 2 : 8, quick ? 64 : 128);
     const int64_t heads = 4 * cache.kv_heads;

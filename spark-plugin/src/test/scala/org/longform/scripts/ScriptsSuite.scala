@@ -90,8 +90,9 @@ class ScriptsSuite extends AnyFunSuite {
 
   test("arguments too many or too few are refused with a sentence") {
     assert(run(ci.resolve("native"), "paging_test").err.contains("'paging_test' is one argument too many."))
+    assert(run(ci.resolve("gpu"), "pack").err.contains("Cannot run ci/gpu-pack: no file is named."))
     assert(
-      run(ci.resolve("gpu"), "pack").err.contains("Cannot run ci/gpu: no file is named. Give ci/gpu pack")
+      run(ci.resolve("gpu"), "--only", "bench,tea").err.contains("step 'tea' is unknown. Give some of build")
     )
     assert(run(ci.resolve("notebook")).err.contains("Cannot run ci/notebook: no notebook is named."))
     assert(run(ci.resolve("test"), "--spark", "2.4").err.contains("pom.xml has no profile for Spark '2.4'."))
@@ -101,11 +102,12 @@ class ScriptsSuite extends AnyFunSuite {
   test("what ci/gpu packs is all it needs elsewhere") {
     val folder = Files.createTempDirectory("packed")
     val packed = folder.resolve("gpu.tgz")
-    assert(run(ci.resolve("gpu"), "pack", packed.toString).code == 0)
+    assert(run(ci.resolve("gpu"), "pack", "--native", packed.toString).code == 0)
     val unpacked = new ProcessBuilder("tar", "-xzf", packed.toString).directory(folder.toFile).start()
     assert(unpacked.waitFor() == 0)
     val there = folder.resolve("ci").resolve("gpu")
     assert(run(there, "--help") == run(ci.resolve("gpu"), "--help"))
     assert(run(there, "--no-such").code == 2)
+    assert(Files.exists(folder.resolve("ci").resolve("gpu-report")))
   }
 }

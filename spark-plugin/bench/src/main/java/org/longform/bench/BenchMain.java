@@ -75,7 +75,7 @@ public final class BenchMain implements Callable<Integer> {
       names = "--shape",
       split = ",",
       description =
-          "Models: 0.25B, 0.5B, 1B (default: ${DEFAULT-VALUE}); the first for long figures.")
+          "Models: tiny, 0.25B, 0.5B, 1B, 8B (default: ${DEFAULT-VALUE}); the first for long figures.")
   private List<String> shapes = List.of("0.5B", "1B");
 
   @Option(

@@ -10,44 +10,72 @@ import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.context.PlanRequest;
 
 /**
- * Full attention behind a cache that was filled cheaply: until told otherwise a block sees itself
+ * Any strategy behind a cache that was filled cheaply: while it is filled a block sees itself
  * alone, and everything is retained. What a step at a depth costs does not depend on how the keys
- * came about, so a depth is reached at the speed of an empty cache.
+ * came about, so a depth is reached at the speed of an empty cache. For strategies that remember
+ * nothing of what they planned ({@link ContextStrategy#mayBranch}).
  */
-final class FilledContext implements ContextStrategy {
-  private static final int CHUNK = 512;
+public final class FilledContext implements ContextStrategy {
+  /** Tokens of a block while the cache is filled. */
+  public static final int CHUNK = 512;
 
-  private boolean filling = true;
+  private static final ContextStrategy FILLING = new BlockAlone();
 
-  /** From now on every token sees all earlier ones. */
-  void filled() {
-    filling = false;
+  private ContextStrategy now = FILLING;
+
+  /** From now on, and in forks made from now on, tokens see what the strategy lets them. */
+  public void then(ContextStrategy strategy) {
+    now = strategy;
+  }
+
+  /** From now on a block sees itself alone again. */
+  public void fill() {
+    now = FILLING;
   }
 
   @Override
   public int nextChunk(long read, long promptTokens) {
-    return CHUNK;
+    return now.nextChunk(read, promptTokens);
   }
 
   @Override
   public int questionChunk() {
-    return CHUNK;
+    return now.questionChunk();
   }
 
   @Override
   public AttentionPlan plan(PlanRequest request) {
-    Rows rows =
-        filling
-            ? request.cache().held().clip(request.firstRow(), request.cache().end())
-            : request.cache().held();
-    return AttentionPlan.of(
-        Segment.of(rows, new KeyPositions.True(), new QueryPositions.True(), new Band.Causal()));
+    return now.plan(request);
+  }
+
+  @Override
+  public Rows retain(Rows held, long length) {
+    return now.retain(held, length);
   }
 
   @Override
   public ContextStrategy fork() {
     FilledContext fork = new FilledContext();
-    fork.filling = filling;
+    fork.now = now.fork();
     return fork;
+  }
+
+  private static final class BlockAlone implements ContextStrategy {
+    @Override
+    public int nextChunk(long read, long promptTokens) {
+      return CHUNK;
+    }
+
+    @Override
+    public int questionChunk() {
+      return CHUNK;
+    }
+
+    @Override
+    public AttentionPlan plan(PlanRequest request) {
+      Rows block = request.cache().held().clip(request.firstRow(), request.cache().end());
+      return AttentionPlan.of(
+          Segment.of(block, new KeyPositions.True(), new QueryPositions.True(), new Band.Causal()));
+    }
   }
 }

@@ -1,9 +1,11 @@
 package org.longform.bench.engines;
 
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.UnaryOperator;
 import org.longform.kernels.cache.KvDType;
+import org.longform.kernels.context.ContextStrategies;
 import org.longform.kernels.context.ContextStrategy;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Kernels;
@@ -98,7 +100,7 @@ public final class Longform implements Engine {
         filled.feed(ids, 0, work.depth());
         filled.flush();
       }
-      context.filled();
+      context.then(everything());
       for (int r = 0; r < repetitions; r++) {
         try (Session session = filled.fork()) {
           prepared.run();
@@ -117,6 +119,12 @@ public final class Longform implements Engine {
       session.flush();
       return (double) session.stats().kvBytes() / tokens;
     }
+  }
+
+  /** Full attention, in blocks as those that fill a cache. */
+  private ContextStrategy everything() {
+    return ContextStrategies.create(
+        "full", Map.of("chunk-size", Integer.toString(FilledContext.CHUNK)), decoder.limits());
   }
 
   private static double read(Session session, Work work, int[] ids) {

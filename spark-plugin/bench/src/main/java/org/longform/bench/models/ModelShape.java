@@ -7,8 +7,8 @@ import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.DType;
 
 /**
- * Sizes of a Llama model, as published for Llama 3.2 or smaller in its manner. How fast a model is
- * read depends on these alone, not on what its weights say.
+ * Sizes of a Llama model, as published for Llama 3.1 and 3.2 or smaller in their manner. How fast a
+ * model is read depends on these alone, not on what its weights say.
  *
  * @param name roughly how many weights it has
  * @param hidden M
@@ -17,6 +17,8 @@ import org.longform.kernels.tensor.DType;
  * @param headDim D
  * @param intermediate I
  * @param tied whether the token embedding is the output matrix too
+ * @param window tokens the file says the model was trained on, which strategies choose their
+ *     defaults by
  */
 public record ModelShape(
     String name,
@@ -27,13 +29,19 @@ public record ModelShape(
     int headDim,
     int intermediate,
     int vocabulary,
-    boolean tied) {
-  /** The list. */
+    boolean tied,
+    int window) {
+  /** What LM-Infinite's models were trained on. */
+  private static final int LLAMA_2_WINDOW = 4096;
+
+  /** The list; the first is there to try a measurement with. */
   public static final List<ModelShape> ALL =
       List.of(
-          new ModelShape("0.25B", 24, 768, 12, 4, 64, 3072, 32_000, false),
-          new ModelShape("0.5B", 24, 1024, 16, 8, 64, 4864, 32_000, false),
-          new ModelShape("1B", 16, 2048, 32, 8, 64, 8192, 128_256, true));
+          new ModelShape("tiny", 2, 128, 4, 2, 32, 256, 1000, false, 8192),
+          new ModelShape("0.25B", 24, 768, 12, 4, 64, 3072, 32_000, false, LLAMA_2_WINDOW),
+          new ModelShape("0.5B", 24, 1024, 16, 8, 64, 4864, 32_000, false, LLAMA_2_WINDOW),
+          new ModelShape("1B", 16, 2048, 32, 8, 64, 8192, 128_256, true, LLAMA_2_WINDOW),
+          new ModelShape("8B", 32, 4096, 32, 8, 128, 14_336, 128_256, false, 131_072));
 
   /** A matrix of the model by its name in GGUF files, (outer, inner). */
   public record Matrix(String name, long outer, long inner) {}

@@ -20,9 +20,6 @@ import org.longform.kernels.weights.TensorSpec;
  * rounded: a gigabyte takes a second.
  */
 final class RandomGguf {
-  /** Tokens the file says the model was trained on: LM-Infinite's models had so many. */
-  private static final int TRAINED_WINDOW = 4096;
-
   // a prime number of blocks, so that rows of a matrix are not copies of each other
   private static final int POOL_BLOCKS = 40_009;
   // deviation of a weight
@@ -73,7 +70,7 @@ final class RandomGguf {
         .putText("general.architecture", "llama")
         .putText("general.name", "random " + shape.name())
         .putUint32("general.file_type", fileType(dtype))
-        .putUint32("llama.context_length", TRAINED_WINDOW)
+        .putUint32("llama.context_length", shape.window())
         .putUint32("llama.embedding_length", shape.hidden())
         .putUint32("llama.block_count", shape.layers())
         .putUint32("llama.feed_forward_length", shape.intermediate())

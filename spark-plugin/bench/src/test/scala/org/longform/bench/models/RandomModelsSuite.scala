@@ -9,7 +9,7 @@ import java.nio.file.{Files, Path}
 import scala.collection.JavaConverters._
 
 class RandomModelsSuite extends AnyFunSuite {
-  private val tiny = new ModelShape("test", 2, 64, 2, 1, 32, 96, 300, false)
+  private val tiny = new ModelShape("test", 2, 64, 2, 1, 32, 96, 300, false, 4096)
 
   private def withFolder(test: Path => Unit): Unit = {
     val folder = Files.createTempDirectory("longform-bench-models-")
@@ -57,5 +57,7 @@ class RandomModelsSuite extends AnyFunSuite {
     assert(tiny.decodedBytes(DType.F16) == 2 * (matrices + 300 * 64))
     val half = ModelShape.byName("0.5B")
     assert(half.decodedBytes(DType.Q8_0) / 1000000 == 496)
+    // 8.03 billion weights, those of the embedding left out
+    assert(ModelShape.byName("8B").decodedBytes(DType.F16) / 2000000 == 7504)
   }
 }
