@@ -1,9 +1,8 @@
 #include "block_pool.h"
 
 #include <algorithm>
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#endif
+
+#include "guard.h"
 
 namespace longform::card {
 namespace {
@@ -16,27 +15,7 @@ int64_t rounded(int64_t bytes, int64_t to) { return (bytes + to - 1) / to * to; 
 
 // From one block to the next. Sanitizers see who reads beyond a block: something lies behind each.
 int64_t stride_of(int64_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
-  return rounded(bytes + 1, kAlignment);
-#else
-  return rounded(bytes, kAlignment);
-#endif
-}
-
-void guard(const char *from, const char *to) {
-#if defined(__SANITIZE_ADDRESS__)
-  __asan_poison_memory_region(from, static_cast<size_t>(to - from));
-#else
-  (void)from, (void)to;
-#endif
-}
-
-void unguard(const char *memory, int64_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
-  __asan_unpoison_memory_region(memory, static_cast<size_t>(bytes));
-#else
-  (void)memory, (void)bytes;
-#endif
+  return rounded(kGuards ? bytes + 1 : bytes, kAlignment);
 }
 
 uintptr_t place(const void *memory) { return reinterpret_cast<uintptr_t>(memory); }
@@ -142,7 +121,7 @@ BlockPool::Slab &BlockPool::slab_of(int64_t bytes, int64_t count) {
   for (int64_t i = count; i-- > 0;) {
     char *block = memory + i * stride;
     slab.free.push_back(block);
-    guard(block + bytes, block + stride);
+    guard(block + bytes, stride - bytes);
   }
   sizes_[bytes].blocks += count;
   empty_.push_back(place(memory));

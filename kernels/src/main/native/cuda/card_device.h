@@ -11,6 +11,7 @@
 
 #include "block_pool.h"
 #include "card.h"
+#include "lists.h"
 
 namespace longform::card {
 
@@ -81,7 +82,7 @@ class CardDevice {
 // One operation: holds the card, and gives its scratch back.
 class Operation {
  public:
-  explicit Operation(CardDevice &device) : device_(device), lock_(device.busy_) {}
+  explicit Operation(CardDevice &device) : device_(device), lock_(device.busy_), lists_(*device.card_) {}
   ~Operation() { device_.card_->end(); }
 
   Card &card() { return *device_.card_; }
@@ -101,8 +102,13 @@ class Operation {
   template <typename T>
   const T *in(const T *from, int64_t count) {
     if (from == nullptr || device_.holds(from)) return from;
+    const int64_t bytes = count * static_cast<int64_t>(sizeof(T));
+    if (bytes <= Lists::kMostBytes) {
+      if (!lists_.has_room(bytes)) lists_.begin(scratch<char>(Lists::kBytes));
+      return static_cast<const T *>(lists_.add(from, bytes));
+    }
     T *copy = scratch<T>(count);
-    if (count > 0) card().upload(copy, from, count * static_cast<int64_t>(sizeof(T)));
+    card().upload(copy, from, bytes);
     return copy;
   }
 
@@ -123,6 +129,7 @@ class Operation {
   template <typename Args>
   void launch(Kernel kernel, const Grid &grid, const Args &args) {
     if (grid.x <= 0 || grid.y <= 0 || grid.z <= 0) return;
+    lists_.send();
     device_.pending_ = true;
     card().launch(kernel, grid, &args);
   }
@@ -138,6 +145,7 @@ class Operation {
  private:
   CardDevice &device_;
   std::lock_guard<std::mutex> lock_;
+  Lists lists_;
 };
 
 // Runs of a cache with the card's addresses: rows on the host are copied, each page once.

@@ -4,9 +4,8 @@
 #include <sys/mman.h>
 
 #include <new>
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#endif
+
+#include "guard.h"
 
 namespace longform::card {
 namespace {
@@ -14,22 +13,6 @@ namespace {
 constexpr int64_t kPage = 4096;
 // Addresses, not memory.
 constexpr int64_t kMost = int64_t{1} << 38;
-
-void guard(char *memory, int64_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
-  __asan_poison_memory_region(memory, static_cast<size_t>(bytes));
-#else
-  (void)memory, (void)bytes;
-#endif
-}
-
-void unguard(char *memory, int64_t bytes) {
-#if defined(__SANITIZE_ADDRESS__)
-  __asan_unpoison_memory_region(memory, static_cast<size_t>(bytes));
-#else
-  (void)memory, (void)bytes;
-#endif
-}
 
 // Also what somebody guards within the piece.
 #if defined(__SANITIZE_ADDRESS__)
