@@ -14,15 +14,18 @@
 
 namespace longform::card {
 
-// What products and attention of many tokens, and the search for the best keys, are done with; ordinary units are what
-// tensor cores are compared with.
-enum class Units { kTensorCores, kOrdinary };
+// What products and attention of many tokens, and the search for the best keys, are done with. Each leaves to the next
+// what it does not do: the card's library knows products only. Ordinary units are what the others are compared with.
+enum class Units { kLibrary, kTensorCores, kOrdinary };
 
 class CardDevice {
  public:
-  explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kTensorCores)
+  explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kLibrary)
       : card_(std::move(card)), units_(units), blocks_(*card_) {}
   ~CardDevice();
+
+  // From now on tensor cores do what the library did. Before the device serves anybody.
+  void leave_library();
 
   void *allocate(int64_t bytes);
   void *share(int64_t bytes);
@@ -69,7 +72,7 @@ class CardDevice {
   void *taken(int64_t bytes, bool pooled, Take take);
 
   std::unique_ptr<Card> card_;
-  const Units units_;
+  Units units_;
   BlockPool blocks_;
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet

@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "blas.h"
 #include "card.h"
 #include "sizes.h"
 
@@ -154,6 +155,8 @@ class DriverCard : public Card {
     cuda.cuStreamSynchronize(stream_);
     int64_t bytes;
     for (void *block : arena_.clear(&bytes)) cuda.cuMemFree_v2(address(block));
+    blas_.reset();
+    if (workspace_ != nullptr) cuda.cuMemFree_v2(address(workspace_));
     cuda.cuModuleUnload(module_);
     cuda.cuStreamDestroy_v2(stream_);
     cuda.cuDevicePrimaryCtxRelease_v2(device_);
@@ -263,6 +266,16 @@ class DriverCard : public Card {
     check(driver().cuStreamSynchronize(stream_), "kernels run");
   }
 
+  bool multiplies(const Gemm &gemm) override {
+    current();
+    return blas() != nullptr && blas_->multiplies(gemm);
+  }
+
+  bool multiply(const Gemm &gemm) override {
+    current();
+    return blas() != nullptr && blas_->multiply(gemm, stream_);
+  }
+
   int64_t processors() const override { return processors_; }
 
   void free_bytes(int64_t *free_now, int64_t *all) const override {
@@ -285,6 +298,23 @@ class DriverCard : public Card {
                    " of " + std::to_string(all) + " are free)");
   }
 
+  // nullptr if it is not here. Looked for when it is first asked for something, which is when the card is opened.
+  Blas *blas() {
+    if (blas_looked_for_) return blas_.get();
+    blas_looked_for_ = true;
+    blas_ = find_blas();
+    if (blas_ == nullptr) return nullptr;
+    // what NVIDIA recommends for Hopper and later, and before
+    const int64_t bytes = int64_t{attribute(device_, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) >= 9 ? 32 : 4} << 20;
+    try {
+      workspace_ = allocate(bytes);
+      blas_->lend(workspace_, bytes);
+    } catch (const CardFull &) {
+      // it has ways that need none
+    }
+    return blas_.get();
+  }
+
   // The calling thread may never have met this card.
   void current() const { check(driver().cuCtxSetCurrent(context_), "a thread turns to it"); }
   void current_or_lost() const noexcept { driver().cuCtxSetCurrent(context_); }
@@ -297,6 +327,9 @@ class DriverCard : public Card {
   int64_t processors_ = 1;
   bool shares_ = false;
   Arena arena_;
+  std::unique_ptr<Blas> blas_;
+  bool blas_looked_for_ = false;
+  void *workspace_ = nullptr; // of blas_
 };
 
 }  // namespace
