@@ -14,7 +14,8 @@ class Blas {
  public:
   virtual ~Blas() = default;
 
-  // Memory of the card that products may use on the way, aligned to 256; it stays the caller's. Without it there is none.
+  // Memory of the card that products may use on the way, aligned to 256; it stays the caller's. Before the first one
+  // there is none.
   virtual void lend(void *workspace, int64_t bytes) = 0;
   // Whether the library has a way for such a product. Looked up once for each shape.
   virtual bool multiplies(const Gemm &gemm) = 0;

@@ -1,6 +1,6 @@
-// How the card's library is spoken to, against one of our own that has its functions, as NVIDIA's documentation has them,
-// for memory of the processor: which matrices it sees, what it is told about them, what is done with its answers, and that
-// everything it makes is destroyed.
+// How the card's library is spoken to, against one of our own that has its functions, as NVIDIA's documentation has
+// them, for memory of the processor: which matrices it sees, what it is told about them, what is done with its answers,
+// and that everything it makes is destroyed.
 #include "cuda/blas.h"
 
 #include <algorithm>
@@ -99,7 +99,9 @@ float wide(int type, const void *memory, int64_t i) {
 
 extern "C" {
 size_t fakeGetVersion() { return fake.version; }
-int fakeCreate(void **handle) { return fake.create_status != 0 ? fake.create_status : fake.make(handle, {kHandle, {}}); }
+int fakeCreate(void **handle) {
+  return fake.create_status != 0 ? fake.create_status : fake.make(handle, {kHandle, {}});
+}
 int fakeDestroy(void *handle) { return fake.destroy(handle, kHandle); }
 int fakeDescCreate(void **product, int compute, int scale) {
   // sums and factors of float32
@@ -133,10 +135,10 @@ int fakePreferenceSet(void *preference, int name, const void *value, size_t byte
 
 // The matrices must be such as can be multiplied.
 bool fit(Thing &product, Thing &a, Thing &b, Thing &c, Thing &d) {
-  const bool across = product.attributes[3] == 1, b_across = product.attributes[4] == 1;
-  const uint64_t rows = across ? a.columns : a.rows, inner = across ? a.rows : a.columns;
-  return !b_across && inner == b.rows && rows == d.rows && b.columns == d.columns && c.rows == d.rows &&
-         c.columns == d.columns && a.type == b.type && (a.type == 2 || a.type == 14) && c.type == 0 && d.type == 0;
+  // a is transposed, b is not
+  return product.attributes[3] == 1 && product.attributes[4] == 0 && a.rows == b.rows && a.columns == d.rows &&
+         b.columns == d.columns && c.rows == d.rows && c.columns == d.columns && a.type == b.type &&
+         (a.type == 2 || a.type == 14) && c.type == 0 && d.type == 0;
 }
 
 int fakeHeuristic(void *handle, void *product, void *a, void *b, void *c, void *d, void *preference, int most,
@@ -160,7 +162,7 @@ int fakeHeuristic(void *handle, void *product, void *a, void *b, void *c, void *
   return 0;
 }
 
-// d = alpha op(a) b + beta c, all counted along columns
+// d = alpha aᵀ b + beta c, all counted along columns
 int fakeMatmul(void *handle, void *product, const void *alpha, const void *a, void *of_a, const void *b, void *of_b,
                const void *beta, const void *c, void *of_c, void *d, void *of_d, const uint64_t *algorithm,
                void *workspace, size_t workspace_bytes, void *stream) {
@@ -171,21 +173,22 @@ int fakeMatmul(void *handle, void *product, const void *alpha, const void *a, vo
   fake.workspace_bytes = workspace_bytes;
   if (fake.product_status != 0) return fake.product_status;
   expect(algorithm[0] == 0x600d && algorithm[7] == 0x600d, "another algorithm");
-  const Thing &left = fake.of(of_a, kLayout), &right = fake.of(of_b, kLayout), &out = fake.of(of_d, kLayout);
-  const bool across = fake.of(product, kProduct).attributes[3] == 1;
+  Thing &how = fake.of(product, kProduct), &left = fake.of(of_a, kLayout), &right = fake.of(of_b, kLayout);
+  Thing &out = fake.of(of_d, kLayout);
   expect(*static_cast<const float *>(alpha) == 1 && *static_cast<const float *>(beta) == 0, "other factors");
-  expect(c == d && fit(fake.of(product, kProduct), fake.of(of_a, kLayout), fake.of(of_b, kLayout), fake.of(of_c, kLayout),
-                       fake.of(of_d, kLayout)),
-         "matrices that do not fit");
-  for (uint64_t column = 0; column < out.columns; column++) {
-    for (uint64_t row = 0; row < out.rows; row++) {
+  if (c != d || !fit(how, left, right, fake.of(of_c, kLayout), out)) {
+    expect(false, "matrices that do not fit are multiplied");
+    return kInvalid;
+  }
+  // fit() has seen that a is transposed
+  for (int64_t column = 0; column < static_cast<int64_t>(out.columns); column++) {
+    for (int64_t row = 0; row < static_cast<int64_t>(out.rows); row++) {
       double sum = 0;
-      for (uint64_t i = 0; i < right.rows; i++) {
-        const uint64_t at = across ? row * static_cast<uint64_t>(left.stride) + i : i * static_cast<uint64_t>(left.stride) + row;
-        sum += static_cast<double>(wide(left.type, a, static_cast<int64_t>(at))) *
-               static_cast<double>(wide(right.type, b, static_cast<int64_t>(column * static_cast<uint64_t>(right.stride) + i)));
+      for (int64_t i = 0; i < static_cast<int64_t>(right.rows); i++) {
+        sum += static_cast<double>(wide(left.type, a, row * left.stride + i)) *
+               static_cast<double>(wide(right.type, b, column * right.stride + i));
       }
-      static_cast<float *>(d)[column * static_cast<uint64_t>(out.stride) + row] = static_cast<float>(sum);
+      static_cast<float *>(d)[column * out.stride + row] = static_cast<float>(sum);
     }
   }
   return 0;
@@ -352,7 +355,8 @@ void workspace() {
 
 // Whatever goes wrong, the answer is no, and nothing is left.
 void refusals() {
-  for (const char *name : {"cublasLtCreate", "cublasLtMatmul", "cublasLtMatmulAlgoGetHeuristic", "cublasLtGetVersion"}) {
+  for (const char *name : {"cublasLtCreate", "cublasLtMatmul", "cublasLtMatmulAlgoGetHeuristic",
+                           "cublasLtGetVersion"}) {
     fake = Fake();
     fake.missing = name;
     expect(opened() == nullptr, std::string("a library without ") + name);

@@ -1,5 +1,5 @@
-// Who multiplies: the card's library where it is asked for and answers, tensor cores where it does not do a product, refuses
-// it, finds no room or was found to answer wrongly; and products that it gets in several parts.
+// Who multiplies: the card's library where it is asked for and answers, tensor cores where it does not do a product,
+// refuses it, finds no room or was found to answer wrongly; and products that it gets in several parts.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -41,7 +41,7 @@ std::vector<float> drawn(int64_t count) {
   return x;
 }
 
-// 2^-8 to 2^-5 of float16, 2^-7 to 2^-1 of bfloat16; codes are any bytes with scales of such size.
+// 2^-8 to 2^-5 as float16, 2^-7 to 2^-1 as bfloat16; of other dtypes whatever these bits are.
 std::vector<uint16_t> weights(int64_t dtype, int64_t outer, int64_t inner) {
   std::vector<uint16_t> all(static_cast<size_t>(longform::stored_bytes(dtype, inner) * outer / 2));
   for (uint16_t &w : all) {
@@ -106,7 +106,8 @@ void who_multiplies() {
         const Question question = {dtype, tokens, 64, 9};
         Watched watched(units);
         question.by(watched.device);
-        const bool here = units == Units::kLibrary && tokens >= least && (dtype == KERNELS_F16 || dtype == KERNELS_BF16);
+        const bool halves = dtype == KERNELS_F16 || dtype == KERNELS_BF16;
+        const bool here = units == Units::kLibrary && tokens >= least && halves;
         expect(watched.card->multiplied == (here ? 1 : 0),
                question.name() + ": the library multiplied " + std::to_string(watched.card->multiplied) + " times");
       }
@@ -157,7 +158,8 @@ void at_odd_addresses() {
       watched.device.matmul(question.x.data(), question.tokens, question.inner, &product, 1);
       float most = 0;
       for (size_t i = 0; i < out.size(); i++) most = std::max(most, std::fabs(out[i] - expected[i]));
-      expect(most <= 1e-5f, question.name() + ": " + std::to_string(most) + " off, " + std::to_string(skipped) + " further");
+      expect(most <= 1e-5f,
+             question.name() + ": " + std::to_string(most) + " off, " + std::to_string(skipped) + " further");
       expect(skipped % 8 != 0 || watched.card->multiplied == 1, question.name() + ": was not asked for");
       watched.device.release(memory);
     }
@@ -182,7 +184,8 @@ void in_parts() {
     Watched deeper;
     const std::vector<uint16_t> other = weights(dtype, 3, inner);
     std::vector<float> first(static_cast<size_t>(deep.tokens * 2), 1e30f), second(static_cast<size_t>(deep.tokens * 3));
-    const kernels_product both[] = {{deep.weight.data(), first.data(), 2, dtype}, {other.data(), second.data(), 3, dtype}};
+    const kernels_product both[] = {{deep.weight.data(), first.data(), 2, dtype},
+                                    {other.data(), second.data(), 3, dtype}};
     deeper.device.matmul(deep.x.data(), deep.tokens, inner, both, 2);
     // sums of so many are cut more often
     check(deep, first, ", first", 1e-5);

@@ -1,6 +1,6 @@
 // Products of many tokens by the card's library and by tensor cores against the same products by ordinary units, which
-// matmul_test compares with loops in float64: of weights with codes the same bits, of weights of 16 bits no further from
-// a float64 loop.
+// matmul_test compares with loops in float64: of weights with codes the same bits, of weights of 16 bits no further
+// from a float64 loop.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -180,9 +180,10 @@ void sizes_of_library(Cards &cards) {
   }
 }
 
-// A library's tensor cores begin a sum once, not every 32 elements. Of each product, and of the sum every eight products,
-// up to 2^-24 of the sum so far is cut, half of it on average. What is cut has one sign where the products have, of a sum
-// that grows to its end; else most of it cancels, but that of a few products much larger than the others counts for all.
+// A library's tensor cores begin a sum once, not every 32 elements. Of each product, and of the sum every eight
+// products, up to 2^-24 of the sum so far is cut, half of it on average. What is cut has one sign where the products
+// have, of a sum that grows to its end; else most of it cancels, but what is cut while a few products are much larger
+// than the others does not.
 double limit_of_one_sign(int64_t inner) { return static_cast<double>(inner) * 9 / 8 * std::ldexp(1., -25) / 2; }
 constexpr double kLimitOfFewLarge = 3e-6;
 
