@@ -351,11 +351,13 @@ int32_t kernels_open_card(int32_t card, int32_t threads, kernels_device **device
     while (kIsas[isa]->missing() != nullptr) isa++;
     auto opened = std::make_unique<kernels_device>(*kIsas[isa], threads);
     opened->card = std::make_unique<longform::card::CardDevice>(longform::card::open_card(card));
-    // cards that answered rightly in this process
-    static std::atomic<uint64_t> sound{0};
+    // cards that answered rightly in this process, and those whose library did not
+    static std::atomic<uint64_t> sound{0}, without_library{0};
     const uint64_t bit = uint64_t{1} << (card & 63);
+    if ((without_library.load() & bit) != 0) opened->card->leave_library();
     if ((sound.load() & bit) == 0) {
       kernels_device processor(*kIsas[isa], 1);
+      if (!longform::card::check_library(*opened->card, &processor)) without_library |= bit;
       longform::card::check_card(opened.get(), &processor);
       sound |= bit;
     }

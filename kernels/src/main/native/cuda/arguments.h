@@ -81,10 +81,21 @@ struct CodesArgs {
 struct SplitArgs {
   const float *x;   // (T, I)
   uint16_t *pieces; // (pieces, T, padded)
-  float *scales;    // (T, padded / 32) of float16; not of bfloat16
+  float *scales;    // (T, padded / 32) of float16, or (T) of whole rows; not of bfloat16
   int64_t tokens;
   int64_t inner;
   int64_t padded;
+};
+
+// What the pieces of activations make with some rows of a weight, brought together.
+struct JoinArgs {
+  const float *sums;   // (pieces, T, width)
+  const float *scales; // (T) of float16; not of bfloat16
+  float *out;          // (T, width), rows `stride` apart
+  int64_t pieces;
+  int64_t tokens;
+  int64_t width;
+  int64_t stride;
 };
 
 // Of weights of 16 bits.
@@ -322,6 +333,7 @@ struct VotesSortArgs {
   K(matmul_many_q8_0, MatmulArgs) K(matmul_many_q4_0, MatmulArgs) K(matmul_many_q5_0, MatmulArgs)             \
   K(matmul_many_q4_k, MatmulArgs) K(matmul_many_q5_k, MatmulArgs) K(matmul_many_q6_k, MatmulArgs)             \
   K(card_split_f16, SplitArgs) K(card_split_bf16, SplitArgs)                                                  \
+  K(card_split_rows_f16, SplitArgs) K(card_join, JoinArgs)                                                    \
   K(matmul_cores_f16, SplitMatmulArgs) K(matmul_cores_bf16, SplitMatmulArgs)                                  \
   K(matmul_cores_q8_0, MatmulArgs) K(matmul_cores_q4_0, MatmulArgs) K(matmul_cores_q5_0, MatmulArgs)          \
   K(matmul_cores_q4_k, MatmulArgs) K(matmul_cores_q5_k, MatmulArgs) K(matmul_cores_q6_k, MatmulArgs)          \

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "arguments.h"
+#include "gemm.h"
 
 namespace longform::card {
 
@@ -53,6 +54,12 @@ class Card {
   virtual void copy(void *to, const void *from, int64_t bytes) = 0;
   virtual void launch(Kernel kernel, const Grid &grid, const void *args) = 0;
   virtual void wait() = 0;
+
+  // Whether a library of the card's maker has a way for such a product, whose x and out may be missing and are then as
+  // scratch is; and asking for it, in the order of the calls, too. multiply() may answer false where multiplies() said
+  // yes: then nothing was asked for.
+  virtual bool multiplies(const Gemm &) { return false; }
+  virtual bool multiply(const Gemm &) { return false; }
 
   // Multiprocessors.
   virtual int64_t processors() const = 0;

@@ -197,7 +197,7 @@ struct Attend {
 
   // Whether there are queries for most of a tile, and keys and values that float16 numbers stand for.
   bool by_cores() const {
-    return units == Units::kTensorCores && call.layout->dtype != KERNELS_KV_F32 && head_dim <= kMostCoreDims &&
+    return units != Units::kOrdinary && call.layout->dtype != KERNELS_KV_F32 && head_dim <= kMostCoreDims &&
            call.tokens * (call.heads / args.units) >= kLeastCoreQueries;
   }
 

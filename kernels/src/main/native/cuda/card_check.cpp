@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "sizes.h"
+
 namespace longform::card {
 namespace {
 
@@ -29,43 +31,62 @@ void done(int32_t status, const char *operation) {
   if (status != KERNELS_OK) throw std::runtime_error(std::string(operation) + ": " + kernels_last_error());
 }
 
-void compare(const char *operation, const std::vector<float> &found, const std::vector<float> &expected) {
+// How they differ, as part of a sentence, if they do.
+std::string differing(const std::vector<float> &found, const std::vector<float> &expected) {
   float largest = 0;
   for (float x : expected) largest = std::max(largest, std::fabs(x));
   for (size_t i = 0; i < expected.size(); i++) {
     if (std::fabs(found[i] - expected[i]) <= 1e-4f * largest) continue;
-    throw std::runtime_error(std::string("its answers are wrong (") + operation + " gives " +
-                             std::to_string(found[i]) + " and not " + std::to_string(expected[i]) + ")");
+    return "gives " + std::to_string(found[i]) + " and not " + std::to_string(expected[i]);
   }
+  return "";
 }
 
-void check_matmul(kernels_device *card, kernels_device *processor, int64_t dtype, int64_t tokens) {
-  constexpr int64_t kInner = 256, kOuter = 70;
-  Numbers numbers;
-  const std::vector<float> x = numbers.draw(tokens * kInner);
-  const std::vector<float> weight = numbers.draw(kOuter * kInner);
-  // 2^-7 to 2 as float16, to 2^-3 as bfloat16
-  std::vector<uint16_t> halves;
-  for (float w : weight) {
-    const int bits = static_cast<int>(std::fabs(w) * 8191), sign = w < 0 ? 0x8000 : 0;
-    halves.push_back(static_cast<uint16_t>(sign | (dtype == KERNELS_F16 ? 0x2000 + bits : 0x3c00 + bits / 16)));
-  }
-  std::vector<unsigned char> codes;
-  for (int64_t b = 0; b < kOuter * kInner / 32; b++) {
-    // a scale of 1/64 in float16
-    codes.insert(codes.end(), {0, 0x24});
-    for (int i = 0; i < 32; i++) codes.push_back(static_cast<unsigned char>(static_cast<int>(numbers.next() * 127)));
-  }
-  std::vector<float> found(static_cast<size_t>(tokens * kOuter)), expected = found;
-  const void *stored = dtype == KERNELS_F32    ? static_cast<const void *>(weight.data())
-                       : dtype == KERNELS_Q8_0 ? static_cast<const void *>(codes.data())
-                                               : halves.data();
-  const kernels_product on_card = {stored, found.data(), kOuter, dtype};
-  const kernels_product here = {stored, expected.data(), kOuter, dtype};
-  done(kernels_matmul(card, x.data(), tokens, kInner, &on_card, 1), "matmul");
-  done(kernels_matmul(processor, x.data(), tokens, kInner, &here, 1), "matmul");
-  compare("matmul", found, expected);
+void compare(const char *operation, const std::vector<float> &found, const std::vector<float> &expected) {
+  const std::string how = differing(found, expected);
+  if (!how.empty()) throw std::runtime_error("its answers are wrong (" + std::string(operation) + " " + how + ")");
 }
+
+// x · wᵀ of drawn numbers.
+struct Product {
+  static constexpr int64_t kInner = 256, kOuter = 70;
+  int64_t dtype, tokens;
+  std::vector<float> x, floats;
+  std::vector<uint16_t> halves;
+  std::vector<unsigned char> codes;
+
+  Product(int64_t of_dtype, int64_t of_tokens) : dtype(of_dtype), tokens(of_tokens) {
+    Numbers numbers;
+    x = numbers.draw(tokens * kInner);
+    floats = numbers.draw(kOuter * kInner);
+    // 2^-7 to 2 as float16, to 2^-3 as bfloat16
+    for (float w : floats) {
+      const int bits = static_cast<int>(std::fabs(w) * 8191), sign = w < 0 ? 0x8000 : 0;
+      halves.push_back(static_cast<uint16_t>(sign | (dtype == KERNELS_F16 ? 0x2000 + bits : 0x3c00 + bits / 16)));
+    }
+    for (int64_t b = 0; b < kOuter * kInner / 32; b++) {
+      // a scale of 1/64 in float16
+      codes.insert(codes.end(), {0, 0x24});
+      for (int i = 0; i < 32; i++) codes.push_back(static_cast<unsigned char>(static_cast<int>(numbers.next() * 127)));
+    }
+  }
+
+  template <typename Multiply>
+  std::vector<float> by(Multiply multiply) const {
+    std::vector<float> out(static_cast<size_t>(tokens * kOuter));
+    const void *stored = dtype == KERNELS_F32    ? static_cast<const void *>(floats.data())
+                         : dtype == KERNELS_Q8_0 ? static_cast<const void *>(codes.data())
+                                                 : halves.data();
+    const kernels_product product = {stored, out.data(), kOuter, dtype};
+    multiply(product);
+    return out;
+  }
+  std::vector<float> by(kernels_device *device) const {
+    return by([&](const kernels_product &product) {
+      done(kernels_matmul(device, x.data(), tokens, kInner, &product, 1), "matmul");
+    });
+  }
+};
 
 // Float32 rows, [head][key or value][row].
 struct Cache {
@@ -162,9 +183,26 @@ void check_copies(kernels_device *card) {
 
 }  // namespace
 
+bool check_library(CardDevice &card, kernels_device *processor) {
+  for (int64_t dtype : {KERNELS_F16, KERNELS_BF16}) {
+    const Product product(dtype, kLeastLibraryTokens + 3);
+    const std::vector<float> found = product.by([&](const kernels_product &one) {
+      card.matmul(product.x.data(), product.tokens, Product::kInner, &one, 1);
+    });
+    if (!differing(found, product.by(processor)).empty()) {
+      card.leave_library();
+      return false;
+    }
+  }
+  return true;
+}
+
 void check_card(kernels_device *card, kernels_device *processor) {
   for (int64_t dtype : {KERNELS_F32, KERNELS_F16, KERNELS_BF16, KERNELS_Q8_0}) {
-    for (int64_t tokens : {3, 20}) check_matmul(card, processor, dtype, tokens);
+    for (int64_t tokens : {3, 20}) {
+      const Product product(dtype, tokens);
+      compare("matmul", product.by(card), product.by(processor));
+    }
   }
   for (int64_t dim : {64, 128}) {
     const Cache cache(dim);

@@ -20,6 +20,10 @@ CardDevice::~CardDevice() {
   }
 }
 
+void CardDevice::leave_library() {
+  if (units_ == Units::kLibrary) units_ = Units::kTensorCores;
+}
+
 template <typename Take>
 void *CardDevice::taken(int64_t bytes, bool pooled, Take take) {
   void *memory = nullptr;

@@ -15,15 +15,18 @@
 
 namespace longform::card {
 
-// What products and attention of many tokens, and the search for the best keys, are done with; ordinary units are what
-// tensor cores are compared with.
-enum class Units { kTensorCores, kOrdinary };
+// What products and attention of many tokens, and the search for the best keys, are done with. Each leaves to the next
+// what it does not do: the card's library knows products only. Ordinary units are what the others are compared with.
+enum class Units { kLibrary, kTensorCores, kOrdinary };
 
 class CardDevice {
  public:
-  explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kTensorCores)
+  explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kLibrary)
       : card_(std::move(card)), units_(units), blocks_(*card_) {}
   ~CardDevice();
+
+  // From now on tensor cores do what the library did. Before the device serves anybody.
+  void leave_library();
 
   void *allocate(int64_t bytes);
   // Zeroed in the order of the calls.
@@ -71,7 +74,7 @@ class CardDevice {
   void *taken(int64_t bytes, bool pooled, Take take);
 
   std::unique_ptr<Card> card_;
-  const Units units_;
+  Units units_;
   BlockPool blocks_;
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet
@@ -132,6 +135,13 @@ class Operation {
     lists_.send();
     device_.pending_ = true;
     card().launch(kernel, grid, &args);
+  }
+
+  // By a library; false if there is none that does it.
+  bool multiply(const Gemm &gemm) {
+    lists_.send();
+    device_.pending_ = true;
+    return card().multiply(gemm);
   }
 
   // One piece, of which no part is written and read.

@@ -1,9 +1,11 @@
 // Products on a card: activations are brought into the forms that the weights' dtypes meet, each once for all products
-// of a call, and the kernels are chosen: few tokens, or many on tensor cores or on ordinary units.
+// of a call, and who multiplies is chosen: kernels for few tokens, or for many the card's library, tensor cores or ordinary
+// units.
 #include <vector>
 
 #include "../cpu/formats.h"
 #include "card_device.h"
+#include "library_products.h"
 #include "sizes.h"
 
 namespace longform::card {
@@ -119,6 +121,7 @@ void CardDevice::matmul(const float *x, int64_t tokens, int64_t inner, const ker
   if (tokens == 0 || inner == 0) return;
   Operation operation(*this);
   Products all = {operation, operation.in(x, tokens * inner), tokens, inner};
+  LibraryProducts library(operation, all.x, tokens, inner);
   std::vector<float *> outs;
   for (int64_t j = 0; j < count; j++) {
     const kernels_product &product = products[j];
@@ -128,7 +131,9 @@ void CardDevice::matmul(const float *x, int64_t tokens, int64_t inner, const ker
     outs.push_back(out);
     if (tokens <= KERNELS_ALIKE_TOKENS) {
       all.few(product, weight, out);
-    } else if (units_ == Units::kTensorCores && product.dtype != KERNELS_F32) {
+    } else if (units_ == Units::kLibrary && library.multiply(product, weight, out)) {
+      continue;
+    } else if (units_ != Units::kOrdinary && product.dtype != KERNELS_F32) {
       all.many_by_cores(product, weight, out);
     } else {
       all.many(product, weight, out);

@@ -32,7 +32,7 @@ struct TopKeys {
     if (request.k > kSlots || request.block_rows != 1) return Way::kSorting;
     const kernels_kv_layout &layout = *request.layout;
     const bool fits = layout.dtype != KERNELS_KV_F32 && layout.head_dim <= kMostCoreDims;
-    return fits && units == Units::kTensorCores ? Way::kTensorCores : Way::kRegisters;
+    return fits && units != Units::kOrdinary ? Way::kTensorCores : Way::kRegisters;
   }
 
   // Of queries times the heads that share keys.

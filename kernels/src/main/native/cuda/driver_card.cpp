@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "blas.h"
 #include "card.h"
 #include "driver.h"
 #include "driver_staging.h"
@@ -96,6 +97,8 @@ class DriverCard : public Card {
     staging_->close();
     int64_t bytes;
     for (void *block : arena_.clear(&bytes)) cuda.cuMemFree_v2(address(block));
+    blas_.reset();
+    if (workspace_ != nullptr) cuda.cuMemFree_v2(address(workspace_));
     cuda.cuModuleUnload(module_);
     cuda.cuStreamDestroy_v2(stream_);
     cuda.cuDevicePrimaryCtxRelease_v2(device_);
@@ -184,6 +187,16 @@ class DriverCard : public Card {
     staging_->rewind();
   }
 
+  bool multiplies(const Gemm &gemm) override {
+    current();
+    return blas() != nullptr && blas_->multiplies(gemm);
+  }
+
+  bool multiply(const Gemm &gemm) override {
+    current();
+    return blas() != nullptr && blas_->multiply(gemm, stream_);
+  }
+
   int64_t processors() const override { return processors_; }
   int64_t spared_bytes() const override { return int64_t{128} << 20; }
 
@@ -205,6 +218,23 @@ class DriverCard : public Card {
                    " of " + std::to_string(all) + " are free)");
   }
 
+  // nullptr if it is not here. Looked for when it is first asked for something, which is when the card is opened.
+  Blas *blas() {
+    if (blas_looked_for_) return blas_.get();
+    blas_looked_for_ = true;
+    blas_ = find_blas();
+    if (blas_ == nullptr) return nullptr;
+    // what NVIDIA recommends for Hopper and later, and before
+    const int64_t bytes = int64_t{attribute(device_, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) >= 9 ? 32 : 4} << 20;
+    try {
+      workspace_ = allocate(bytes);
+      blas_->lend(workspace_, bytes);
+    } catch (const CardFull &) {
+      // it has ways that need none
+    }
+    return blas_.get();
+  }
+
   // The calling thread may never have met this card.
   void current() const { check(driver().cuCtxSetCurrent(context_), "a thread turns to it"); }
   void current_or_lost() const noexcept { driver().cuCtxSetCurrent(context_); }
@@ -217,6 +247,9 @@ class DriverCard : public Card {
   std::array<CUfunction, static_cast<size_t>(Kernel::kCount)> functions_ = {};
   int64_t processors_ = 1;
   Arena arena_;
+  std::unique_ptr<Blas> blas_;
+  bool blas_looked_for_ = false;
+  void *workspace_ = nullptr; // of blas_
 };
 
 }  // namespace

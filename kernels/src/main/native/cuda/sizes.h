@@ -33,6 +33,13 @@ constexpr int kCoreHalfWords = (PIECES * kCoreHalfTokens + kCoreRows) * kCoreHal
 template <int PIECES>
 constexpr int64_t kCoreHalfBytes = 2 * 4 * kCoreHalfWords<PIECES>;
 
+// The library is asked from so many tokens on: matmul_cores_* reads a weight once for up to 64, and once more for each
+// further 64, where the library has larger tiles.
+constexpr int64_t kLeastLibraryTokens = 64;
+// What it multiplies at once: as many tokens as have pieces of so many bytes, with as many rows of a weight as make
+// sums of so many. Both are scratch of one operation, for which there may be no more than 128 MB.
+constexpr int64_t kLibraryBytes = int64_t{32} << 20;
+
 // heads of attend_cores_* and top_keys_cores_*
 constexpr int64_t kMostCoreDims = 128;
 // of attend_cores_*: with fewer queries for a list of keys ordinary units do it

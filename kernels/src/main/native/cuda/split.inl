@@ -1,5 +1,5 @@
 // Float32 activations as sums of numbers of 16 bits, which tensor cores multiply with weights of 16 bits: two of
-// float16 or three of bfloat16.
+// float16 or three of bfloat16. A library knows no scales of blocks: for it a row of activations has one.
 
 namespace longform::card {
 
@@ -48,6 +48,46 @@ CARD_KERNEL(card_split_bf16, SplitArgs) {
     args.pieces[piece * args.tokens * args.padded + place.at] = static_cast<uint16_t>(bits >> 16);
     rest -= bits_to_float(bits & 0xffff0000u);
   }
+}
+
+// x = scale times two halves, where scale is a power of two of the whole row. One block for each token.
+CARD_KERNEL(card_split_rows_f16, SplitArgs) {
+  const int64_t token = block_x();
+  const float *x = args.x + token * args.inner;
+  float largest = 0;
+  bool spoilt = false;
+  for (int64_t i = thread_of_block(); i < args.inner; i += kThreads) {
+    largest = fmaxf(largest, fabsf(x[i]));
+    // NaN and infinity times zero are NaN
+    spoilt = spoilt || x[i] * 0.f != 0;
+  }
+  float *of_warps = reinterpret_cast<float *>(shared_memory());
+  largest = warp_max(largest);
+  if (thread_of_block() % kWarp == 0) of_warps[thread_of_block() / kWarp] = largest;
+  // the barrier for of_warps, too
+  const bool none = block_any(spoilt);
+  const HalfScale scale = half_scale(fmaxf(fmaxf(of_warps[0], of_warps[1]), fmaxf(of_warps[2], of_warps[3])));
+  uint16_t *first = args.pieces + token * args.padded, *second = first + args.tokens * args.padded;
+  for (int64_t i = thread_of_block(); i < args.inner; i += kThreads) {
+    const TwoHalves halves = two_halves(none ? 0 : x[i] * scale.to);
+    first[i] = halves.first;
+    second[i] = halves.second;
+  }
+  if (thread_of_block() == 0) args.scales[token] = none ? NAN : scale.back;
+}
+
+// Blocks: (tokens, kThreads of a row).
+CARD_KERNEL(card_join, JoinArgs) {
+  const int64_t token = block_x(), i = block_y() * kThreads + thread_of_block();
+  if (i >= args.width) return;
+  const float per_piece = args.scales == nullptr ? 1 : 1 / kSecondPiece;
+  const float *sums = args.sums + token * args.width + i;
+  float sum = 0;
+  // the smallest first
+  for (int64_t piece = args.pieces - 1; piece >= 0; piece--) {
+    sum = fmaf(sum, per_piece, sums[piece * args.tokens * args.width]);
+  }
+  args.out[token * args.stride + i] = args.scales == nullptr ? sum : sum * args.scales[token];
 }
 
 }  // namespace longform::card

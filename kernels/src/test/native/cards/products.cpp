@@ -1,5 +1,6 @@
-// Products of many tokens by tensor cores against the same products by ordinary units, which matmul_test compares with
-// loops in float64: of weights with codes the same bits, of weights of 16 bits no further from a float64 loop.
+// Products of many tokens by the card's library and by tensor cores against the same products by ordinary units, which
+// matmul_test compares with loops in float64: of weights with codes the same bits, of weights of 16 bits no further
+// from a float64 loop.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,6 +14,8 @@
 #include "checks.h"
 #include "cpu/formats.h"
 #include "cuda/card_device.h"
+#include "cuda/sizes.h"
+#include "watched_card.h"
 
 namespace {
 
@@ -20,6 +23,7 @@ using longform::card::CardDevice;
 using longform::card::Units;
 using longform::test::end;
 using longform::test::expect;
+using longform::test::WatchedCard;
 
 std::mt19937 draws(23);
 float uniform() { return std::uniform_real_distribution<float>(-1, 1)(draws); }
@@ -71,6 +75,9 @@ double value_at(const DType &dtype, const uint8_t *p) {
 }
 
 struct Cards {
+  WatchedCard *watched = new WatchedCard();
+  const bool has_library = longform::test::library_is_here();
+  CardDevice library{std::unique_ptr<longform::card::Card>(watched), Units::kLibrary};
   CardDevice cores{longform::card::open_card(0), Units::kTensorCores};
   CardDevice ordinary{longform::card::open_card(0), Units::kOrdinary};
 };
@@ -106,8 +113,9 @@ double error_of(const DType &dtype, const std::vector<uint8_t> &weight, const st
   return worst;
 }
 
+// limit: of the library.
 void compare(Cards &cards, const DType &dtype, const std::vector<uint8_t> &weight, const std::vector<float> &x,
-             int64_t tokens, int64_t outer, const std::string &what) {
+             int64_t tokens, int64_t outer, const std::string &what, double limit = 1e-6) {
   const std::vector<float> found = product(cards.cores, dtype, weight, x, tokens, outer);
   const std::vector<float> plain = product(cards.ordinary, dtype, weight, x, tokens, outer);
   const int64_t inner = static_cast<int64_t>(x.size()) / tokens;
@@ -115,6 +123,8 @@ void compare(Cards &cards, const DType &dtype, const std::vector<uint8_t> &weigh
                             " x " + std::to_string(outer) + what;
   if (dtype.quantised()) {
     expect(std::memcmp(found.data(), plain.data(), found.size() * sizeof(float)) == 0, which + ": other bits");
+    const std::vector<float> third = product(cards.library, dtype, weight, x, tokens, outer);
+    expect(std::memcmp(found.data(), third.data(), found.size() * sizeof(float)) == 0, which + ": the library's bits");
     return;
   }
   const double error = error_of(dtype, weight, x, tokens, outer, found);
@@ -123,6 +133,13 @@ void compare(Cards &cards, const DType &dtype, const std::vector<uint8_t> &weigh
   std::snprintf(numbers, sizeof numbers, ": error %.2e, of ordinary units %.2e", error, ordinary);
   // the tolerance of matmul_test; sums of one sign are further off in any order
   expect(error <= std::max(1e-6, ordinary), which + numbers);
+  if (!cards.has_library || tokens < longform::card::kLeastLibraryTokens || inner % 8 != 0) return;
+  const int64_t before = cards.watched->multiplied;
+  const double of_library =
+      error_of(dtype, weight, x, tokens, outer, product(cards.library, dtype, weight, x, tokens, outer));
+  expect(cards.watched->multiplied > before, which + ": the library was not asked");
+  std::snprintf(numbers, sizeof numbers, ": error of the library %.2e, of ordinary units %.2e", of_library, ordinary);
+  expect(of_library <= std::max(limit, ordinary), which + numbers);
 }
 
 std::vector<float> activations(int64_t count) {
@@ -147,6 +164,29 @@ void sizes(Cards &cards) {
   }
 }
 
+// Tokens, inner and outer widths around those of tiles, every size with some of the others.
+void sizes_of_library(Cards &cards) {
+  const int64_t all_tokens[] = {64, 65, 100, 129, 300}, inners[] = {32, 96, 256, 1000}, outers[] = {1, 7, 70, 130};
+  for (const DType &dtype : kDTypes) {
+    for (int i = 0; i < 5; i++) {
+      for (int j = 0; j < 4; j++) {
+        for (int k = 0; k < 4; k++) {
+          const int64_t tokens = all_tokens[i], inner = inners[j], outer = outers[k];
+          if (inner % dtype.block != 0 || (i + j + k) % 4 != 0 || (dtype.quantised() && tokens > 100)) continue;
+          compare(cards, dtype, weights(dtype, outer, inner, false), activations(tokens * inner), tokens, outer, "");
+        }
+      }
+    }
+  }
+}
+
+// A library's tensor cores begin a sum once, not every 32 elements. Of each product, and of the sum every eight
+// products, up to 2^-24 of the sum so far is cut, half of it on average. What is cut has one sign where the products
+// have, of a sum that grows to its end; else most of it cancels, but what is cut while a few products are much larger
+// than the others does not.
+double limit_of_one_sign(int64_t inner) { return static_cast<double>(inner) * 9 / 8 * std::ldexp(1., -25) / 2; }
+constexpr double kLimitOfFewLarge = 3e-6;
+
 // Sums of one sign over a long row; activations of very different and of extreme sizes.
 void corners(Cards &cards) {
   for (const DType &dtype : kDTypes) {
@@ -164,11 +204,26 @@ void corners(Cards &cards) {
       for (float &v : scaled) v *= size;
       compare(cards, dtype, small, scaled, 17, 9, " of size " + std::to_string(size));
     }
+    if (dtype.quantised()) continue;
+    // the same for the library
+    std::vector<float> long_rows = activations(64 * 8704);
+    for (float &v : long_rows) v = std::fabs(v);
+    compare(cards, dtype, weights(dtype, 3, 8704, true), long_rows, 64, 3, " of one sign", limit_of_one_sign(8704));
+    for (int range : {20, 40, 120}) {
+      std::vector<float> wide = activations(65 * 512);
+      for (float &v : wide) v *= std::ldexp(1.f, static_cast<int>(draws() % static_cast<unsigned>(range)) - range / 2);
+      compare(cards, dtype, small, wide, 65, 9, " of sizes of " + std::to_string(range) + " bits", kLimitOfFewLarge);
+    }
+    // neighbouring tokens of very different sizes, among them zeros
+    std::vector<float> rows = activations(65 * 512);
+    const float sizes[] = {0.f, 1e-38f, 1e-30f, 1.f, 1e30f, 4e36f};
+    for (size_t i = 0; i < rows.size(); i++) rows[i] *= sizes[i / 512 % 6];
+    compare(cards, dtype, small, rows, 65, 9, " of tokens of different sizes");
   }
 }
 
 // What is no number spoils its own token only.
-void spoiled(Cards &cards) {
+void spoiled(CardDevice &card) {
   for (const DType &dtype : kDTypes) {
     const std::vector<uint8_t> weight = weights(dtype, 19, 512, false);
     for (float bad : {std::numeric_limits<float>::infinity(), std::nanf("")}) {
@@ -177,8 +232,8 @@ void spoiled(Cards &cards) {
         std::vector<float> x = clean;
         const int64_t row = static_cast<int64_t>(draws()) % tokens;
         x[static_cast<size_t>(row * 512 + draws() % 512)] = bad;
-        const std::vector<float> found = product(cards.cores, dtype, weight, x, tokens, 19);
-        const std::vector<float> other = product(cards.cores, dtype, weight, clean, tokens, 19);
+        const std::vector<float> found = product(card, dtype, weight, x, tokens, 19);
+        const std::vector<float> other = product(card, dtype, weight, clean, tokens, 19);
         for (int64_t i = 0; i < tokens * 19; i++) {
           const float one = found[static_cast<size_t>(i)];
           expect(i / 19 == row ? !std::isfinite(one) : one == other[static_cast<size_t>(i)],
@@ -200,6 +255,8 @@ int main() {
   Cards cards;
   sizes(cards);
   corners(cards);
-  spoiled(cards);
-  return end("products");
+  sizes_of_library(cards);
+  spoiled(cards.cores);
+  spoiled(cards.library);
+  return end("products", cards.has_library ? "" : ", without a library: there is none here");
 }

@@ -1,5 +1,5 @@
-// Products of many tokens, and searches for the best keys, on card 0 by tensor cores beside the same by ordinary units,
-// everything in its memory.
+// Products of many tokens, and searches for the best keys, on card 0 by tensor cores beside the same by ordinary units, and
+// products by the card's library, everything in its memory. Where the library does nothing its column is empty.
 // units_bench [quick]: prints a table in Markdown.
 #include <cstdio>
 #include <cstring>
@@ -9,6 +9,7 @@
 
 #include "cpu/formats.h"
 #include "cuda/card_device.h"
+#include "cuda/sizes.h"
 #include "times.h"
 
 namespace {
@@ -83,9 +84,27 @@ double time_of_search(Units units, int64_t dtype, int64_t queries, int64_t keys,
   return seconds([&] { card.top_keys(request); }, 5);
 }
 
-void row(const std::string &what, double cores, double ordinary, double operations) {
-  std::printf("| %s | %.3f | %.2f | %.3f | %.2f | %.2f |\n", what.c_str(), cores * 1e3, operations / cores / 1e12,
-              ordinary * 1e3, operations / ordinary / 1e12, ordinary / cores);
+// Whether the card's library does such a product, for a weight of card memory.
+bool by_library(int64_t dtype, int64_t tokens, int64_t inner, int64_t outer) {
+  if (tokens < longform::card::kLeastLibraryTokens || (dtype != KERNELS_F16 && dtype != KERNELS_BF16)) return false;
+  longform::card::Gemm gemm = {};
+  gemm.dtype = dtype;
+  gemm.rows = tokens;
+  gemm.outer = gemm.out_stride = outer;
+  gemm.inner = gemm.x_stride = gemm.w_stride = inner;
+  return longform::card::open_card(0)->multiplies(gemm);
+}
+
+// library: 0 if it does nothing.
+void row(const std::string &what, double library, double cores, double ordinary, double operations) {
+  std::printf("| %s |", what.c_str());
+  if (library > 0) {
+    std::printf(" %.3f | %.2f |", library * 1e3, operations / library / 1e12);
+  } else {
+    std::printf(" | |");
+  }
+  std::printf(" %.3f | %.2f | %.3f | %.2f | %.2f |\n", cores * 1e3, operations / cores / 1e12, ordinary * 1e3,
+              operations / ordinary / 1e12, ordinary / cores);
   std::fflush(stdout);
 }
 
@@ -97,18 +116,21 @@ int main(int count, char **arguments) {
     std::fprintf(stderr, "Cannot measure: %s.\n", longform::card::card_missing(0).c_str());
     return 1;
   }
-  std::printf("| what (%s) | tensor cores ms | TFLOP/s | ordinary units ms | TFLOP/s | times faster |\n"
-              "|---|---|---|---|---|---|\n",
+  std::printf("| what (%s) | library ms | TFLOP/s | tensor cores ms | TFLOP/s | ordinary units ms | TFLOP/s | times faster |\n"
+              "|---|---|---|---|---|---|---|---|\n",
               longform::card::card_name(0).c_str());
   const int64_t inner = quick ? 256 : 4096, outer = quick ? 96 : 14336;
   for (const DType &dtype : kDTypes) {
     for (int64_t tokens : {int64_t{16}, quick ? int64_t{65} : int64_t{512}, quick ? int64_t{130} : int64_t{4096}}) {
+      const double library = by_library(dtype.id, tokens, inner, outer)
+                                 ? time_of(Units::kLibrary, dtype.id, tokens, inner, outer)
+                                 : 0;
       const double cores = time_of(Units::kTensorCores, dtype.id, tokens, inner, outer);
       const double ordinary = time_of(Units::kOrdinary, dtype.id, tokens, inner, outer);
       const double operations = 2. * static_cast<double>(tokens) * static_cast<double>(inner * outer);
       row(std::string(dtype.name) + ", " + std::to_string(tokens) + " x " + std::to_string(inner) + " x " +
               std::to_string(outer),
-          cores, ordinary, operations);
+          library, cores, ordinary, operations);
     }
   }
   const int64_t keys = quick ? 1000 : 1 << 20, kv_heads = quick ? 2 : 8;
@@ -117,7 +139,7 @@ int main(int count, char **arguments) {
       row(std::string("best of ") + std::to_string(keys) + (dtype == KERNELS_KV_F16 ? " F16" : " Q8") + " keys, " +
               std::to_string(queries) + " queries of " + std::to_string(4 * kv_heads) + "/" + std::to_string(kv_heads) +
               " heads of 128",
-          time_of_search(Units::kTensorCores, dtype, queries, keys, kv_heads),
+          0, time_of_search(Units::kTensorCores, dtype, queries, keys, kv_heads),
           time_of_search(Units::kOrdinary, dtype, queries, keys, kv_heads),
           2. * static_cast<double>(queries * 4 * kv_heads) * static_cast<double>(keys * 128));
     }

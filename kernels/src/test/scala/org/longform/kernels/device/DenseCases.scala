@@ -14,7 +14,8 @@ object DenseCases {
   // what a BlockFormat can write, and so a test can draw
   private val DTYPES: Seq[DType] = DType.values().toSeq.filter(t => !t.isQuantised || BlockFormat.known(t))
 
-  private def tokensFor(size: Int): Seq[Int] = if (size > 1000) Seq(1, 7) else Seq(1, 5, 6, 33)
+  // from 64 on a card asks its library
+  private def tokensFor(size: Int): Seq[Int] = if (size > 1000) Seq(1, 7) else Seq(1, 5, 6, 33, 70)
 
   /** Multiples of 1/128 that blocks of int8 hold exactly: each 32 neighbours have a largest one of 127/128.
     */
