@@ -196,6 +196,7 @@ typedef struct {
   int64_t query_anchor;
   const double *query_positions; /* listed only: of every row of the block that takes part */
   int64_t width_end;             /* between only */
+  int64_t resident;              /* whether all rows of runs lie in memory of the card; if not, anywhere */
 } kernels_segment;
 
 enum kernels_encoding { KERNELS_ROPE_HALF_SPLIT = 0, KERNELS_ROPE_INTERLEAVED = 1, KERNELS_ALIBI = 2 };

@@ -51,6 +51,7 @@ void attend_beside(card::CardDevice &card, const Isa &isa, Pool &pool, const ker
     mass += mass_of(call, segment);
     runs.push_back(copies.runs(*call.layout, segment.runs, segment.run_starts[segment.groups]));
     segment.runs = runs.back().data();
+    segment.resident = 0;
   }
   here.mass = copies.out(call.mass, mass);
   here.segments = segments.data();

@@ -91,16 +91,19 @@ struct Attend {
   void list(int64_t s, const kernels_segment &from) {
     const int64_t count = from.run_starts[from.groups];
     if (count == 0) return;
-    const std::vector<kernels_run> moved = runs_on_card(operation, *call.layout, from.runs, count);
+    std::vector<kernels_run> moved;
+    const kernels_run *runs = from.runs;
+    if (from.resident == 0) {
+      moved = runs_on_card(operation, *call.layout, from.runs, count);
+      runs = moved.data();
+    }
     std::vector<int64_t> lists;
     for (int64_t g = 0; g < from.groups; g++) {
       lists.insert(lists.end(), static_cast<size_t>(from.run_starts[g + 1] - from.run_starts[g]),
                    starts[static_cast<size_t>(s)][static_cast<size_t>(g)]);
     }
-    int64_t last = 0;
-    for (const kernels_run &run : moved) last = std::max(last, run.row + run.count);
     RowsArgs to = {};
-    to.runs = operation.in(moved.data(), count);
+    to.runs = operation.in(runs, count);
     to.list_starts = operation.in(lists.data(), count);
     to.rows = rows;
     to.end = INT64_MAX;
@@ -111,6 +114,8 @@ struct Attend {
     to.key_stride = from.key_stride;
     to.key_position = from.key_position;
     if (from.key_kind == KERNELS_POSITION_LISTED) {
+      int64_t last = 0;
+      for (int64_t i = 0; i < count; i++) last = std::max(last, runs[i].row + runs[i].count);
       to.key_positions = operation.in(from.key_positions, last - from.key_anchor);
     }
     Grid grid;

@@ -217,6 +217,7 @@ struct Reader {
       segment.key_stride = 1;
       segment.query_to = INT64_MAX;
       segment.logit_scale = 1;
+      segment.resident = device == card;
     }
     segments[0].runs = near_runs.data();
     segments[0].run_starts = near_starts;

@@ -142,6 +142,7 @@ struct Part {
     segment.width = width;
     segment.query_to = INT64_MAX;
     segment.logit_scale = 1;
+    segment.resident = 1;
   }
 };
 

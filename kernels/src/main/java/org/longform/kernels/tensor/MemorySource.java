@@ -1,8 +1,6 @@
 package org.longform.kernels.tensor;
 
-/**
- * Gives memory that somebody works on: the host's, or that of a device which the host may address.
- */
+/** Gives memory that somebody works on: the host's, or that of a device. */
 @FunctionalInterface
 public interface MemorySource {
   /** Memory of the host. */

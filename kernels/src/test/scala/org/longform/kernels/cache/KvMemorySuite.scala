@@ -251,7 +251,9 @@ class KvMemorySuite extends AnyFunSuite {
     override def read(from: Long, to: Long, bytes: Long): Unit = HostBytes.copy(from, to, bytes)
     override def write(from: Long, to: Long, bytes: Long): Unit = HostBytes.copy(from, to, bytes)
     override def copy(pieces: Array[Long], count: Int): Unit =
-      pieces.take(3 * count).grouped(3).foreach { case Array(from, to, bytes) => HostBytes.copy(from, to, bytes) }
+      pieces.take(3 * count).grouped(3).foreach { case Array(from, to, bytes) =>
+        HostBytes.copy(from, to, bytes)
+      }
     override def release(address: Long): Unit = synchronized(held.remove(address).get.close())
   }
 

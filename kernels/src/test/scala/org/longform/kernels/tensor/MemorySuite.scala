@@ -86,7 +86,9 @@ class MemorySuite extends AnyFunSuite {
     assert(memory.address(4) - memory.address(0) == 4)
   }
 
-  /** A device that does everything late, in the order of the calls, and whose addresses are nobody's on the host. */
+  /** A device that does everything late, in the order of the calls, and whose addresses are nobody's on the
+    * host.
+    */
   private class LateOwner(block: Memory) extends MemoryOwner {
     val base: Long = 1L << 46
     var due = Seq.empty[() => Unit]
@@ -124,7 +126,9 @@ class MemorySuite extends AnyFunSuite {
     }
   }
 
-  test("the host reads and writes memory of a device by copies, in the device's order, and gives it back once") {
+  test(
+    "the host reads and writes memory of a device by copies, in the device's order, and gives it back once"
+  ) {
     withMemory(64) { block =>
       val owner = new LateOwner(block)
       val before = Memory.allocatedBytes()
@@ -196,10 +200,19 @@ class MemorySuite extends AnyFunSuite {
           () => memory.address(65, owner)
         )
         for ((access, i) <- outside.zipWithIndex)
-          assert(intercept[IndexOutOfBoundsException](access()).getMessage.contains("has 64 bytes"), s"access $i")
+          assert(
+            intercept[IndexOutOfBoundsException](access()).getMessage.contains("has 64 bytes"),
+            s"access $i"
+          )
       }
       assert(memory.address(8, owner) == owner.base + 8)
-      for (address <- Seq[() => Any](() => memory.address(8), () => memory.floats(0, 1), () => memory.doubles(0, 1)))
+      for (
+        address <- Seq[() => Any](
+          () => memory.address(8),
+          () => memory.floats(0, 1),
+          () => memory.doubles(0, 1)
+        )
+      )
         assert(intercept[IllegalStateException](address()).getMessage.contains("a device's memory"))
       withMemory(64) { another =>
         val stranger = new LateOwner(another)

@@ -15,7 +15,7 @@ import org.longform.kernels.tensor.Tensor;
 
 /** Writes an {@link AttendRequest} as the structs of {@code kernels_attention}. */
 final class AttendCall {
-  private static final int SEGMENT_WORDS = 22;
+  private static final int SEGMENT_WORDS = 23;
   private static final int ATTENTION_WORDS = 17;
   // ordinals of kernels_position_kind, kernels_band_kind and kernels_encoding
   private static final long TRUE = 0;
@@ -152,6 +152,7 @@ final class AttendCall {
     long segments = buffer.address();
     for (int i = 0; i < runs.size(); i++) {
       segment(request.plan().segments().get(i), starts.get(i).length - 1, parts.get(i), buffer);
+      buffer.put(runs.get(i).isResident() ? 1L : 0L);
     }
     long attention = buffer.address();
     boolean rope = request.encoding() instanceof PositionEncoding.Rope;

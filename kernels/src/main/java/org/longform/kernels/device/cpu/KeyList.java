@@ -79,9 +79,9 @@ final class KeyList implements KvView.Notes {
     }
     while (next < to) {
       more.addPage(cache, next, next - from);
-      resident &= cache.isIn(owner, next);
       next = pageEnd(next);
     }
+    resident = resident && more.isResident();
     append(more);
   }
 

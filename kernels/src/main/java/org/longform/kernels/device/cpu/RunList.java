@@ -12,12 +12,14 @@ final class RunList {
   private final MemoryOwner owner;
   private long[] words = new long[64];
   private int size;
+  private boolean resident;
 
   /**
    * @param owner of the memory of the device that reads the rows; null if it has none
    */
   RunList(MemoryOwner owner) {
     this.owner = owner;
+    this.resident = owner != null;
   }
 
   /** Number of runs so far. */
@@ -29,25 +31,32 @@ final class RunList {
   void add(KvView cache, long from, long to, long index) {
     for (long row = from; row < to; ) {
       int count = cache.contiguous(row, to);
-      add(cache.keyAddress(row, owner), row, index + row - from, count);
+      add(cache, row, index + row - from, count);
       row += count;
     }
   }
 
   /** Appends the rest of the page that begins with a row or has it; see {@link #add}. */
   void addPage(KvView cache, long row, long index) {
-    add(cache.keyAddress(row, owner), row, index, KvView.pageRows() - row % KvView.pageRows());
+    add(cache, row, index, KvView.pageRows() - row % KvView.pageRows());
   }
 
-  private void add(long key, long row, long index, long count) {
+  private void add(KvView cache, long row, long index, long count) {
+    // the processor owns nothing, and need not ask
+    resident = resident && cache.isIn(owner, row);
     if (size + WORDS > words.length) {
       words = Arrays.copyOf(words, 2 * words.length);
     }
-    words[size] = key;
+    words[size] = cache.keyAddress(row, owner);
     words[size + 1] = row;
     words[size + 2] = index;
     words[size + 3] = count;
     size += WORDS;
+  }
+
+  /** Whether all rows lie in the owner's memory. */
+  boolean isResident() {
+    return resident;
   }
 
   /** Document index of the first row of a run. */
