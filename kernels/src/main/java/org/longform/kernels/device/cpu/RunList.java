@@ -31,17 +31,17 @@ final class RunList {
   void add(KvView cache, long from, long to, long index) {
     for (long row = from; row < to; ) {
       int count = cache.contiguous(row, to);
-      add(cache, row, index + row - from, count);
+      addRun(cache, row, index + row - from, count);
       row += count;
     }
   }
 
   /** Appends the rest of the page that begins with a row or has it; see {@link #add}. */
   void addPage(KvView cache, long row, long index) {
-    add(cache, row, index, KvView.pageRows() - row % KvView.pageRows());
+    addRun(cache, row, index, KvView.pageRows() - row % KvView.pageRows());
   }
 
-  private void add(KvView cache, long row, long index, long count) {
+  private void addRun(KvView cache, long row, long index, long count) {
     // the processor owns nothing, and need not ask
     resident = resident && cache.isIn(owner, row);
     if (size + WORDS > words.length) {
