@@ -17,7 +17,8 @@ public interface MemoryOwner {
   void read(long from, long to, long bytes);
 
   /**
-   * Copies bytes of the host, which may change when this returns.
+   * Copies bytes of the host, which are taken before anything else is done and may change when this
+   * returns.
    *
    * @param from an address of the host
    * @param to an address of the device

@@ -14,8 +14,10 @@ object DenseCases {
   // what a BlockFormat can write, and so a test can draw
   private val DTYPES: Seq[DType] = DType.values().toSeq.filter(t => !t.isQuantised || BlockFormat.known(t))
 
-  // from 64 on a card asks its library
-  private def tokensFor(size: Int): Seq[Int] = if (size > 1000) Seq(1, 7) else Seq(1, 5, 6, 33, 70)
+  // from 64 on a card asks its library, of weights of 16 bits
+  private def tokensFor(size: Int, dtype: DType): Seq[Int] =
+    if (size > 1000) Seq(1, 7)
+    else Seq(1, 5, 6, 33) ++ Seq(70).filter(_ => dtype == DType.F16 || dtype == DType.BF16)
 
   /** Multiples of 1/128 that blocks of int8 hold exactly: each 32 neighbours have a largest one of 127/128.
     */
@@ -64,7 +66,7 @@ object DenseCases {
   private val matmul: Seq[KernelCase] = for {
     dtype <- DTYPES
     size <- SIZES
-    tokens <- tokensFor(size)
+    tokens <- tokensFor(size, dtype)
     // a size in turn as inner and as outer width
     (inner, outer) <- Seq((size, 10), (if (dtype.isQuantised) 3 * dtype.blockElements() else 34, size))
     if inner % dtype.blockElements() == 0

@@ -39,10 +39,17 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
       HostBytes.copy(from, to, bytes)
     }
 
-    override def write(from: Long, to: Long, bytes: Long): Unit = {
-      finish()
-      HostBytes.copy(from, to, bytes)
-    }
+    override def write(from: Long, to: Long, bytes: Long): Unit =
+      if (working) HostBytes.copy(from, to, bytes)
+      else {
+        // those of the host may change when this returns
+        val content = new Array[Byte](bytes.toInt)
+        HostBytes.at(from, bytes)(_.readBytes(0, content, 0, content.length))
+        due += { () =>
+          val (begin, block) = blockOf(to)
+          block.writeBytes(to - begin, content, 0, content.length)
+        }
+      }
 
     override def copy(pieces: Array[Long], count: Int): Unit = {
       copied += count

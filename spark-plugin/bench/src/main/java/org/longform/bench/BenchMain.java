@@ -118,14 +118,7 @@ public final class BenchMain implements Callable<Integer> {
 
   public static void main(String[] arguments) {
     CommandLine commands = new CommandLine(new BenchMain());
-    commands.setExecutionExceptionHandler(
-        (failure, line, parsed) -> {
-          if (!(failure instanceof LongformException)) {
-            throw failure;
-          }
-          line.getErr().println(failure.getMessage());
-          return 1;
-        });
+    commands.setExecutionExceptionHandler(new FailureSentences());
     commands.setParameterExceptionHandler(
         (failure, given) -> {
           failure

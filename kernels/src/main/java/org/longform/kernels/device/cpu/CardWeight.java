@@ -2,7 +2,6 @@ package org.longform.kernels.device.cpu;
 
 import java.lang.ref.Reference;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.Tensor;
 
@@ -12,24 +11,21 @@ final class CardWeight extends CpuWeight {
   private final long address;
   private final AtomicBoolean closed = new AtomicBoolean();
 
-  private CardWeight(Tensor stored, CpuHandle card, long address) {
-    super(stored, false);
+  private CardWeight(Tensor values, CpuHandle card, long address) {
+    super(values, false);
     this.card = card;
     this.address = address;
   }
 
   /** Copies a stored weight to the card. */
   static CardWeight load(Tensor stored, CpuHandle card) {
-    if (stored.shape().rank() > 1 || stored.dtype() == DType.F32) {
-      return copy(stored, card);
-    }
-    try (Tensor wide = Tensor.of(stored.toArray(), stored.elements())) {
-      return copy(wide, card);
+    try (CpuWeight host = CpuWeight.load(stored)) {
+      return copy(host.values(), card);
     }
   }
 
-  private static CardWeight copy(Tensor stored, CpuHandle card) {
-    long bytes = stored.dtype().bytes(stored.elements());
+  private static CardWeight copy(Tensor values, CpuHandle card) {
+    long bytes = values.dtype().bytes(values.elements());
     long address;
     try (Memory answer = Memory.allocate(Long.BYTES)) {
       CpuHandle.check(
@@ -37,12 +33,12 @@ final class CardWeight extends CpuWeight {
           CpuNative.cardAllocate(card.address(), bytes, answer.address(0)));
       address = answer.getLong(0);
     }
-    int status = CpuNative.cardCopy(card.address(), address, stored.address(), bytes);
+    int status = CpuNative.cardCopy(card.address(), address, values.address(), bytes);
     if (status != 0) {
       CpuNative.cardRelease(card.address(), address);
     }
     CpuHandle.check("the copy of a weight", status);
-    return new CardWeight(stored, card, address);
+    return new CardWeight(values, card, address);
   }
 
   @Override

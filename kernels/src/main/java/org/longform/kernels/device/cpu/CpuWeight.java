@@ -34,6 +34,11 @@ class CpuWeight implements Weight {
         : new CpuWeight(stored, false);
   }
 
+  /** As they are used on the host. */
+  Tensor values() {
+    return values;
+  }
+
   DType dtype() {
     return values.dtype();
   }

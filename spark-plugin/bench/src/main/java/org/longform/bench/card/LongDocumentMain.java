@@ -4,13 +4,13 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import org.longform.bench.FailureSentences;
 import org.longform.bench.engines.Longform;
 import org.longform.bench.models.ModelShape;
 import org.longform.bench.models.RandomModels;
 import org.longform.kernels.cache.KvDType;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
-import org.longform.kernels.error.LongformException;
 import org.longform.kernels.tensor.DType;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -64,14 +64,7 @@ public final class LongDocumentMain implements Callable<Integer> {
 
   public static void main(String[] arguments) {
     CommandLine commands = new CommandLine(new LongDocumentMain());
-    commands.setExecutionExceptionHandler(
-        (failure, line, parsed) -> {
-          if (!(failure instanceof LongformException)) {
-            throw failure;
-          }
-          line.getErr().println(failure.getMessage());
-          return 1;
-        });
+    commands.setExecutionExceptionHandler(new FailureSentences());
     System.exit(commands.execute(arguments));
   }
 
