@@ -72,8 +72,8 @@ public final class Sampler implements TokenChooser {
       return take(forced.getAsInt());
     }
     noteWish(logits);
-    if (!continuations.any() && greedy() && !penalizesRepetition()) {
-      return take(best(logits, continuations.allowed()));
+    if (greedy() && !penalizesRepetition()) {
+      return take(best(logits, continuations));
     }
     double[] scores = scores(logits, continuations);
     int best = Candidates.argmax(scores);
@@ -131,25 +131,46 @@ public final class Sampler implements TokenChooser {
     return token;
   }
 
+  /** The best of the tokens that may follow. */
+  private static int best(float[] logits, Continuations place) {
+    if (!place.any()) {
+      return best(logits, place.allowed());
+    }
+    int best = best(logits, 0, logits.length, -1);
+    if (best < 0) {
+      throw noneFinite(logits.length);
+    }
+    return best;
+  }
+
   /** The best of some tokens, without a look at the others. */
   private static int best(float[] logits, BitSet allowed) {
     int best = -1;
-    float highest = Float.NEGATIVE_INFINITY;
     for (int id = allowed.nextSetBit(0);
         id >= 0 && id < logits.length;
         id = allowed.nextSetBit(id)) {
       // most tokens of a text are neighbours: a run at a time
       int end = Math.min(allowed.nextClearBit(id), logits.length);
-      for (; id < end; id++) {
-        if (!(logits[id] <= highest)) {
-          requireNumber(logits, id);
-          highest = logits[id];
-          best = id;
-        }
-      }
+      best = best(logits, id, end, best);
+      id = end;
     }
     if (best < 0) {
       throw noneFinite(allowed.cardinality());
+    }
+    return best;
+  }
+
+  /** The best of some neighbours and of another one, which comes before them; -1 for none. */
+  private static int best(float[] logits, int from, int to, int other) {
+    int best = other;
+    float highest = other < 0 ? Float.NEGATIVE_INFINITY : logits[other];
+    for (int id = from; id < to; id++) {
+      // what is no number is not less either
+      if (!(logits[id] <= highest)) {
+        requireNumber(logits, id);
+        highest = logits[id];
+        best = id;
+      }
     }
     return best;
   }
@@ -210,8 +231,8 @@ public final class Sampler implements TokenChooser {
   }
 
   private Candidates candidates(double[] scores, int best) {
-    Candidates candidates = new Candidates(scores, best, parameters.temperature());
-    candidates.keepTopK(parameters.topK());
+    Candidates candidates =
+        new Candidates(scores, best, parameters.temperature(), parameters.topK());
     candidates.keepTopP(parameters.topP());
     candidates.keepMinP(parameters.minP());
     return candidates;

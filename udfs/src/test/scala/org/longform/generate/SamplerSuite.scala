@@ -96,8 +96,7 @@ class SamplerSuite extends AnyFunSuite {
       val (k, p, min) =
         (random.nextInt(size + 3), 0.1 + random.nextInt(9) * 0.1, random.nextInt(4) * 0.2)
       val candidates =
-        new Candidates(scores.map(_.toDouble), Candidates.argmax(scores.map(_.toDouble)), 1.0)
-      candidates.keepTopK(k)
+        new Candidates(scores.map(_.toDouble), Candidates.argmax(scores.map(_.toDouble)), 1.0, k)
       candidates.keepTopP(p)
       candidates.keepMinP(min)
       val expected =
@@ -110,6 +109,27 @@ class SamplerSuite extends AnyFunSuite {
         assert(candidates.ids.toSeq == expected.indices.filter(id => expected(id) > 0))
       }
     }
+  }
+
+  test("of a whole vocabulary the best ones stay, wherever they are") {
+    val random = new Random(seed + 3)
+    val scores = Array.fill(130000)(random.nextGaussian() * 3)
+    for (
+      order <- Seq[Array[Double] => Array[Double]](identity, _.sorted, _.sorted.reverse);
+      k <- Seq(1, 40, 1000)
+    ) {
+      val ordered = order(scores)
+      val least = scores.sorted.reverse(k - 1)
+      val candidates = new Candidates(ordered, Candidates.argmax(ordered), 0.8, k)
+      assert(candidates.ids.toSeq == ordered.indices.filter(id => ordered(id) >= least))
+      assert(math.abs(candidates.probabilities.sum - 1) < 1e-9)
+    }
+  }
+
+  test("scores that differ are no tie, however hot") {
+    val candidates = new Candidates(Array(1.0, 3.0, 2.0), 1, 1e300, 2)
+    assert(candidates.ids.toSeq == Seq(1, 2))
+    assert(candidates.probabilities.toSeq == Seq(0.0, 0.5, 0.5))
   }
 
   test("frequencies follow the probabilities") {
