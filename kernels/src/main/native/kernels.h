@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 13
+#define KERNELS_ABI 14
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
@@ -287,6 +287,26 @@ typedef struct {
 
 /* KERNELS_UNSUPPORTED where votes are not counted by the device: whoever has the best keys can count them. */
 int32_t kernels_votes(kernels_device *device, const kernels_votes_request *request);
+
+/* For each head the largest q·k of its queries with each of its keys; mirrors org.longform.kernels.device.KeyScoresRequest. */
+typedef struct {
+  const float *queries; /* (Q, H, D) as they meet the keys */
+  int64_t query_count;  /* Q */
+  int64_t heads;        /* H */
+  const kernels_kv_layout *layout;
+  const kernels_run *keys; /* (H, N), each of one row */
+  int64_t count;           /* N */
+  const double *positions; /* (N) where keys are turned, or NULL if they are taken as they are */
+  int64_t encoding;        /* kernels_encoding, how they are turned */
+  const double *frequencies; /* (pairs) radians per position */
+  int64_t pairs;
+  double attention_factor; /* on cos and sin */
+  float *scores;           /* (H, N); -inf where no product is a number */
+  int64_t resident;        /* whether all keys lie in memory of the card; if not, anywhere */
+} kernels_key_scores_request;
+
+/* KERNELS_UNSUPPORTED where the device does not do it: whoever reads the keys can. */
+int32_t kernels_key_scores(kernels_device *device, const kernels_key_scores_request *request);
 
 /*
  * Cards: devices with memory of their own, which the host does not address. A device that is opened on a card does its

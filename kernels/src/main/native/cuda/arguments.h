@@ -279,6 +279,23 @@ struct BestArgs {
   int64_t count; // rows
 };
 
+// Listed keys and the queries that meet them.
+struct KeyScoresArgs {
+  const float *queries;     // (Q, H, D)
+  const kernels_run *keys;  // (H, N)
+  const double *positions;  // (N)
+  const double *frequencies; // (pairs)
+  float *angles;            // (N, pairs, cosine and sine)
+  float *scores;            // (H, N)
+  int64_t query_count;
+  int64_t heads;
+  int64_t count; // N
+  int64_t pairs; // 0 if keys are taken as they are
+  int64_t interleaved;
+  double factor;
+  kernels_kv_layout layout;
+};
+
 // Rows of words: the best of each block of them, then sorted.
 struct SortArgs {
   uint64_t *words; // (rows, columns), columns a power of two
@@ -353,7 +370,8 @@ struct VotesSortArgs {
   K(whole_scores_32, TopKeysArgs) K(whole_scores_64, TopKeysArgs) K(whole_scores_96, TopKeysArgs)             \
   K(whole_scores_128, TopKeysArgs) K(whole_scores_256, TopKeysArgs) K(top_keys_sort, SortArgs)             \
   K(votes_count, VotesArgs) K(votes_first, VotesArgs) K(votes_shares, VotesArgs) K(votes_choose, VotesArgs)   \
-  K(votes_sort, VotesSortArgs) K(votes_tokens, VotesArgs)
+  K(votes_sort, VotesSortArgs) K(votes_tokens, VotesArgs)                                                     \
+  K(key_angles, KeyScoresArgs) K(key_scores, KeyScoresArgs)
 
 namespace longform::card {
 

@@ -58,6 +58,8 @@ class CardDevice {
   void top_keys(const kernels_top_keys_request &request);
   // May throw NotHere, before anything is written.
   void votes(const kernels_votes_request &request);
+  // May throw NotHere, before anything is written.
+  void key_scores(const kernels_key_scores_request &request);
 
  private:
   friend class Operation;

@@ -2,6 +2,7 @@ package org.longform.kernels.device.cpu;
 
 import java.lang.ref.Reference;
 import java.util.Optional;
+import org.longform.kernels.device.KeyScoresRequest;
 import org.longform.kernels.device.VotesRequest;
 import org.longform.kernels.device.Weight;
 import org.longform.kernels.tensor.MemorySource;
@@ -41,6 +42,14 @@ final class CardKernels extends CpuKernels {
     Optional<long[]> counted = VotesCall.run(request, card.address(), memory);
     Reference.reachabilityFence(card);
     return counted.isPresent() ? counted.get() : super.votes(request);
+  }
+
+  /** Listed keys are scored where they lie: only the scores come to the host. */
+  @Override
+  public float[] keyScores(KeyScoresRequest request) {
+    Optional<float[]> scored = KeyScoresCall.run(request, card.address(), memory);
+    Reference.reachabilityFence(card);
+    return scored.isPresent() ? scored.get() : super.keyScores(request);
   }
 
   /** A card reads faster than the processor sketches. */
