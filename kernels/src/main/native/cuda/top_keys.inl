@@ -188,6 +188,8 @@ CARD void top_keys(const TopKeysArgs &args) {
       best[1].add(word);
     }
   });
+  // a share may have no tile, and no barrier then
+  block_barrier();
   // (32, 8, slots): fits where queries and keys were, which no thread reads any more
   uint64_t *lists = reinterpret_cast<uint64_t *>(tiles.queries);
 #pragma unroll

@@ -43,9 +43,8 @@ final class CardKernels extends CpuKernels {
     return counted.isPresent() ? counted.get() : super.votes(request);
   }
 
-  /** A card reads faster than the processor sketches. */
   @Override
-  boolean spareKeys() {
-    return false;
+  SketchLimits sketchLimits() {
+    return SketchLimits.OF_CARD;
   }
 }

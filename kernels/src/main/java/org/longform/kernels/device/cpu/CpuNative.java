@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 13;
+  static final int ABI = 14;
 
   /** {@code KERNELS_NO_MEMORY}. */
   static final int NO_MEMORY = 2;
