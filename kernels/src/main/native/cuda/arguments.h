@@ -313,7 +313,7 @@ struct SketchedArgs {
   CodedQuery *coded;           // (G, padded)
   float *bounds;               // (G, halves, R); the first is no number where nothing is left to be scored
   uint64_t *peaks;             // (G, R, shares, slots)
-  uint32_t *peak_halves;       // (G, R * slots)
+  uint32_t *peak_halves;       // (G, R * peaks of a row)
   uint32_t *peak_counts;       // (G)
   uint32_t *open_halves;       // (G, halves)
   uint32_t *open_counts;       // (G)
@@ -330,6 +330,7 @@ struct SketchedArgs {
   int64_t query_rows;
   int64_t padded; // query_rows as 4, 8 or 16
   int64_t shares;
+  int64_t peaks_of_row; // a multiple of the slots
   kernels_kv_layout layout;
 };
 

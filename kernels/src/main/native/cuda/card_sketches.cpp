@@ -41,13 +41,14 @@ SketchedKeys::SketchedKeys(const kernels_top_keys_request &request, Operation &o
   args_.padded = args_.query_rows <= 4 ? 4 : args_.query_rows <= 8 ? 8 : 16;
   const int64_t shares = blocks_of(kSketchShares * operation.card().processors(), kv_heads);
   args_.shares = std::max<int64_t>(1, std::min(shares, request.run_count / 4));
+  args_.peaks_of_row = kThreads / args_.padded;
   args_.layout = *request.layout;
   const SketchLayout layout(args_.layout.head_dim);
   args_.codes = operation.scratch<uint32_t>(kv_heads * layout.quads * args_.padded);
   args_.coded = operation.scratch<CodedQuery>(kv_heads * args_.padded);
   args_.bounds = operation.scratch<float>(kv_heads * 2 * args_.run_count * args_.query_rows);
   args_.peaks = operation.scratch<uint64_t>(kv_heads * args_.query_rows * args_.shares * kSlots);
-  args_.peak_halves = operation.scratch<uint32_t>(kv_heads * args_.query_rows * kSlots);
+  args_.peak_halves = operation.scratch<uint32_t>(kv_heads * args_.query_rows * args_.peaks_of_row);
   args_.open_halves = operation.scratch<uint32_t>(kv_heads * 2 * args_.run_count);
   uint32_t *counts = operation.scratch<uint32_t>(3 * kv_heads);
   operation.card().zero(counts, 3 * kv_heads * static_cast<int64_t>(sizeof(uint32_t)));
@@ -69,12 +70,12 @@ KeyHalves SketchedKeys::peaks() {
                         : args_.padded == 8 ? Kernel::sketch_bounds_8
                                             : Kernel::sketch_bounds_16;
   operation_.launch(bounds, shares, args_);
-  heads.shared_bytes = kFewCoreRows * kSlots * static_cast<int64_t>(sizeof(uint64_t) + sizeof(uint32_t));
+  heads.shared_bytes = kThreads * static_cast<int64_t>(sizeof(uint64_t) + sizeof(uint32_t));
   operation_.launch(Kernel::sketch_peaks, heads, args_);
-  return {args_.runs, args_.peak_halves, args_.peak_counts, args_.query_rows * kSlots};
+  return {args_.runs, args_.peak_halves, args_.peak_counts, args_.query_rows * args_.peaks_of_row};
 }
 
-int64_t SketchedKeys::peak_shares() const { return std::min(kPeakShares, args_.query_rows * kSlots); }
+int64_t SketchedKeys::peak_shares() const { return kPeakShares; }
 
 KeyHalves SketchedKeys::open(const uint64_t *best, int64_t lists) {
   args_.best = best;

@@ -60,7 +60,7 @@ constexpr int64_t kKeyTurnBytes = 2 * 4 * kKeyTurnWords<SIZE>;
 constexpr int64_t kHalfRows = KERNELS_SKETCH_ROWS / 2;
 constexpr int64_t kSketchShares = 16;
 // peaks are scored by so many blocks for each key head
-constexpr int64_t kPeakShares = 8;
+constexpr int64_t kPeakShares = 16;
 static_assert(kHalfRows == kTileKeys, "a tile of ordinary units is a half page");
 static_assert(2 * kHalfRows == kCoreKeys, "a tile of tensor cores is two of them");
 
