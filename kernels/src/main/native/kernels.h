@@ -241,7 +241,8 @@ typedef struct {
 /* Bytes of the sketch of one head, a multiple of 64. */
 int64_t kernels_sketch_bytes(int64_t head_dim);
 
-/* Makes the sketches of pages: bounds of q·k in a third of the bytes of float16 keys (cpu/sketch.h). */
+/* Makes the sketches of pages: bounds of q·k in a third of the bytes of float16 keys (sketch.h). On a
+   card of pages that lie there, to memory that lies there; the device that made a sketch is the one to use it. */
 int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,
                        int64_t count);
 
@@ -260,11 +261,13 @@ typedef struct {
   int64_t key_norm;
   int64_t block_rows; /* of every so many consecutive candidates only the best is one; 1 is exact */
   /* (runs) sketch of the page that a run of KERNELS_SKETCH_ROWS is, or NULL; NULL if there is none. The
-     answer is the same with and without. Only for block_rows 1 and no key norm. */
+     answer is the same with and without. Only for block_rows 1 and no key norm. A card takes those of
+     resident runs, each of one page, where up to 16 queries meet a key head and k is up to 4, and
+     reads all keys otherwise; this list may lie there, too. */
   const char *const *sketches;
   int64_t *rows;      /* (H, Q, k), best first; among equal scores the earlier row */
   float *scores;      /* (H, Q, k); what is no number counts as -inf */
-  int64_t *rescored;  /* how many scores were computed, of H * Q * (to - from) */
+  int64_t *rescored;  /* how many scores were computed, of H * Q * (to - from); on the host */
   int64_t resident;   /* whether runs and their rows lie in memory of the card; if not, runs lie on the host */
 } kernels_top_keys_request;
 

@@ -67,6 +67,8 @@ void top_keys_beside(card::CardDevice &card, const Isa &isa, Pool &pool, const k
   const std::vector<kernels_run> runs =
       copies.runs(*request.layout, copies.in(request.runs, request.run_count), request.run_count);
   here.runs = runs.data();
+  // sketches lie where the runs do
+  if (request.resident != 0) here.sketches = nullptr;
   here.resident = 0;
   here.rows = copies.out(request.rows, answers * request.k);
   here.scores = copies.out(request.scores, answers * request.k);

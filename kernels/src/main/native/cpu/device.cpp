@@ -17,7 +17,7 @@
 #include "isa.h"
 #include "kv_store.h"
 #include "pool.h"
-#include "sketch.h"
+#include "../sketch.h"
 
 struct kernels_device {
   kernels_device(const longform::Isa &chosen, int threads) : isa(chosen), pool(threads) {}
@@ -326,7 +326,11 @@ int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(h
 int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,
                        int64_t count) {
   return guarded([&] {
-    device->isa.sketch(device->pool, *layout, pages, count);
+    if (device->card != nullptr && count > 0 && device->card->holds(pages[0].sketch)) {
+      device->card->sketch(*layout, pages, count);
+    } else {
+      device->isa.sketch(device->pool, *layout, pages, count);
+    }
   });
 }
 

@@ -5,7 +5,7 @@
 // its own best, and these are merged by score, then row: the answer does not depend on the number
 // of threads or on their timing.
 
-#include "sketch.h"
+#include "../sketch.h"
 #include "top_keys_best.inl"
 #include "top_keys_job.inl"
 #include "top_keys_few.inl"

@@ -253,15 +253,32 @@ struct NormArgs {
   kernels_kv_layout layout;
 };
 
+// Pages whose sketches are to be made.
+struct SketchArgs {
+  const kernels_sketch_page *pages;
+  kernels_kv_layout layout;
+};
+
+// Candidates by half pages: half h is rows 32 (h % 2) to 32 (h % 2) + 31 of run h / 2.
+struct KeyHalves {
+  const kernels_run *runs;
+  const uint32_t *numbers; // (G, most) in any order
+  const uint32_t *counts;  // (G)
+  int64_t most;
+};
+
 struct TopKeysArgs {
   const float *queries; // (Q, H, D)
   const ListRow *rows;  // the candidates
+  KeyHalves halves;     // or these, of top_keys_halves_* and top_keys_cores_halves_*
   const float *norms;   // (G, count) or NULL
-  uint64_t *best;       // (H * Q, splits, slots); of whole_scores (G, tiles * 32, columns)
+  uint64_t *best;       // (H * Q, lists, slots); of whole_scores (G, tiles * 32, columns)
   int64_t query_count;
   int64_t heads;
   int64_t count; // candidates
   int64_t splits;
+  int64_t lists; // of an answer, those of these splits from first_list on
+  int64_t first_list;
   int64_t modulo;
   int64_t first_tile; // of query rows, whole_scores only
   int64_t columns;
@@ -293,6 +310,44 @@ struct KeyScoresArgs {
   int64_t pairs; // 0 if keys are taken as they are
   int64_t interleaved;
   double factor;
+  kernels_kv_layout layout;
+};
+
+// A query as signed bytes: q = step * code + what is left.
+struct CodedQuery {
+  float half_step;
+  float norm;     // at least |q|; infinite for what cannot be bounded
+  float rest;     // at least the norm of what is left
+  int32_t centre; // 15 * sum of codes
+};
+
+// The search with sketches: see sketched_keys.inl. R rows of queries meet a key head.
+struct SketchedArgs {
+  const float *queries;        // (Q, H, D)
+  const kernels_run *runs;     // each of one page
+  const char *const *sketches; // (runs) or NULL where a run has none
+  uint32_t *codes;             // (G, quads, padded) of queries, four dimensions a word
+  CodedQuery *coded;           // (G, padded)
+  float *bounds;               // (G, halves, R); the first is no number where nothing is left to be scored
+  uint64_t *peaks;             // (G, R, shares, slots)
+  uint32_t *peak_halves;       // (G, R * peaks of a row)
+  uint32_t *peak_counts;       // (G)
+  uint32_t *open_halves;       // (G, halves)
+  uint32_t *open_counts;       // (G)
+  uint32_t *keys;              // (G) how many are scored
+  const uint64_t *best;        // (H * Q, lists, slots) of peak halves, the first `peak_lists` of them
+  int64_t lists;
+  int64_t peak_lists;
+  int64_t k;
+  int64_t query_count;
+  int64_t heads;
+  int64_t modulo;
+  int64_t run_count;
+  int64_t count; // candidates
+  int64_t query_rows;
+  int64_t padded; // query_rows as 4, 8 or 16
+  int64_t shares;
+  int64_t peaks_of_row; // a multiple of the slots
   kernels_kv_layout layout;
 };
 
@@ -367,6 +422,13 @@ struct VotesSortArgs {
   K(top_keys_cores_few_q8_64, TopKeysArgs) K(top_keys_cores_few_q8_128, TopKeysArgs)                          \
   K(top_keys_cores_many_f16_64, TopKeysArgs) K(top_keys_cores_many_f16_128, TopKeysArgs)                      \
   K(top_keys_cores_many_q8_64, TopKeysArgs) K(top_keys_cores_many_q8_128, TopKeysArgs)                        \
+  K(top_keys_halves_32, TopKeysArgs) K(top_keys_halves_64, TopKeysArgs) K(top_keys_halves_96, TopKeysArgs)    \
+  K(top_keys_halves_128, TopKeysArgs) K(top_keys_halves_256, TopKeysArgs)                                     \
+  K(top_keys_cores_halves_f16_64, TopKeysArgs) K(top_keys_cores_halves_f16_128, TopKeysArgs)                  \
+  K(top_keys_cores_halves_q8_64, TopKeysArgs) K(top_keys_cores_halves_q8_128, TopKeysArgs)                    \
+  K(card_sketch, SketchArgs) K(sketch_queries, SketchedArgs) K(sketch_bounds_4, SketchedArgs)                 \
+  K(sketch_bounds_8, SketchedArgs) K(sketch_bounds_16, SketchedArgs) K(sketch_peaks, SketchedArgs)            \
+  K(sketch_open, SketchedArgs)                                                                                \
   K(whole_scores_32, TopKeysArgs) K(whole_scores_64, TopKeysArgs) K(whole_scores_96, TopKeysArgs)             \
   K(whole_scores_128, TopKeysArgs) K(whole_scores_256, TopKeysArgs) K(top_keys_sort, SortArgs)             \
   K(votes_count, VotesArgs) K(votes_first, VotesArgs) K(votes_shares, VotesArgs) K(votes_choose, VotesArgs)   \

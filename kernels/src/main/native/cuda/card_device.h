@@ -55,6 +55,8 @@ class CardDevice {
   void matmul(const float *x, int64_t tokens, int64_t inner, const kernels_product *products, int64_t count);
   // May throw NotHere, before anything is written.
   void attend(const kernels_attention &call);
+  // Of pages on the card, to the card. Throws NotHere if anything lies on the host.
+  void sketch(const kernels_kv_layout &layout, const kernels_sketch_page *pages, int64_t count);
   void top_keys(const kernels_top_keys_request &request);
   // May throw NotHere, before anything is written.
   void votes(const kernels_votes_request &request);
@@ -164,8 +166,10 @@ class Operation {
 std::vector<kernels_run> runs_on_card(Operation &operation, const kernels_kv_layout &layout, const kernels_run *runs,
                                       int64_t count);
 
-// Finds the best keys of a request; `rows` and `scores` (H, Q, k) are the card's. May throw NotHere.
-void best_keys(const kernels_top_keys_request &request, Operation &operation, Units units, int64_t *rows, float *scores);
+// Finds the best keys of a request; `rows` and `scores` (H, Q, k) are the card's. Answers where the card has for each key
+// head how many keys are scored, by each of the head's rows of queries; NULL if they are all. May throw NotHere.
+const uint32_t *best_keys(const kernels_top_keys_request &request, Operation &operation, Units units, int64_t *rows,
+                          float *scores);
 
 // One of five kernels that follow each other, for heads of up to 32, 64, 96, 128 and 256 dimensions, and the shared
 // memory it needs. Throws NotHere for larger heads.

@@ -1,8 +1,10 @@
-// The best keys on a card: see top_keys.inl and top_keys_cores.inl.
+// The best keys on a card: see top_keys.inl, top_keys_cores.inl and sketched_keys.inl.
 #include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include "card_device.h"
+#include "card_sketches.h"
 #include "sizes.h"
 
 namespace longform::card {
@@ -40,6 +42,15 @@ struct TopKeys {
   int64_t query_tiles() const { return blocks_of(query_rows(), kTileQueries); }
 
   void prepare() {
+    args.queries = operation.in(request.queries, answers * request.layout->head_dim);
+    args.query_count = request.query_count;
+    args.heads = request.heads;
+    args.count = count;
+    args.modulo = request.pairing == KERNELS_PAIRING_MODULO;
+    args.layout = *request.layout;
+  }
+
+  void list_rows() {
     ListRow *list = operation.scratch<ListRow>(count);
     RowsArgs to = {};
     if (request.resident != 0) {
@@ -56,14 +67,7 @@ struct TopKeys {
     Grid grid;
     grid.x = request.run_count;
     operation.launch(Kernel::card_rows, grid, to);
-
-    args.queries = operation.in(request.queries, answers * request.layout->head_dim);
     args.rows = list;
-    args.query_count = request.query_count;
-    args.heads = request.heads;
-    args.count = count;
-    args.modulo = request.pairing == KERNELS_PAIRING_MODULO;
-    args.layout = *request.layout;
     if (request.key_norm != KERNELS_NORM_NONE) {
       NormArgs norm = {list, operation.scratch<float>(request.layout->kv_heads * count), count,
                        request.key_norm == KERNELS_NORM_VALUE_L2, *request.layout};
@@ -79,37 +83,80 @@ struct TopKeys {
     return std::max<int64_t>(1, std::min(wanted, blocks_of(count, keys_of_tile) / 4));
   }
 
-  void by_cores() {
+  // What scores up to kSlots answers, of all rows or of listed half pages, by blocks of some rows of queries.
+  struct Scoring {
+    Kernel kernel;
+    Grid grid;
+    int64_t keys_of_tile;
+  };
+
+  Scoring by_cores(bool halves) const {
     const int64_t q8 = request.layout->dtype == KERNELS_KV_Q8, large = request.layout->head_dim > 64;
     const bool few = query_rows() <= kFewCoreRows;
-    Grid grid;
-    grid.x = blocks_of(query_rows(), few ? kFewCoreRows : kManyCoreRows);
-    grid.shared_bytes = large != 0 ? kKeyTurnBytes<128> : kKeyTurnBytes<64>;
-    const Kernel first = few ? Kernel::top_keys_cores_few_f16_64 : Kernel::top_keys_cores_many_f16_64;
-    best_of_shares(static_cast<Kernel>(static_cast<int64_t>(first) + 2 * q8 + large), grid, kCoreKeys);
+    const Kernel first = halves ? Kernel::top_keys_cores_halves_f16_64
+                         : few  ? Kernel::top_keys_cores_few_f16_64
+                                : Kernel::top_keys_cores_many_f16_64;
+    Scoring scoring = {static_cast<Kernel>(static_cast<int64_t>(first) + 2 * q8 + large), {}, kCoreKeys};
+    scoring.grid.x = blocks_of(query_rows(), few ? kFewCoreRows : kManyCoreRows);
+    scoring.grid.shared_bytes = large != 0 ? kKeyTurnBytes<128> : kKeyTurnBytes<64>;
+    return scoring;
   }
 
-  void in_registers() {
-    Grid grid;
-    grid.x = query_tiles();
-    grid.shared_bytes = tile_bytes(request.layout->head_dim);
-    best_of_shares(kernel_of_heads(Kernel::top_keys_32, request.layout->head_dim), grid, kTileKeys);
+  Scoring in_registers(bool halves) const {
+    const Kernel first = halves ? Kernel::top_keys_halves_32 : Kernel::top_keys_32;
+    Scoring scoring = {kernel_of_heads(first, request.layout->head_dim), {}, kTileKeys};
+    scoring.grid.x = query_tiles();
+    scoring.grid.shared_bytes = tile_bytes(request.layout->head_dim);
+    return scoring;
   }
+
+  Scoring scoring(bool halves) const { return way() == Way::kTensorCores ? by_cores(halves) : in_registers(halves); }
 
   // Up to kSlots answers, of shares of the keys and then of all of them.
-  void best_of_shares(Kernel kernel, Grid grid, int64_t keys_of_tile) {
+  void best_of_shares() {
+    list_rows();
+    const Scoring all = scoring(false);
+    const int64_t shares = splits(all.grid.x * request.layout->kv_heads, all.keys_of_tile);
+    args.lists = shares;
+    args.best = operation.scratch<uint64_t>(answers * args.lists * kSlots);
+    score(all, 0, shares);
+    merge();
+  }
+
+  // The same without the keys that sketches spare.
+  const uint32_t *best_of_sketched() {
+    SketchedKeys sketched(request, operation, args.queries);
+    const Scoring halves = scoring(true);
+    const int64_t peaks = sketched.peak_shares();
+    const int64_t shares = splits(halves.grid.x * request.layout->kv_heads, halves.keys_of_tile);
+    args.lists = peaks + shares;
+    args.best = operation.scratch<uint64_t>(answers * args.lists * kSlots);
+    args.halves = sketched.peaks();
+    score(halves, 0, peaks);
+    args.halves = sketched.open(args.best, args.lists);
+    score(halves, peaks, shares);
+    merge();
+    return sketched.keys();
+  }
+
+  void score(const Scoring &scoring, int64_t first_list, int64_t shares) {
+    Grid grid = scoring.grid;
     grid.y = request.layout->kv_heads;
-    args.splits = grid.z = splits(grid.x * grid.y, keys_of_tile);
-    args.best = operation.scratch<uint64_t>(answers * args.splits * kSlots);
-    operation.launch(kernel, grid, args);
-    BestArgs merge = {args.best, rows, scores, args.splits, request.k, request.from, answers};
+    args.first_list = first_list;
+    args.splits = grid.z = shares;
+    operation.launch(scoring.kernel, grid, args);
+  }
+
+  void merge() {
+    BestArgs lists = {args.best, rows, scores, args.lists, request.k, request.from, answers};
     Grid all;
     all.x = blocks_of(answers, kThreads);
-    operation.launch(Kernel::top_keys_merge, all, merge);
+    operation.launch(Kernel::top_keys_merge, all, lists);
   }
 
   // Any number of answers, of any blocks of rows: all scores, some tiles of queries at once, and sorted.
   void by_sorting() {
+    list_rows();
     const int64_t kv_heads = request.layout->kv_heads, sharers = request.heads / kv_heads;
     int64_t columns = 1;
     while (columns < count) columns *= 2;
@@ -153,28 +200,35 @@ struct TopKeys {
 
 }  // namespace
 
-void best_keys(const kernels_top_keys_request &request, Operation &operation, Units units, int64_t *rows, float *scores) {
+const uint32_t *best_keys(const kernels_top_keys_request &request, Operation &operation, Units units, int64_t *rows,
+                          float *scores) {
   if (request.heads % request.layout->kv_heads != 0) throw NotHere("heads that do not share keys evenly");
   if (request.to - request.from >= int64_t{1} << 32) throw NotHere("more than four thousand million candidates");
   tile_bytes(request.layout->head_dim);
   TopKeys find(request, operation, units, rows, scores);
   find.prepare();
-  switch (find.way()) {
-    case Way::kTensorCores: find.by_cores(); break;
-    case Way::kRegisters: find.in_registers(); break;
-    case Way::kSorting: find.by_sorting(); break;
+  if (SketchedKeys::serve(request)) return find.best_of_sketched();
+  if (find.way() == Way::kSorting) {
+    find.by_sorting();
+  } else {
+    find.best_of_shares();
   }
+  return nullptr;
 }
 
 void CardDevice::top_keys(const kernels_top_keys_request &request) {
-  const int64_t answers = request.heads * request.query_count;
+  const int64_t answers = request.heads * request.query_count, kv_heads = request.layout->kv_heads;
   Operation operation(*this);
   int64_t *rows = operation.out(request.rows, answers * request.k);
   float *scores = operation.out(request.scores, answers * request.k);
-  best_keys(request, operation, units_, rows, scores);
+  const uint32_t *keys = best_keys(request, operation, units_, rows, scores);
   operation.finish(request.rows, rows, answers * request.k);
   operation.finish(request.scores, scores, answers * request.k);
   *request.rescored = answers * (request.to - request.from);
+  if (keys == nullptr) return;
+  std::vector<uint32_t> scored(static_cast<size_t>(kv_heads));
+  operation.finish(scored.data(), keys, kv_heads);
+  *request.rescored = std::accumulate(scored.begin(), scored.end(), int64_t{0}) * (answers / kv_heads);
 }
 
 }  // namespace longform::card

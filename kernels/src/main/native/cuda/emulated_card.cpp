@@ -14,6 +14,7 @@
 #include "portable.h"
 #include "mma.h"
 #include "../kv_rows.h"
+#include "../sketch.h"
 
 #include "stored.inl"
 #include "rowwise.inl"
@@ -30,6 +31,8 @@
 #include "top_keys.inl"
 #include "key_tiles.inl"
 #include "top_keys_cores.inl"
+#include "sketch.inl"
+#include "sketched_keys.inl"
 #include "votes.inl"
 #include "key_scores.inl"
 

@@ -153,26 +153,29 @@ struct ByteKeys {
   }
 };
 
-// Tiles of this block's share of the keys, and what is told of this thread's key of each.
+// Tiles of this block's share of the candidates, and what is told of this thread's key of each.
+template <typename Candidates>
 struct KeyShare {
+  Candidates candidates;
   int begin, end;
 
   static CARD KeyShare of_block(const TopKeysArgs &args) {
-    const int64_t all = (args.count + kCoreKeys - 1) / kCoreKeys;
-    return {static_cast<int>(all * block_z() / args.splits), static_cast<int>(all * (block_z() + 1) / args.splits)};
+    const Candidates candidates = {args};
+    const int64_t all = (candidates.items() + kCoreKeys - 1) / kCoreKeys;
+    return {candidates, static_cast<int>(all * block_z() / args.splits),
+            static_cast<int>(all * (block_z() + 1) / args.splits)};
   }
 
   // NULL beyond the last key.
   CARD const char *place(const TopKeysArgs &args, int tile) const {
-    const int64_t at = static_cast<int64_t>(tile) * kCoreKeys + thread_of_block();
-    if (tile >= end || thread_of_block() >= kCoreKeys || at >= args.count) return nullptr;
-    return args.rows[at].key + block_y() * args.layout.head_stride;
+    if (tile >= end || thread_of_block() >= kCoreKeys) return nullptr;
+    const char *key = candidates.key(static_cast<int64_t>(tile) * kCoreKeys + thread_of_block());
+    return key == nullptr ? nullptr : key + block_y() * args.layout.head_stride;
   }
   // No number beyond the last key.
-  CARD float norm(const TopKeysArgs &args, int tile) const {
+  CARD float norm(int tile) const {
     const int64_t at = static_cast<int64_t>(tile) * kCoreKeys + thread_of_block();
-    if (thread_of_block() >= kCoreKeys || at >= args.count) return NAN;
-    return args.norms == nullptr ? 1 : args.norms[block_y() * args.count + at];
+    return thread_of_block() < kCoreKeys ? candidates.norm(at) : NAN;
   }
 };
 

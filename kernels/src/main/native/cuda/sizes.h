@@ -55,6 +55,15 @@ constexpr int kKeyTurnWords = kCoreKeys * (2 + SIZE / 2 + 4 + SIZE / 32 + 1);
 template <int SIZE>
 constexpr int64_t kKeyTurnBytes = 2 * 4 * kKeyTurnWords<SIZE>;
 
+// of sketched_keys.inl: rows of a half page, which is what is scored or not; shares of the sketches for each
+// multiprocessor, some warps of which wait for memory while others count
+constexpr int64_t kHalfRows = KERNELS_SKETCH_ROWS / 2;
+constexpr int64_t kSketchShares = 16;
+// peaks are scored by so many blocks for each key head
+constexpr int64_t kPeakShares = 16;
+static_assert(kHalfRows == kTileKeys, "a tile of ordinary units is a half page");
+static_assert(2 * kHalfRows == kCoreKeys, "a tile of tensor cores is two of them");
+
 constexpr int64_t kHeadSizes[] = {32, 64, 96, 128, 256};
 constexpr int64_t kHeadSizeCount = 5;
 

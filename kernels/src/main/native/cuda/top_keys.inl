@@ -4,6 +4,7 @@
 // top_keys reads each tile of keys once for all heads that share it; each thread keeps the best few of its
 // scores in registers, one comparison for a score that is not among them. top_keys_cores.inl does the same with
 // tensor cores. whole_scores and top_keys_sort serve what both cannot: many answers, and blocks of rows.
+// sketched_keys.inl tells them which keys need not be read.
 
 namespace longform::card {
 
@@ -60,7 +61,66 @@ CARD_KERNEL(value_norms, NormArgs) {
   args.norms[kv_head * args.count + i] = args.squares != 0 ? sqrtf(sum) : sum;
 }
 
-CARD QueryTile asking(const TopKeysArgs &args, int64_t first_row, int64_t kv_head) {
+// Candidates as the kernels go through them, by number of an item; those of a tile of 32 follow each other.
+struct AllRows {
+  static constexpr bool kInOrder = true;
+
+  const TopKeysArgs &args;
+
+  CARD int64_t items() const { return args.count; }
+  // The candidate that an item is.
+  CARD int64_t place(int64_t item) const { return item; }
+  // Its key for the first head, NULL beyond the last.
+  CARD const char *key(int64_t item) const { return item < args.count ? args.rows[item].key : nullptr; }
+  // What its scores are multiplied with, no number beyond the last.
+  CARD float norm(int64_t item) const {
+    if (item >= args.count) return NAN;
+    return args.norms == nullptr ? 1 : args.norms[block_y() * args.count + item];
+  }
+  // The keys of a tile into shared memory; answers how many there are.
+  CARD int64_t load_tile(int64_t from, ListRow *rows) const { return load_rows(args.rows, from, args.count, rows); }
+};
+
+// What of a run's half there is to be scored: rows from its first one on. None may be left.
+CARD int64_t candidates_of_half(const kernels_run &run, int64_t half, int64_t count) {
+  const int64_t row = half % 2 * kHalfRows;
+  const int64_t rows = least(run.count - row, count - run.index - row);
+  return rows < kHalfRows ? rows : kHalfRows;
+}
+
+// Those of a list of half pages, each an item for every row it might have.
+struct ListedHalves {
+  static constexpr bool kInOrder = false;
+
+  const TopKeysArgs &args;
+
+  CARD int64_t items() const { return static_cast<int64_t>(args.halves.counts[block_y()]) * kHalfRows; }
+  CARD int64_t half(int64_t item) const { return args.halves.numbers[block_y() * args.halves.most + item / kHalfRows]; }
+  CARD int64_t place(int64_t item) const {
+    const int64_t number = half(item);
+    return args.halves.runs[number / 2].index + number % 2 * kHalfRows + item % kHalfRows;
+  }
+  CARD const char *key(int64_t item) const {
+    if (item >= items()) return nullptr;
+    const int64_t number = half(item);
+    const kernels_run run = args.halves.runs[number / 2];
+    if (item % kHalfRows >= candidates_of_half(run, number, args.count)) return nullptr;
+    return run.key + (number % 2 * kHalfRows + item % kHalfRows) * args.layout.row_bytes;
+  }
+  CARD float norm(int64_t item) const { return key(item) == nullptr ? NAN : 1.f; }
+  CARD int64_t load_tile(int64_t from, ListRow *rows) const {
+    const int64_t number = half(from);
+    const kernels_run run = args.halves.runs[number / 2];
+    const int64_t rows_of_it = candidates_of_half(run, number, args.count), row = thread_of_block();
+    if (row < rows_of_it) {
+      rows[row] = {run.key + (number % 2 * kHalfRows + row) * args.layout.row_bytes, run.row, 0};
+    }
+    return rows_of_it;
+  }
+};
+
+template <typename Args>
+CARD QueryTile asking(const Args &args, int64_t first_row, int64_t kv_head) {
   const int64_t sharers = args.heads / args.layout.kv_heads;
   return {first_row, sharers, args.modulo != 0 ? kv_head : kv_head * sharers,
           args.modulo != 0 ? args.layout.kv_heads : 1, args.query_count};
@@ -70,21 +130,24 @@ CARD QueryTile asking(const TopKeysArgs &args, int64_t first_row, int64_t kv_hea
 CARD void write_best(const TopKeysArgs &args, const QueryTile &queries, int row, const Slots &best) {
   const int64_t answer = queries.head_of(row) * args.query_count + queries.token(row);
 #pragma unroll
-  for (int s = 0; s < kSlots; s++) args.best[(answer * args.splits + block_z()) * kSlots + s] = best.words[s];
+  for (int s = 0; s < kSlots; s++) {
+    args.best[(answer * args.lists + args.first_list + block_z()) * kSlots + s] = best.words[s];
+  }
 }
 
 // Words of this thread's queries and keys, tile after tile of this block's share of the keys; take(row i of two,
 // place, word) is called for each.
-template <int DIM, typename Take>
+template <int DIM, typename Candidates, typename Take>
 CARD void each_score(const TopKeysArgs &args, const QueryTile &queries, int64_t kv_head, const Tiles<DIM> &tiles,
                      Take take) {
   const int x = thread_of_block() % 8, y = thread_of_block() / 8;
-  const int64_t all = (args.count + kTileKeys - 1) / kTileKeys;
+  const Candidates candidates = {args};
+  const int64_t all = (candidates.items() + kTileKeys - 1) / kTileKeys;
   const int64_t begin = all * block_z() / args.splits, end = all * (block_z() + 1) / args.splits;
   load_queries<DIM>(queries, args.queries, args.heads, args.layout.head_dim, tiles.queries);
   for (int64_t tile = begin; tile < end; tile++) {
     const int64_t from = tile * kTileKeys;
-    const int64_t count = load_rows(args.rows, from, args.count, tiles.rows);
+    const int64_t count = candidates.load_tile(from, tiles.rows), first = candidates.place(from);
     block_barrier();
     load_plain<DIM>(tiles.rows, count, args.layout, kv_head * args.layout.head_stride, tiles.keys);
     block_barrier();
@@ -93,11 +156,11 @@ CARD void each_score(const TopKeysArgs &args, const QueryTile &queries, int64_t 
       multiply<DIM>(tiles.queries, tiles.keys, sums);
 #pragma unroll
       for (int j = 0; j < 4; j++) {
-        const int64_t place = from + x + 8 * j;
-        if (place < args.count) {
-          const float norm = args.norms == nullptr ? 1 : args.norms[kv_head * args.count + place];
+        if (x + 8 * j < count) {
+          const float norm = candidates.norm(from + x + 8 * j);
 #pragma unroll
           for (int i = 0; i < 2; i++) {
+            const int64_t place = first + x + 8 * j;
             if (2 * y + i < queries.count()) take(i, place, word_of(sums[i][j] * norm, place));
           }
         }
@@ -108,7 +171,7 @@ CARD void each_score(const TopKeysArgs &args, const QueryTile &queries, int64_t 
 }
 
 // Blocks: (query tile, key head, share of the keys).
-template <int DIM>
+template <int DIM, typename Candidates>
 CARD void top_keys(const TopKeysArgs &args) {
   const Tiles<DIM> tiles = Tiles<DIM>::of_block();
   const int64_t kv_head = block_y();
@@ -117,7 +180,7 @@ CARD void top_keys(const TopKeysArgs &args) {
   Slots best[2];
   best[0].clear();
   best[1].clear();
-  each_score<DIM>(args, queries, kv_head, tiles, [&](int i, int64_t, uint64_t word) {
+  each_score<DIM, Candidates>(args, queries, kv_head, tiles, [&](int i, int64_t, uint64_t word) {
     // an index that is known while compiling keeps the words in registers
     if (i == 0) {
       best[0].add(word);
@@ -125,6 +188,8 @@ CARD void top_keys(const TopKeysArgs &args) {
       best[1].add(word);
     }
   });
+  // a share may have no tile, and no barrier then
+  block_barrier();
   // (32, 8, slots): fits where queries and keys were, which no thread reads any more
   uint64_t *lists = reinterpret_cast<uint64_t *>(tiles.queries);
 #pragma unroll
@@ -164,8 +229,8 @@ CARD void whole_scores(const TopKeysArgs &args) {
   const int y = thread_of_block() / 8;
   const QueryTile queries = asking(args, (args.first_tile + block_x()) * kTileQueries, block_y());
   uint64_t *words = args.best + ((block_y() * blocks_x() + block_x()) * kTileQueries + 2 * y) * args.columns;
-  each_score<DIM>(args, queries, block_y(), tiles,
-                  [&](int i, int64_t place, uint64_t word) { words[i * args.columns + place] = word; });
+  each_score<DIM, AllRows>(args, queries, block_y(), tiles,
+                           [&](int i, int64_t place, uint64_t word) { words[i * args.columns + place] = word; });
 }
 
 // One block for each row of words.
@@ -211,8 +276,9 @@ CARD_KERNEL(top_keys_sort, SortArgs) {
   }
 }
 
-#define LONGFORM_HEADS(DIM)                                                \
-  CARD_KERNEL(top_keys_##DIM, TopKeysArgs) { top_keys<DIM>(args); }        \
+#define LONGFORM_HEADS(DIM)                                                                \
+  CARD_KERNEL(top_keys_##DIM, TopKeysArgs) { top_keys<DIM, AllRows>(args); }               \
+  CARD_KERNEL(top_keys_halves_##DIM, TopKeysArgs) { top_keys<DIM, ListedHalves>(args); }   \
   CARD_KERNEL(whole_scores_##DIM, TopKeysArgs) { whole_scores<DIM>(args); }
 
 LONGFORM_HEADS(32)

@@ -94,7 +94,8 @@ CARD void multiply_with_keys(const WarpQueries<DIM> &rows, const KeyTurn<DIM> &t
 
 // --- the best ones ---
 
-// The best words of a row that a thread has seen, in the order of the keys.
+// The best words of a row that a thread has seen.
+template <typename Candidates>
 struct KeptRow {
   Slots best;
   float worst; // the score of the last of them; NaN as long as there are fewer
@@ -105,7 +106,7 @@ struct KeptRow {
   }
 
   // Among equal scores the later key is behind; what is no number is looked at.
-  CARD bool may_have(float score) const { return !(score <= worst); }
+  CARD bool may_have(float score) const { return Candidates::kInOrder ? !(score <= worst) : !(score < worst); }
 
   CARD void add(uint64_t word) {
     best.add(word);
@@ -113,15 +114,16 @@ struct KeptRow {
   }
 };
 
-template <typename Keys>
-CARD float score_alone(const TopKeysArgs &args, const QueryTile &queries, int row, int64_t place) {
+template <typename Keys, typename Candidates>
+CARD float score_alone(const TopKeysArgs &args, const Candidates &candidates, const QueryTile &queries, int row,
+                       int64_t item) {
   const int64_t head_dim = args.layout.head_dim;
   const float *query = queries.query(args.queries, args.heads, head_dim, row);
-  const char *key = args.rows[place].key + block_y() * args.layout.head_stride;
+  const char *key = candidates.key(item) + block_y() * args.layout.head_stride;
   float sum = 0;
 #pragma unroll 1
   for (int64_t d = 0; d < head_dim; d++) sum = fmaf(query[d], kv_element(Keys::kDtype, head_dim, key, d), sum);
-  return sum * (args.norms == nullptr ? 1 : args.norms[block_y() * args.count + place]);
+  return sum * candidates.norm(item);
 }
 
 // Where a warp's rows and keys are.
@@ -139,9 +141,10 @@ struct CoreSearch {
 };
 
 // Scores of a warp's rows with its keys of a tile, to those that are kept.
-template <int DIM, typename Keys, int ROW_WARPS>
-CARD void search_tile(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, const QueryTile &queries,
-                      const WarpQueries<DIM> &rows, int tile, KeptRow (&kept)[2]) {
+template <int DIM, typename Keys, int ROW_WARPS, typename Candidates>
+CARD void search_tile(const TopKeysArgs &args, const Candidates &candidates, const CoreSearch<ROW_WARPS> &at,
+                      const QueryTile &queries, const WarpQueries<DIM> &rows, int tile,
+                      KeptRow<Candidates> (&kept)[2]) {
   constexpr int kColumns = 2; // times eight keys at once
   const KeyTurn<DIM> turn = KeyTurn<DIM>::of_tile(tile);
 #pragma unroll 1
@@ -161,7 +164,7 @@ CARD void search_tile(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, 
         const float score = sums[j][n] * rows.scales[n / 2] * norm;
         if (!kept[n / 2].may_have(score)) continue;
         if (fabsf(score) < INFINITY) {
-          kept[n / 2].add(word_of(score, first + 8 * j + n % 2));
+          kept[n / 2].add(word_of(score, candidates.place(first + 8 * j + n % 2)));
         } else {
           odd |= 1u << (4 * j + n);
         }
@@ -170,9 +173,10 @@ CARD void search_tile(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, 
     // seldom, and later than it was its turn: words know where they are among equal scores
     for (int i = 0; odd != 0; i++, odd >>= 1) {
       const int row = at.row(i % 4);
-      const int64_t place = first + i / 4 * 8 + i % 2;
-      if ((odd & 1) == 0 || place >= args.count || row >= queries.count()) continue;
-      const uint64_t word = word_of(score_alone<Keys>(args, queries, row, place), place);
+      const int64_t item = first + i / 4 * 8 + i % 2;
+      if ((odd & 1) == 0 || row >= queries.count() || candidates.key(item) == nullptr) continue;
+      const float score = score_alone<Keys>(args, candidates, queries, row, item);
+      const uint64_t word = word_of(score, candidates.place(item));
       // an index that is known while compiling keeps the words in registers
       if (i % 4 < 2) {
         kept[0].add(word);
@@ -184,9 +188,9 @@ CARD void search_tile(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, 
 }
 
 // What the lanes of a quad, and warps with other keys, have kept becomes one list for each row.
-template <int ROW_WARPS>
+template <int ROW_WARPS, typename Candidates>
 CARD void write_kept(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, const QueryTile &queries,
-                     KeptRow (&kept)[2]) {
+                     KeptRow<Candidates> (&kept)[2]) {
   // (rows, key warps, slots), where keys were, which no thread reads any more
   uint64_t *lists = reinterpret_cast<uint64_t *>(shared_memory());
 #pragma unroll
@@ -213,14 +217,14 @@ CARD void write_kept(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, c
 }
 
 // Blocks: (rows of queries, key head, share of the keys). ROW_WARPS of the four warps have rows of their own.
-template <int DIM, template <int> class KeysOf, int ROW_WARPS>
+template <int DIM, template <int> class KeysOf, int ROW_WARPS, typename Candidates>
 CARD void top_keys_by_cores(const TopKeysArgs &args) {
   const auto at = CoreSearch<ROW_WARPS>::of_warp();
   const QueryTile queries = asking(args, block_x() * at.kRows, block_y());
-  const KeyShare share = KeyShare::of_block(args);
+  const auto share = KeyShare<Candidates>::of_block(args);
   WarpQueries<DIM> rows;
   rows.load(args, queries, at.first_row);
-  KeptRow kept[2];
+  KeptRow<Candidates> kept[2];
   kept[0].clear();
   kept[1].clear();
 
@@ -230,14 +234,16 @@ CARD void top_keys_by_cores(const TopKeysArgs &args) {
   block_barrier();
   next.fetch(KeyTurn<DIM>::of_tile(share.begin), args.layout.head_dim);
   next.put(KeyTurn<DIM>::of_tile(share.begin));
-  KeyTurn<DIM>::of_tile(share.begin).put_norm(share.norm(args, share.begin));
+  KeyTurn<DIM>::of_tile(share.begin).put_norm(share.norm(share.begin));
   for (int tile = share.begin; tile < share.end; tile++) {
     const KeyTurn<DIM> turn = KeyTurn<DIM>::of_tile(tile), other = KeyTurn<DIM>::of_tile(tile + 1);
     block_barrier();
     next.fetch(other, args.layout.head_dim);
-    const float norm = share.norm(args, tile + 1);
+    const float norm = share.norm(tile + 1);
     const char *place_after = share.place(args, tile + 2);
-    if (at.first_row < queries.count()) search_tile<DIM, KeysOf<DIM>>(args, at, queries, rows, tile, kept);
+    if (at.first_row < queries.count()) {
+      search_tile<DIM, KeysOf<DIM>>(args, share.candidates, at, queries, rows, tile, kept);
+    }
     // whoever still reads the other turn has not passed this barrier
     next.put(other);
     other.put_norm(norm);
@@ -247,16 +253,22 @@ CARD void top_keys_by_cores(const TopKeysArgs &args) {
   write_kept(args, at, queries, kept);
 }
 
-#define LONGFORM_HEADS(DIM, BLOCKS, few, many)                                                                \
-  CARD_KERNEL_BESIDE(few##_f16_##DIM, TopKeysArgs, BLOCKS) { top_keys_by_cores<DIM, HalfKeys, 1>(args); }     \
-  CARD_KERNEL_BESIDE(few##_q8_##DIM, TopKeysArgs, BLOCKS) { top_keys_by_cores<DIM, ByteKeys, 1>(args); }      \
-  CARD_KERNEL_BESIDE(many##_f16_##DIM, TopKeysArgs, BLOCKS) { top_keys_by_cores<DIM, HalfKeys, 4>(args); }    \
-  CARD_KERNEL_BESIDE(many##_q8_##DIM, TopKeysArgs, BLOCKS) { top_keys_by_cores<DIM, ByteKeys, 4>(args); }
+#define LONGFORM_KERNEL(name, DIM, BLOCKS, Keys, row_warps, Candidates) \
+  CARD_KERNEL_BESIDE(name##_##DIM, TopKeysArgs, BLOCKS) { top_keys_by_cores<DIM, Keys, row_warps, Candidates>(args); }
+
+#define LONGFORM_HEADS(DIM, BLOCKS)                                                              \
+  LONGFORM_KERNEL(top_keys_cores_few_f16, DIM, BLOCKS, HalfKeys, 1, AllRows)                     \
+  LONGFORM_KERNEL(top_keys_cores_few_q8, DIM, BLOCKS, ByteKeys, 1, AllRows)                      \
+  LONGFORM_KERNEL(top_keys_cores_halves_f16, DIM, BLOCKS, HalfKeys, 1, ListedHalves)             \
+  LONGFORM_KERNEL(top_keys_cores_halves_q8, DIM, BLOCKS, ByteKeys, 1, ListedHalves)              \
+  LONGFORM_KERNEL(top_keys_cores_many_f16, DIM, BLOCKS, HalfKeys, 4, AllRows)                    \
+  LONGFORM_KERNEL(top_keys_cores_many_q8, DIM, BLOCKS, ByteKeys, 4, AllRows)
 
 // without a bound some have more registers than they need, and one block less has room
-LONGFORM_HEADS(64, 4, top_keys_cores_few, top_keys_cores_many)
-LONGFORM_HEADS(128, 3, top_keys_cores_few, top_keys_cores_many)
+LONGFORM_HEADS(64, 4)
+LONGFORM_HEADS(128, 3)
 
 #undef LONGFORM_HEADS
+#undef LONGFORM_KERNEL
 
 }  // namespace longform::card

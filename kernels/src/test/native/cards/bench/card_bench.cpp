@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kernels.h"
+#include "kv_rows.h"
 #include "times.h"
 
 namespace {
@@ -45,9 +46,9 @@ T *allocate(int64_t count) {
 
 // random numbers of about one, the same tile again and again: zeros would be faster than real data
 template <typename T>
-T *filled(int64_t count, const std::function<T(std::mt19937 &)> &draw) {
+T *filled(int64_t count, const std::function<T(std::mt19937 &)> &draw, int64_t tile_numbers = 1 << 20) {
   std::mt19937 random(5);
-  std::vector<T> tile(static_cast<size_t>(std::min<int64_t>(count, 1 << 20)));
+  std::vector<T> tile(static_cast<size_t>(std::min(count, tile_numbers)));
   for (T &v : tile) v = draw(random);
   T *memory = allocate<T>(count);
   for (int64_t at = 0; at < count; at += static_cast<int64_t>(tile.size())) {
@@ -65,6 +66,18 @@ uint16_t *halves(int64_t count, bool brain) {
   return filled<uint16_t>(count, [brain](std::mt19937 &r) {
     return static_cast<uint16_t>((r() & 1) << 15 | (brain ? (120 + r() % 8) << 7 | (r() & 127) : (9 + r() % 6) << 10 | (r() & 1023)));
   });
+}
+
+// Float16 numbers nearly as a normal distribution has them, in rows of `dim`. How many keys a search need not read
+// depends on how their scores are spread: the tile is so long that a key of a head returns once or twice in a million.
+uint16_t *normal_halves(int64_t count, int64_t dim) {
+  const auto draw = [](std::mt19937 &r) {
+    const uint32_t a = r(), b = r();
+    const float sum = static_cast<float>(a & 0xffff) + static_cast<float>(a >> 16) + static_cast<float>(b & 0xffff) +
+                      static_cast<float>(b >> 16);
+    return longform::kv::to_finite_half((sum - 131070) / 37837);
+  };
+  return filled<uint16_t>(count, draw, 524287 * dim);
 }
 
 void row(const std::string &what, double time, double bytes, double operations) {
@@ -112,8 +125,9 @@ struct Cache {
   uint16_t *memory;
   kernels_kv_layout layout;
 
-  Cache(int64_t rows_, int64_t kv_heads_, int64_t dim_)
-      : rows(rows_), kv_heads(kv_heads_), dim(dim_), memory(halves(2 * rows * kv_heads * dim, false)) {
+  Cache(int64_t rows_, int64_t kv_heads_, int64_t dim_, bool normal = false)
+      : rows(rows_), kv_heads(kv_heads_), dim(dim_),
+        memory(normal ? normal_halves(2 * rows * kv_heads * dim, dim) : halves(2 * rows * kv_heads * dim, false)) {
     layout = {KERNELS_KV_F16, kv_heads, dim, dim * 2, rows * dim * 2, 2 * rows * dim * 2};
   }
   ~Cache() { kernels_card_release(card, memory); }
@@ -294,6 +308,63 @@ void top_keys(const Cache &cache, int64_t queries, int64_t heads) {
   kernels_card_release(card, list);
 }
 
+// One query's search with sketches beside the same without, and the making of the sketches. Bytes of the search are
+// those of the sketches and of the keys that it scored (which the queries of a head read together).
+void sketched_top_keys(const Cache &cache, int64_t heads) {
+  const std::vector<kernels_run> runs = cache.runs(0, cache.rows);
+  const int64_t sketch_bytes = kernels_sketch_bytes(cache.dim) * cache.kv_heads;
+  const int64_t pages = static_cast<int64_t>(runs.size()), bytes = pages * sketch_bytes;
+  char *sketches = allocate<char>(bytes);
+  std::vector<kernels_sketch_page> each;
+  std::vector<const char *> addresses;
+  for (const kernels_run &run : runs) {
+    each.push_back({run.key, sketches + static_cast<int64_t>(each.size()) * sketch_bytes});
+    addresses.push_back(each.back().sketch);
+  }
+  const double keys = 2. * static_cast<double>(cache.rows * cache.kv_heads * cache.dim);
+  const std::string size = sizes(cache, heads) + ", " + std::to_string(cache.rows >> 10) + "k keys";
+  const double making = timed([&] { done(kernels_sketch(card, &cache.layout, each.data(), pages)); }, 3);
+  row("sketches, " + size, making, keys + static_cast<double>(bytes), 0);
+
+  float *q = floats(heads * cache.dim);
+  std::vector<int64_t> rows(static_cast<size_t>(heads * 4));
+  std::vector<float> scores(rows.size());
+  int64_t rescored = 0;
+  kernels_run *list = allocate<kernels_run>(pages);
+  done(kernels_card_copy(card, list, runs.data(), pages * static_cast<int64_t>(sizeof(kernels_run))));
+  const char **there = allocate<const char *>(pages);
+  done(kernels_card_copy(card, there, addresses.data(), pages * static_cast<int64_t>(sizeof(char *))));
+  kernels_top_keys_request request = {};
+  request.queries = q;
+  request.query_count = 1;
+  request.heads = heads;
+  request.layout = &cache.layout;
+  request.runs = list;
+  request.run_count = pages;
+  request.to = cache.rows;
+  request.k = 4;
+  request.block_rows = 1;
+  request.rows = rows.data();
+  request.scores = scores.data();
+  request.rescored = &rescored;
+  request.resident = 1;
+  int64_t count = 0;
+  const kernels_votes_request votes = {&request, KERNELS_ORDER_VOTES, 127, rows.data(), &count};
+  const auto vote = [&] { done(kernels_votes(card, &votes)); };
+  row("votes of one query without sketches, " + size, timed(vote, 5), keys, 0);
+  request.sketches = there;
+  done(kernels_top_keys(card, &request));
+  const double share = static_cast<double>(rescored) / static_cast<double>(heads * cache.rows);
+  const double read = static_cast<double>(bytes) + share * keys;
+  char scored[64];
+  std::snprintf(scored, sizeof scored, ", %.1f%% of the keys scored", 100 * share);
+  row("votes of one query with sketches, " + size + scored, timed(vote, 5), read, 0);
+  kernels_card_release(card, sketches);
+  kernels_card_release(card, q);
+  kernels_card_release(card, list);
+  kernels_card_release(card, there);
+}
+
 }  // namespace
 
 int main(int count, char **arguments) {
@@ -323,6 +394,10 @@ int main(int count, char **arguments) {
     const int64_t heads = 4 * cache.kv_heads;
     top_keys(cache, 1, heads);
     top_keys(cache, quick ? 16 : 512, heads);
+  }
+  {
+    const Cache cache(quick ? 1024 : 1 << 20, quick ? 2 : 8, quick ? 64 : 128, true);
+    sketched_top_keys(cache, 4 * cache.kv_heads);
   }
   kernels_close(card);
   return 0;

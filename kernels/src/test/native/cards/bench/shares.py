@@ -60,6 +60,14 @@ def main(folder):
     if line:
         row("best keys, decode at 1M keys, 8 KV heads of 128", "≥ 80% of copy bandwidth",
             f"{100 * line.gbytes / copy:.1f}% ({line.ms:.2f} ms)")
+    line = find(bench, r"votes of one query with sketches, 32/8 .*1024k keys")
+    if line:
+        without = find(bench, r"votes of one query without sketches, 32/8 .*1024k keys")
+        scored = re.search(r"[\d.]+% of the keys scored", line.name)
+        times = f", {without.ms / line.ms:.1f} × as fast as without ({without.ms:.2f} ms)" if without else ""
+        row("best keys with sketches, decode at 1M keys, 8 KV heads of 128", "≥ 2 × as fast as without",
+            f"{line.ms:.2f} ms, {100 * line.gbytes / copy:.1f}% of copy bandwidth, "
+            f"{scored.group(0) if scored else ''}{times}")
     line = find(bench, r"top keys, 512 queries of 32/8 .*1024k keys")
     if line:
         row("best keys, 512 queries × 1M keys", "≥ 60% of the bf16 matrix rate",

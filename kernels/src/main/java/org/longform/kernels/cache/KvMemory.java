@@ -182,6 +182,24 @@ public final class KvMemory {
   }
 
   /**
+   * Gives back memory of a device that sketches of documents have which are not being read right
+   * now. To be called while the caller's document is not being read.
+   *
+   * @return whether there was any
+   */
+  boolean dropSketchesOnDevice(PageStore asking, long bytes) {
+    List<PageStore> others;
+    synchronized (this) {
+      others = others(asking);
+    }
+    long dropped = 0;
+    for (PageStore other : others) {
+      dropped += dropped < bytes ? other.dropSketchesOnDevice(bytes - dropped) : 0;
+    }
+    return dropped > 0;
+  }
+
+  /**
    * Moves pages of documents that are not being read right now to disk: a device may have no room
    * where the budget has. To be called while the caller's document is not being read.
    *

@@ -2,6 +2,7 @@ package org.longform.kernels.cache;
 
 import java.util.function.Supplier;
 import org.longform.kernels.tensor.MemoryOwner;
+import org.longform.kernels.tensor.MemorySource;
 
 /**
  * One layer of a cache, read only. Rows are addressed by token index; {@link #keyAddress} gives
@@ -177,9 +178,10 @@ public final class KvView {
    * is short. Good until the cache changes.
    *
    * @param headBytes size of the sketch of one head; always the same for a cache
+   * @param source of their memory; always the same for a cache
    */
-  public PageSketches sketches(long row, long headBytes) {
-    return row + Page.ROWS <= cache.length() ? cache.page(row).sketches(headBytes) : null;
+  public PageSketches sketches(long row, long headBytes, MemorySource source) {
+    return row + Page.ROWS <= cache.length() ? cache.page(row).sketches(headBytes, source) : null;
   }
 
   /** Copies the un-rotated key of one token. */

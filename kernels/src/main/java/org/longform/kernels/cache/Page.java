@@ -2,6 +2,7 @@ package org.longform.kernels.cache;
 
 import java.util.concurrent.atomic.AtomicInteger;
 import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.MemorySource;
 
 /**
  * Keys and values of {@link #ROWS} consecutive tokens, all layers: [layer, kvHead, key or value,
@@ -70,15 +71,14 @@ final class Page {
   }
 
   /** Sketches of this page, whose rows must all be written; null if there is no memory for them. */
-  PageSketches sketches(long headBytes) {
+  PageSketches sketches(long headBytes, MemorySource source) {
     PageSketches present = sketches;
-    return present != null ? present : newSketches(headBytes);
+    return present != null ? present : newSketches(headBytes, source);
   }
 
-  private synchronized PageSketches newSketches(long headBytes) {
-    if (sketches == null
-        && store.takeForSketches(this, PageSketches.bytes(store.shape(), headBytes))) {
-      sketches = new PageSketches(store.shape(), headBytes);
+  private synchronized PageSketches newSketches(long headBytes, MemorySource source) {
+    if (sketches == null) {
+      sketches = store.newSketches(this, headBytes, source);
     }
     return sketches;
   }
@@ -110,12 +110,21 @@ final class Page {
     }
   }
 
-  /** The page lies in the slot from now on. */
+  /** Whether there are sketches in the memory of a device. */
+  boolean sketchedOnDevice() {
+    PageSketches present = sketches;
+    return present != null && !present.areOnHost();
+  }
+
+  /** The page lies in the slot from now on, where no device reads it by itself. */
   void moveTo(Extent.Slot target) {
     Memory own = memory;
     slot = target;
     memory = null;
     own.close();
+    if (sketchedOnDevice()) {
+      dropSketches();
+    }
   }
 
   boolean shared() {

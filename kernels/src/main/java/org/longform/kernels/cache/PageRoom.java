@@ -54,8 +54,8 @@ final class PageRoom {
   }
 
   /**
-   * Takes memory, perhaps of a device. Where there is none left pages move to disk until there is,
-   * if they may.
+   * Takes memory, perhaps of a device. Where there is none left sketches that lie there go until
+   * there is, and then pages move to disk, if they may.
    *
    * @throws LongformException OUT_OF_MEMORY if there is no room though nothing is left to go
    */
@@ -64,11 +64,22 @@ final class PageRoom {
       try {
         return taking.get();
       } catch (LongformException e) {
-        if (!Patience.isRefusal(e) || !moveAway(count, full)) {
+        if (!Patience.isRefusal(e) || !(dropSketches(count, full) || moveAway(count, full))) {
           throw e;
         }
       }
     }
+  }
+
+  /** Gives the memory of so many pages back that sketches have on a device; whether any was there. */
+  private boolean dropSketches(long count, long full) {
+    long wanted = count * Page.bytes(store.shape());
+    long dropped = 0;
+    for (long number = 0; number < full && dropped < wanted; number++) {
+      Page page = pages.get(number);
+      dropped += page == null ? 0 : store.dropSketchesOnDevice(page);
+    }
+    return dropped > 0 || store.dropSketchesOfOthers(wanted);
   }
 
   /**

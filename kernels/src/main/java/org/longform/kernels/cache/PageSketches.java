@@ -2,6 +2,8 @@ package org.longform.kernels.cache;
 
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import org.longform.kernels.tensor.Memory;
+import org.longform.kernels.tensor.MemoryOwner;
+import org.longform.kernels.tensor.MemorySource;
 
 /**
  * What a device derives from the keys of a full page, layer by layer, to search them faster. Lives
@@ -20,10 +22,14 @@ public final class PageSketches {
   private final long headBytes;
   private final AtomicIntegerArray states;
 
-  PageSketches(KvShape shape, long headBytes) {
+  /**
+   * @param source of their memory
+   * @throws org.longform.kernels.error.LongformException OUT_OF_MEMORY
+   */
+  PageSketches(KvShape shape, long headBytes, MemorySource source) {
     this.shape = shape;
     this.headBytes = headBytes;
-    this.memory = Memory.allocate(bytes(shape, headBytes));
+    this.memory = source.allocate(bytes(shape, headBytes));
     this.states = new AtomicIntegerArray(shape.layers());
   }
 
@@ -31,9 +37,19 @@ public final class PageSketches {
     return shape.headsBefore(shape.layers()) * headBytes + ALIGN;
   }
 
-  /** Machine address of the sketches of a layer, head after head. */
-  public long address(int layer) {
-    return (memory.address(0) + ALIGN - 1) / ALIGN * ALIGN + shape.headsBefore(layer) * headBytes;
+  /**
+   * Machine address of the sketches of a layer, head after head.
+   *
+   * @param reader who will work there; null for the host
+   */
+  public long address(int layer, MemoryOwner reader) {
+    long first = (memory.address(0, reader) + ALIGN - 1) / ALIGN * ALIGN;
+    return first + shape.headsBefore(layer) * headBytes;
+  }
+
+  /** Whether the host has their memory, and not a device. */
+  boolean areOnHost() {
+    return memory.isOfHost();
   }
 
   /** Whether the sketch of a layer is made. */
@@ -55,6 +71,7 @@ public final class PageSketches {
     return memory.size();
   }
 
+  /** Gives the memory back. */
   void close() {
     memory.close();
   }

@@ -22,8 +22,10 @@ final class PageStore {
   // oldest first
   private final Set<Page> inMemory = new LinkedHashSet<>();
   private long sketchBytes;
-  // of one page; 0 until a device made the first
+  // of one page in memory of the host; 0 until a device made the first there
   private long sketchBytesPerPage;
+  // a device had no memory for sketches, or took it back: its document is not the one to ask again
+  private boolean sketchesRefused;
   private final Set<Page> sketched = new LinkedHashSet<>();
   private long sketchesForgotten;
   private long pages;
@@ -107,6 +109,11 @@ final class PageStore {
     return budget.directory().isPresent();
   }
 
+  /** See {@link KvMemory#dropSketchesOnDevice}. */
+  boolean dropSketchesOfOthers(long bytes) {
+    return budget.dropSketchesOnDevice(this, bytes);
+  }
+
   /** See {@link KvMemory#moveAway}. */
   boolean moveOthers(long pages) {
     return budget.moveAway(this, pages * Page.bytes(shape));
@@ -121,15 +128,30 @@ final class PageStore {
     budget.settle(bytes);
   }
 
-  /** Whether there is memory for the sketches of one page; they are counted then. */
-  synchronized boolean takeForSketches(Page page, long bytes) {
-    sketchBytesPerPage = bytes;
-    if (!budget.takeFree(bytes)) {
-      return false;
+  /** Sketches of one page, counted; null if there is no memory for them. */
+  synchronized PageSketches newSketches(Page page, long headBytes, MemorySource from) {
+    long bytes = PageSketches.bytes(shape, headBytes);
+    if (from == MemorySource.HOST) {
+      sketchBytesPerPage = bytes;
+    }
+    if (sketchesRefused || !budget.takeFree(bytes)) {
+      return null;
+    }
+    PageSketches sketches;
+    try {
+      sketches = new PageSketches(shape, headBytes, from);
+    } catch (LongformException e) {
+      budget.memoryChanged(-bytes);
+      // keys can be read without; what the host refuses is an error as ever
+      if (from == MemorySource.HOST || !Patience.isRefusal(e)) {
+        throw e;
+      }
+      sketchesRefused = true;
+      return null;
     }
     sketchBytes += bytes;
     sketched.add(page);
-    return true;
+    return sketches;
   }
 
   synchronized void sketchesDropped(Page page, long bytes) {
@@ -137,6 +159,31 @@ final class PageStore {
     sketchesForgotten++;
     sketched.remove(page);
     budget.memoryChanged(-bytes);
+  }
+
+  /**
+   * Gives memory of a device that sketches have to what needs it more. To be called while the
+   * caller's cache is not reading.
+   *
+   * @return how much, if it may
+   */
+  synchronized long dropSketchesOnDevice(Page page) {
+    if (!page.sketchedOnDevice() || (page.shared() && reading > 0)) {
+      return 0;
+    }
+    long bytes = page.sketchBytes();
+    page.dropSketches();
+    sketchesRefused = true;
+    return bytes;
+  }
+
+  /** The same of all pages, until so much is free; nothing while this document is being read. */
+  synchronized long dropSketchesOnDevice(long bytes) {
+    long dropped = 0;
+    for (Page page : reading > 0 ? List.<Page>of() : List.copyOf(sketched)) {
+      dropped += dropped < bytes ? dropSketchesOnDevice(page) : 0;
+    }
+    return dropped;
   }
 
   /** How often the sketches of a page were dropped. */

@@ -114,6 +114,11 @@ public abstract class Memory implements AutoCloseable {
   /** The device whose memory it is; null for the host. */
   abstract MemoryOwner owner();
 
+  /** Whether it is memory of no device. */
+  public final boolean isOfHost() {
+    return owner() == null;
+  }
+
   /** Whether it is memory of a device, and of this one. */
   public final boolean isOwnedBy(MemoryOwner device) {
     return device != null && owner() == device;

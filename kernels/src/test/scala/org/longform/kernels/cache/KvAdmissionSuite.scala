@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.{AtomicBoolean, AtomicInteger}
 import java.util.function.BooleanSupplier
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.kernels.tensor.{Memory, Tensor}
+import org.longform.kernels.tensor.{Memory, MemorySource, Tensor}
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
@@ -46,7 +46,7 @@ class KvAdmissionSuite extends AnyFunSuite {
 
   /** Sketches of every full page, as a device makes them. */
   private def sketch(cache: KvCache): Int =
-    (0L until cache.length() / 64).count(page => cache.view(0).sketches(page * 64, SKETCH) != null)
+    (0L until cache.length() / 64).count(page => cache.view(0).sketches(page * 64, SKETCH, MemorySource.HOST) != null)
 
   private def inThread(body: => Unit): Thread = {
     val thread = new Thread(() => body)

@@ -52,9 +52,8 @@ final class CardKernels extends CpuKernels {
     return scored.isPresent() ? scored.get() : super.keyScores(request);
   }
 
-  /** A card reads faster than the processor sketches. */
   @Override
-  boolean spareKeys() {
-    return false;
+  SketchLimits sketchLimits() {
+    return SketchLimits.OF_CARD;
   }
 }

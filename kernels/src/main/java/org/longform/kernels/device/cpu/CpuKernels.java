@@ -287,14 +287,14 @@ class CpuKernels implements Kernels {
 
   @Override
   public TopKeys topKeys(TopKeysRequest request) {
-    TopKeys found = TopKeysCall.run(request, handle.address(), owner, memory(), spareKeys());
+    TopKeys found = TopKeysCall.run(request, handle.address(), owner, memory(), sketchLimits());
     Reference.reachabilityFence(handle);
     return found;
   }
 
-  /** Whether sketches of pages help to find the best keys. */
-  boolean spareKeys() {
-    return true;
+  /** Where sketches of pages help to find the best keys. */
+  SketchLimits sketchLimits() {
+    return SketchLimits.OF_PROCESSOR;
   }
 
   private static void requireFloats(String operation, Tensor tensor, long elements) {

@@ -21,7 +21,7 @@ final class KeyList implements KvView.Notes {
   private final MemorySource source;
   private final boolean kept;
   private final AtomicBoolean taken = new AtomicBoolean();
-  private final KeySketches sketches = new KeySketches();
+  private final KeySketches sketches;
   private Memory runs = Memory.allocate(0);
   private int size;
   private long from;
@@ -35,6 +35,7 @@ final class KeyList implements KvView.Notes {
     this.owner = owner;
     this.source = source;
     this.kept = kept;
+    sketches = new KeySketches(owner, owner == null ? MemorySource.HOST : source);
   }
 
   /**
@@ -113,6 +114,11 @@ final class KeyList implements KvView.Notes {
 
   private static long pageEnd(long row) {
     return row - row % KvView.pageRows() + KvView.pageRows();
+  }
+
+  /** Whether a device may know the pages by sketches: one with memory of its own has all there. */
+  boolean maySketch() {
+    return owner == null || isResident();
   }
 
   /** Makes what is missing of the sketches. */

@@ -25,18 +25,18 @@ final class TopKeysCall implements AutoCloseable {
    *
    * @param owner of the device's own memory; null if it has none
    * @param source of memory that the device reads
-   * @param sketching whether the device spares keys by sketches, which are then made
+   * @param limits of the searches whose keys the device spares by sketches, which are then made
    */
   TopKeysCall(
       TopKeysRequest request,
       long device,
       MemoryOwner owner,
       MemorySource source,
-      boolean sketching) {
+      SketchLimits limits) {
     this.request = request;
     this.owner = owner;
     keys = KeyList.borrow(request.cache(), request.from(), request.to(), owner, source);
-    sketched = sketching && canSketch(request);
+    sketched = limits.allow(request) && keys.maySketch();
     try {
       if (sketched) {
         keys.sketch(request.cache(), device);
@@ -54,7 +54,7 @@ final class TopKeysCall implements AutoCloseable {
       long device,
       MemoryOwner owner,
       MemorySource source,
-      boolean sketching) {
+      SketchLimits limits) {
     request.validate();
     int heads = request.heads();
     int count = request.queryCount();
@@ -67,7 +67,7 @@ final class TopKeysCall implements AutoCloseable {
     }
     CallBuffer buffer = CallBuffer.borrow();
     try (Memory answer = Memory.allocate(Long.BYTES + (long) entries * (Long.BYTES + Float.BYTES));
-        TopKeysCall call = new TopKeysCall(request, device, owner, source, sketching)) {
+        TopKeysCall call = new TopKeysCall(request, device, owner, source, limits)) {
       long rowsAt = Long.BYTES;
       long scoresAt = rowsAt + (long) entries * Long.BYTES;
       buffer.reserve(call.bytes());
@@ -127,16 +127,6 @@ final class TopKeysCall implements AutoCloseable {
     if (turned != null) {
       turned.close();
     }
-  }
-
-  /** Whether bounds of the plain products can spare keys: few queries ask, and many keys answer. */
-  private static boolean canSketch(TopKeysRequest request) {
-    TopKeysRequest.Scoring scoring = request.scoring();
-    int sharers = (request.heads() + request.cache().kvHeads() - 1) / request.cache().kvHeads();
-    return scoring.keyNorm() == TopKeysRequest.KeyNorm.NONE
-        && scoring.blockRows() == 1
-        && (long) sharers * request.queryCount() <= KeySketches.MOST_QUERIES
-        && request.to() - request.from() >= KeySketches.LEAST_CANDIDATES;
   }
 
   /** The asking queries rotated to one position, or null if they are taken as they are. */

@@ -28,7 +28,7 @@ final class VotesCall {
     }
     CallBuffer buffer = CallBuffer.borrow();
     try (Memory answer = Memory.allocate(Math.multiplyExact(most + 1, Long.BYTES));
-        TopKeysCall best = new TopKeysCall(keys, card, memory, memory, false)) {
+        TopKeysCall best = new TopKeysCall(keys, card, memory, memory, SketchLimits.OF_CARD)) {
       buffer.reserve(best.bytes() + (long) WORDS * Long.BYTES);
       long list = best.write(buffer, 0, 0, 0);
       long call = buffer.address();

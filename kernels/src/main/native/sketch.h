@@ -6,7 +6,8 @@
 //
 // slack_row is at least the norm of what the approximation leaves out (Cauchy-Schwarz) plus what
 // float32 can lose anywhere in a product of q and the key, the exact score included. A key with an
-// element that is not finite has infinite slack.
+// element that is not finite has infinite slack. A sketch is good for the device that made it: each
+// knows what its own scores lose.
 //
 // Layout for D dims, quads = ceil(D / 4):
 //   codes   quads x 128 bytes: byte b of a quad has dim b % 4 of row b / 64 * 32 + b % 64 / 4 in its
@@ -17,7 +18,16 @@
 //   header  SketchHeader
 #pragma once
 
-#include "../kernels.h"
+#include <stdint.h>
+
+#include "kernels.h"
+
+#ifdef __CUDACC__
+#define LONGFORM_SKETCH __host__ __device__ __forceinline__
+#else
+// every instruction set has its own
+#define LONGFORM_SKETCH inline __attribute__((always_inline))
+#endif
 
 namespace longform {
 
@@ -30,7 +40,7 @@ struct SketchHeader {
 };
 
 struct SketchLayout {
-  explicit constexpr __attribute__((always_inline)) SketchLayout(int64_t dims)
+  explicit constexpr LONGFORM_SKETCH SketchLayout(int64_t dims)
       : quads((dims + 3) / 4),
         mean_dims((dims + 15) / 16 * 16),
         scale(quads * 128),
