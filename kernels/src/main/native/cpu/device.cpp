@@ -314,6 +314,13 @@ int32_t kernels_votes(kernels_device *device, const kernels_votes_request *reque
   });
 }
 
+int32_t kernels_spans(kernels_device *device, const kernels_spans_request *request) {
+  return guarded([&] {
+    if (device->card == nullptr) throw longform::card::NotHere("the device has no card");
+    device->card->spans(*request);
+  });
+}
+
 int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(head_dim).bytes; }
 
 int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,

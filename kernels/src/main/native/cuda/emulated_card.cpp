@@ -31,6 +31,7 @@
 #include "key_tiles.inl"
 #include "top_keys_cores.inl"
 #include "votes.inl"
+#include "spans.inl"
 
 namespace longform::card {
 namespace {

@@ -20,3 +20,4 @@
 #include "key_tiles.inl"
 #include "top_keys_cores.inl"
 #include "votes.inl"
+#include "spans.inl"

@@ -107,6 +107,10 @@ NATIVE(jint, topKeys)(JNIEnv *, jclass, jlong device, jlong request) {
   return kernels_top_keys(device_of(device), pointer<kernels_top_keys_request>(request));
 }
 
+NATIVE(jint, spans)(JNIEnv *, jclass, jlong device, jlong request) {
+  return kernels_spans(device_of(device), pointer<kernels_spans_request>(request));
+}
+
 NATIVE(jint, votes)(JNIEnv *, jclass, jlong device, jlong request) {
   return kernels_votes(device_of(device), pointer<kernels_votes_request>(request));
 }

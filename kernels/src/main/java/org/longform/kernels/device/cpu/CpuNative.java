@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 13;
+  static final int ABI = 14;
 
   /** {@code KERNELS_NO_MEMORY}. */
   static final int NO_MEMORY = 2;
@@ -77,6 +77,8 @@ final class CpuNative {
   static native int topKeys(long device, long request);
 
   static native int votes(long device, long request);
+
+  static native int spans(long device, long request);
 
   /** Bytes of the sketch of one head of a page. */
   static native long sketchBytes(long headDim);
