@@ -97,7 +97,9 @@ public final class Rows {
         .orElseGet(() -> builder().all(before).all(this).all(behind).build());
   }
 
-  /** Gives back what a device keeps of tokens that it chose; untold ones cannot be told any more. */
+  /**
+   * Gives back what a device keeps of tokens that it chose; untold ones cannot be told any more.
+   */
   public void close() {
     if (chosen != null) {
       chosen.choice().close();

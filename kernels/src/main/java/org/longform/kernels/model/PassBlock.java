@@ -55,8 +55,7 @@ final class PassBlock {
     this.cache = cache;
     this.cancelled = cancelled;
     this.hooks = hooks;
-    this.attended =
-        new AttendedTokens(branches.size(), branches.size() * cache.shape().layers());
+    this.attended = new AttendedTokens(branches.size(), branches.size() * cache.shape().layers());
   }
 
   int[] ids() {

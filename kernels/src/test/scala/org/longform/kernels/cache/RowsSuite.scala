@@ -134,7 +134,10 @@ class RowsSuite extends AnyFunSuite {
 
   test("chosen rows are asked for once, when somebody wants to know them") {
     val (chosen, state) = choice(Rows.of(5, 6, 9), 4, 12)
-    val rows = Rows.chosen(chosen).between(Rows.range(0, 3), Rows.range(12, 14)).between(Rows.none(), Rows.range(15, 16))
+    val rows = Rows
+      .chosen(chosen)
+      .between(Rows.range(0, 3), Rows.range(12, 14))
+      .between(Rows.none(), Rows.range(15, 16))
     assert(rows.groups() == 1 && rows.untold().get().known() == 6)
     assert(rows.outline() == Rows.builder().range(0, 3).range(4, 14).range(15, 16).build())
     assert(state() == ((0, false)))

@@ -6,8 +6,8 @@ import org.longform.kernels.device.TopKeysRequest.Scoring
 import org.longform.kernels.tensor.{MemorySource, Tensor}
 import org.scalatest.Assertions._
 
-/** Spans around voted tokens, and attention to them before and after they are told. Keys and queries are small
-  * whole numbers: scores are exact, so the rows must be the reference's.
+/** Spans around voted tokens, and attention to them before and after they are told. Keys and queries are
+  * small whole numbers: scores are exact, so the rows must be the reference's.
   */
 object SpansCases {
   private val HEADS = 4
@@ -19,7 +19,8 @@ object SpansCases {
 
   private val order = Seq(VotesRequest.Order.VOTES, VotesRequest.Order.RANK)
 
-  /** The rows that a device chooses, and its attention to them between the others, asked for before it tells. */
+  /** The rows that a device chooses, and its attention to them between the others, asked for before it tells.
+    */
   private def ask(
       kernels: Kernels,
       source: MemorySource,
@@ -92,8 +93,8 @@ object SpansCases {
     cases("many queries", Spans(70, 5, 900, 4, new SpanSelection(8, 40, unlimited))) ++
     cases("many queries and a budget", Spans(70, 5, 900, 4, new SpanSelection(8, unlimited, 100))) ++
     // more votes than a card serves in turn, and more rows than it keeps room for
-    cases("a budget for many votes", Spans(600, 5, 5000, 4, new SpanSelection(2, unlimited, 60))) ++
-    cases("room for all of many", Spans(30, 1, 70000, 4, new SpanSelection(4000, unlimited, unlimited))) ++
+    cases("a budget for many votes", Spans(300, 5, 4500, 4, new SpanSelection(2, unlimited, 60))) ++
+    cases("room for all of many", Spans(1, 1, 70000, 4, new SpanSelection(40000, unlimited, unlimited))) ++
     cases("no vote", Spans(3, 5, 90, 0, new SpanSelection(4, unlimited, unlimited))) ++
     cases("no candidate", Spans(3, 5, 5, 4, new SpanSelection(4, unlimited, unlimited))) ++
     cases("nothing wanted", Spans(3, 5, 90, 4, new SpanSelection(4, 0, unlimited))) ++

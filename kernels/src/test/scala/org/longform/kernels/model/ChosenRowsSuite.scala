@@ -43,7 +43,8 @@ class ChosenRowsSuite extends AnyFunSuite {
         answer
       }
     }
-    val proxy = Proxy.newProxyInstance(getClass.getClassLoader, Array[Class[_]](classOf[ContextStrategy]), noting)
+    val proxy =
+      Proxy.newProxyInstance(getClass.getClassLoader, Array[Class[_]](classOf[ContextStrategy]), noting)
     (proxy.asInstanceOf[ContextStrategy], rows)
   }
 
@@ -100,7 +101,8 @@ class ChosenRowsSuite extends AnyFunSuite {
   /** How often the host waits for a late device in a step that writes a token. */
   private def waits(layers: Int, context: String): Long = TempDirectory.use { directory =>
     val late = new LateKernels(new ReferenceDevice().open(1))
-    val decoder = Decoder.load(TinyModel(window = 64, layers = layers, seed = 44).write(directory), late.kernels)
+    val decoder =
+      Decoder.load(TinyModel(window = 64, layers = layers, seed = 44).write(directory), late.kernels)
     try {
       val strategy = ContextStrategies.create(context, java.util.Map.of(), decoder.limits())
       withSession(decoder, strategy) { session =>

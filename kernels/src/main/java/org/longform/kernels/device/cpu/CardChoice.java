@@ -30,7 +30,8 @@ final class CardChoice implements RowChoice {
     this.from = among.from();
     this.to = among.to();
     this.most = most;
-    this.memory = card.allocate(COUNT_BYTES + most * ROW_BYTES);
+    // of few sizes, so that the next choice finds the block of one before
+    this.memory = card.allocate(COUNT_BYTES + (Long.highestOneBit(most) << 1) * ROW_BYTES);
   }
 
   @Override
@@ -65,8 +66,9 @@ final class CardChoice implements RowChoice {
       throw new IllegalStateException(
           "Cannot tell which tokens a card chose: their plan is closed. Ask before.");
     }
-    try (Memory copy = Memory.allocate(memory.size())) {
-      copy.copyFrom(memory, 0, 0, memory.size());
+    long bytes = COUNT_BYTES + most * ROW_BYTES;
+    try (Memory copy = Memory.allocate(bytes)) {
+      copy.copyFrom(memory, 0, 0, bytes);
       Rows.Builder rows = Rows.builder();
       for (long i = 0; i < copy.getLong(0); i++) {
         long row = copy.getLong(COUNT_BYTES + i * ROW_BYTES + Long.BYTES);

@@ -28,7 +28,8 @@ final class SpansCall {
   static Optional<Rows> run(SpansRequest request, long card, CardMemory memory) {
     request.votes().validate();
     long most = most(request);
-    if (most <= 0 || most > MOST_ROWS) {
+    // where pages are on disk the card would refuse what was listed for it
+    if (most <= 0 || most > MOST_ROWS || !request.keys().cache().isSettled(request.keys().to())) {
       return Optional.empty();
     }
     CardChoice choice;
@@ -57,12 +58,20 @@ final class SpansCall {
     SpanSelection spans = request.spans();
     long voted = VotesCall.most(request.votes());
     boolean budget = spans.budget() != SpanSelection.UNLIMITED;
-    if (budget && voted > MOST_IN_TURN) {
+    if (voted > (budget ? MOST_IN_TURN : MOST_ROWS)) {
       return 0;
     }
-    long most =
-        Math.min(voted * spans.tokensOfOne(), request.keys().to() - request.keys().from());
+    long most = Math.min(voted * 2 * reach(request), candidates(request));
     return budget ? Math.min(most, spans.budget()) : most;
+  }
+
+  private static long candidates(SpansRequest request) {
+    return request.keys().to() - request.keys().from();
+  }
+
+  /** No further than there are candidates. */
+  private static long reach(SpansRequest request) {
+    return Math.min(request.spans().reach(), candidates(request));
   }
 
   private static boolean ask(
@@ -74,7 +83,7 @@ final class SpansCall {
       long call = buffer.address();
       buffer
           .put(votes)
-          .put(request.spans().reach())
+          .put(reach(request))
           .put(request.spans().budget())
           .put(choice.countAddress())
           .put(choice.rowsAddress());
