@@ -161,7 +161,8 @@ enum kernels_position_kind {
   KERNELS_POSITION_CONSTANT = 2,   /* position */
   KERNELS_POSITION_STRIDED = 3,    /* keys: first + floor((row - anchor) / stride) */
   KERNELS_POSITION_SHIFTED = 4,    /* queries: row + position */
-  KERNELS_POSITION_LISTED = 5      /* positions[row - anchor] */
+  KERNELS_POSITION_LISTED = 5,     /* positions[row - anchor] */
+  KERNELS_POSITION_PACKED = 6      /* queries: row + position + how many rows the card chose */
 };
 
 enum kernels_band_kind {
@@ -171,6 +172,12 @@ enum kernels_band_kind {
   KERNELS_BAND_TREE = 3,   /* key < width (the first new row), or mask[query - width][key - width] */
   KERNELS_BAND_BETWEEN = 4 /* width <= query - key < width_end */
 };
+
+/* A row of a cache that a card chose: see kernels_spans. */
+typedef struct {
+  const char *key; /* first head's key */
+  int64_t row;
+} kernels_chosen_row;
 
 /* A set of cached rows that queries attend to; mirrors org.longform.kernels.attention.Segment. */
 typedef struct {
@@ -197,6 +204,12 @@ typedef struct {
   const double *query_positions; /* listed only: of every row of the block that takes part */
   int64_t width_end;             /* between only */
   int64_t resident;              /* whether all rows of runs lie in memory of the card; if not, anywhere */
+  /* In memory of the card, or NULL: how many rows the card chose, and those. They stand in the only list before the
+     runs whose index is chosen_place or more, which does not count them. Not where mass is asked for. */
+  const int64_t *chosen_count;
+  const kernels_chosen_row *chosen_rows;
+  int64_t chosen_place;
+  int64_t chosen_most; /* there are no more than these */
 } kernels_segment;
 
 enum kernels_encoding { KERNELS_ROPE_HALF_SPLIT = 0, KERNELS_ROPE_INTERLEAVED = 1, KERNELS_ALIBI = 2 };
@@ -290,6 +303,20 @@ typedef struct {
 
 /* KERNELS_UNSUPPORTED where votes are not counted by the device: whoever has the best keys can count them. */
 int32_t kernels_votes(kernels_device *device, const kernels_votes_request *request);
+
+/* Spans around the tokens that are voted for, united; mirrors org.longform.kernels.device.SpansRequest. */
+typedef struct {
+  const kernels_votes_request *votes; /* tokens and count are not written; the candidates are resident */
+  int64_t reach;  /* a span has so many tokens before a voted one, it, and one less behind it; at least 1 */
+  int64_t budget; /* most rows, or negative: a span of which more is new than fits is left out, in the order of votes */
+  /* In memory of the card: how many rows they are, and the rows as the document has them. No more than budget,
+     2 * reach for each token that may be chosen, or all candidates. */
+  int64_t *count;
+  kernels_chosen_row *rows;
+} kernels_spans_request;
+
+/* Nobody waits for the answer. KERNELS_UNSUPPORTED where votes are not counted, or not all lies in memory of the card. */
+int32_t kernels_spans(kernels_device *device, const kernels_spans_request *request);
 
 /* For each head the largest q·k of its queries with each of its keys; mirrors org.longform.kernels.device.KeyScoresRequest. */
 typedef struct {

@@ -321,6 +321,13 @@ int32_t kernels_key_scores(kernels_device *device, const kernels_key_scores_requ
   });
 }
 
+int32_t kernels_spans(kernels_device *device, const kernels_spans_request *request) {
+  return guarded([&] {
+    if (device->card == nullptr) throw longform::card::NotHere("the device has no card");
+    device->card->spans(*request);
+  });
+}
+
 int64_t kernels_sketch_bytes(int64_t head_dim) { return longform::SketchLayout(head_dim).bytes; }
 
 int32_t kernels_sketch(kernels_device *device, const kernels_kv_layout *layout, const kernels_sketch_page *pages,

@@ -152,6 +152,20 @@ struct RowsArgs {
   int64_t key_stride;
   double key_position;
   const double *key_positions;
+  const int64_t *chosen_count; // runs from place chosen_place on stand behind so many more rows; or NULL
+  int64_t chosen_place;
+};
+
+// The rows of a list that were chosen before.
+struct ChosenRowsArgs {
+  RowsArgs list;                  // of one list, which begins at rows[0]
+  const kernels_chosen_row *rows; // (*list.chosen_count)
+  const double *positions;        // (tokens) of queries
+  double *moved;                  // the same behind the chosen rows
+  int64_t *starts;                // (2) where the list begins and ends among all rows
+  int64_t first;                  // where it begins
+  int64_t known;                  // rows that were not chosen
+  int64_t tokens;
 };
 
 // One segment as the attention kernels read it.
@@ -381,6 +395,23 @@ struct VotesArgs {
   int64_t order;
 };
 
+// Spans around the voted tokens: see spans.inl.
+struct SpansArgs {
+  const uint64_t *words;   // the voted tokens, see VotesArgs
+  const int64_t *voted;    // how many they are
+  uint32_t *marks;         // a bit for each candidate
+  uint64_t *shares;        // (blocks) how many are marked
+  const kernels_run *runs; // of all candidates
+  kernels_chosen_row *rows;
+  int64_t *count;
+  int64_t run_count;
+  int64_t from;
+  int64_t candidates;
+  int64_t reach;
+  int64_t budget;
+  int64_t row_bytes;
+};
+
 // Steps of a sorting network, from one on: lists of `length` words to those of `last`, of each list the steps between
 // words `stride` apart to those `least` apart. Either one step, or steps within 2 * kThreads words.
 struct VotesSortArgs {
@@ -411,6 +442,7 @@ struct VotesSortArgs {
   K(matmul_cores_q4_k, MatmulArgs) K(matmul_cores_q5_k, MatmulArgs) K(matmul_cores_q6_k, MatmulArgs)          \
   K(mma_f16, FragmentArgs) K(mma_bf16, FragmentArgs) K(mma_s8, FragmentArgs) K(mma_s8_half, FragmentArgs)     \
   K(card_rows, RowsArgs) K(card_angles, AnglesArgs) K(card_turn, TurnArgs)                                    \
+  K(card_chosen_rows, ChosenRowsArgs)                                                                         \
   K(attend_32, AttendArgs) K(attend_64, AttendArgs) K(attend_96, AttendArgs) K(attend_128, AttendArgs)        \
   K(attend_256, AttendArgs) K(attend_merge, MergeArgs)                                                        \
   K(attend_cores_64, AttendArgs) K(attend_cores_128, AttendArgs)                                              \
@@ -433,6 +465,7 @@ struct VotesSortArgs {
   K(whole_scores_128, TopKeysArgs) K(whole_scores_256, TopKeysArgs) K(top_keys_sort, SortArgs)             \
   K(votes_count, VotesArgs) K(votes_first, VotesArgs) K(votes_shares, VotesArgs) K(votes_choose, VotesArgs)   \
   K(votes_sort, VotesSortArgs) K(votes_tokens, VotesArgs)                                                     \
+  K(spans_mark, SpansArgs) K(spans_mark_in_turn, SpansArgs) K(spans_shares, SpansArgs) K(spans_rows, SpansArgs)     \
   K(key_angles, KeyScoresArgs) K(key_scores, KeyScoresArgs)
 
 namespace longform::card {

@@ -3,32 +3,48 @@
 
 namespace longform::card {
 
+CARD double key_position(const RowsArgs &args, int64_t row, int64_t index) {
+  switch (args.key_kind) {
+    case KERNELS_POSITION_CONTIGUOUS: return static_cast<double>(args.key_first + index);
+    case KERNELS_POSITION_CONSTANT: return args.key_position;
+    case KERNELS_POSITION_STRIDED: {
+      const double steps = static_cast<double>(row - args.key_anchor) / static_cast<double>(args.key_stride);
+      return static_cast<double>(args.key_first) + floor(steps);
+    }
+    case KERNELS_POSITION_LISTED: return args.key_positions[row - args.key_anchor];
+    default: return static_cast<double>(row);
+  }
+}
+
 // One block for each run of rows.
 CARD_KERNEL(card_rows, RowsArgs) {
   const kernels_run run = args.runs[block_x()];
-  ListRow *rows = args.rows + (args.list_starts == nullptr ? 0 : args.list_starts[block_x()]) + run.index;
   const int64_t count = least(run.count, args.end - run.index);
+  int64_t index = run.index;
+  if (args.chosen_count != nullptr && index >= args.chosen_place) index += *args.chosen_count;
+  ListRow *rows = args.rows + (args.list_starts == nullptr ? 0 : args.list_starts[block_x()]) + index;
   for (int64_t i = thread_of_block(); i < count; i += kThreads) {
-    const int64_t row = run.row + i;
-    double position = static_cast<double>(row);
-    if (args.key_kind == KERNELS_POSITION_CONTIGUOUS) {
-      position = static_cast<double>(args.key_first + run.index + i);
-    } else if (args.key_kind == KERNELS_POSITION_CONSTANT) {
-      position = args.key_position;
-    } else if (args.key_kind == KERNELS_POSITION_STRIDED) {
-      const double steps = static_cast<double>(row - args.key_anchor) / static_cast<double>(args.key_stride);
-      position = static_cast<double>(args.key_first) + floor(steps);
-    } else if (args.key_kind == KERNELS_POSITION_LISTED) {
-      position = args.key_positions[row - args.key_anchor];
-    }
-    rows[i] = {run.key + i * args.row_bytes, row, position};
+    rows[i] = {run.key + i * args.row_bytes, run.row + i, key_position(args, run.row + i, index + i)};
   }
+}
+
+// One thread for each row that may have been chosen, and for each query.
+CARD_KERNEL(card_chosen_rows, ChosenRowsArgs) {
+  const int64_t i = element_of_grid(), chosen = *args.list.chosen_count;
+  if (i < 2) args.starts[i] = args.first + i * (args.known + chosen);
+  if (i < args.tokens) args.moved[i] = args.positions[i] + static_cast<double>(chosen);
+  if (i >= chosen) return;
+  const kernels_chosen_row row = args.rows[i];
+  const int64_t index = args.list.chosen_place + i;
+  args.list.rows[index] = {row.key, row.row, key_position(args.list, row.row, index)};
 }
 
 CARD_KERNEL(card_angles, AnglesArgs) {
   const int64_t i = element_of_grid();
   if (i >= args.count * args.variants * args.pairs) return;
   const int64_t pair = i % args.pairs, variant = i / args.pairs % args.variants, row = i / args.pairs / args.variants;
+  // there is room for more rows than a card chose
+  if (row >= args.starts[args.groups] - args.first) return;
   double position = args.rows[row].position;
   if (args.scales != nullptr) {
     int64_t group = 0;

@@ -11,19 +11,21 @@ namespace {
 double query_position(const kernels_segment &segment, int64_t query_row) {
   switch (segment.query_kind) {
     case KERNELS_POSITION_CONSTANT: return segment.query_position;
+    case KERNELS_POSITION_PACKED:
     case KERNELS_POSITION_SHIFTED: return static_cast<double>(query_row) + segment.query_position;
     case KERNELS_POSITION_LISTED: return segment.query_positions[query_row - segment.query_anchor];
     default: return static_cast<double>(query_row);
   }
 }
 
-// Where each list of a segment begins and ends, among `first` rows of the segments before it.
+// Where each list of a segment begins and ends, behind `first` rows of the segments before it. Where the card chose
+// some of the rows, with room for the most.
 std::vector<int64_t> starts_of(const kernels_segment &segment, int64_t first) {
   std::vector<int64_t> starts = {first};
   for (int64_t g = 0; g < segment.groups; g++) {
     const int64_t begin = segment.run_starts[g], end = segment.run_starts[g + 1];
     const int64_t length = begin == end ? 0 : segment.runs[end - 1].index + segment.runs[end - 1].count;
-    starts.push_back(starts.back() + length);
+    starts.push_back(starts.back() + length + (segment.chosen_count == nullptr ? 0 : segment.chosen_most));
   }
   return starts;
 }
@@ -77,8 +79,8 @@ struct Attend {
     segment.query_from = from.query_from;
     segment.query_to = from.query_to;
     segment.logit_scale = from.logit_scale;
-    list(s, from);
     positions(from, segment);
+    list(s, from, segment);
     if (turns()) {
       turn(from, segment, starts[static_cast<size_t>(s)].back() - segment.first);
     } else {
@@ -88,8 +90,20 @@ struct Attend {
   }
 
   // The rows of a segment's lists.
-  void list(int64_t s, const kernels_segment &from) {
+  void list(int64_t s, const kernels_segment &from, CardSegment &segment) {
     const int64_t count = from.run_starts[from.groups];
+    RowsArgs to = {};
+    to.rows = rows;
+    to.end = INT64_MAX;
+    to.row_bytes = call.layout->row_bytes;
+    to.key_kind = from.key_kind;
+    to.key_anchor = from.key_anchor;
+    to.key_first = from.key_first;
+    to.key_stride = from.key_stride;
+    to.key_position = from.key_position;
+    to.chosen_count = from.chosen_count;
+    to.chosen_place = from.chosen_place;
+    if (from.chosen_count != nullptr) chosen(from, to, segment);
     if (count == 0) return;
     std::vector<kernels_run> moved;
     const kernels_run *runs = from.runs;
@@ -102,17 +116,8 @@ struct Attend {
       lists.insert(lists.end(), static_cast<size_t>(from.run_starts[g + 1] - from.run_starts[g]),
                    starts[static_cast<size_t>(s)][static_cast<size_t>(g)]);
     }
-    RowsArgs to = {};
     to.runs = operation.in(runs, count);
     to.list_starts = operation.in(lists.data(), count);
-    to.rows = rows;
-    to.end = INT64_MAX;
-    to.row_bytes = call.layout->row_bytes;
-    to.key_kind = from.key_kind;
-    to.key_anchor = from.key_anchor;
-    to.key_first = from.key_first;
-    to.key_stride = from.key_stride;
-    to.key_position = from.key_position;
     if (from.key_kind == KERNELS_POSITION_LISTED) {
       int64_t last = 0;
       for (int64_t i = 0; i < count; i++) last = std::max(last, runs[i].row + runs[i].count);
@@ -121,6 +126,26 @@ struct Attend {
     Grid grid;
     grid.x = count;
     operation.launch(Kernel::card_rows, grid, to);
+  }
+
+  // The rows that the card chose, and what depends on their number.
+  void chosen(const kernels_segment &from, RowsArgs list, CardSegment &segment) {
+    const int64_t end = from.run_starts[1];
+    list.rows = rows + segment.first;
+    ChosenRowsArgs to = {};
+    to.list = list;
+    to.rows = from.chosen_rows;
+    to.positions = segment.positions;
+    to.moved = operation.scratch<double>(call.tokens);
+    to.starts = operation.scratch<int64_t>(2);
+    to.first = segment.first;
+    to.known = end == 0 ? 0 : from.runs[end - 1].index + from.runs[end - 1].count;
+    to.tokens = call.tokens;
+    Grid grid;
+    grid.x = blocks_of(std::max(from.chosen_most, call.tokens), kThreads);
+    operation.launch(Kernel::card_chosen_rows, grid, to);
+    segment.starts = to.starts;
+    if (from.query_kind == KERNELS_POSITION_PACKED) segment.positions = to.moved;
   }
 
   void positions(const kernels_segment &from, CardSegment &segment) {

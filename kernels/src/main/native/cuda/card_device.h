@@ -62,6 +62,7 @@ class CardDevice {
   void votes(const kernels_votes_request &request);
   // May throw NotHere, before anything is written.
   void key_scores(const kernels_key_scores_request &request);
+  void spans(const kernels_spans_request &request);
 
  private:
   friend class Operation;
@@ -103,6 +104,13 @@ class Operation {
       if (device_.blocks_.trim(0) == 0) throw;
       return static_cast<T *>(card().scratch(bytes));
     }
+  }
+
+  template <typename T>
+  T *zeros(int64_t count) {
+    T *memory = scratch<T>(count);
+    card().zero(memory, count * static_cast<int64_t>(sizeof(T)));
+    return memory;
   }
 
   // Where the card reads what lies at `from`.
@@ -170,6 +178,14 @@ std::vector<kernels_run> runs_on_card(Operation &operation, const kernels_kv_lay
 // head how many keys are scored, by each of the head's rows of queries; NULL if they are all. May throw NotHere.
 const uint32_t *best_keys(const kernels_top_keys_request &request, Operation &operation, Units units, int64_t *rows,
                           float *scores);
+
+// Chooses the tokens that are voted for: `chosen` of `words`, in any order until they are sorted. With a limit of 0 none,
+// and nothing is asked for. May throw NotHere.
+VotesArgs votes_by_best_keys(const kernels_votes_request &request, Operation &operation, Units units);
+void sort_votes(Operation &operation, const VotesArgs &args);
+
+// Blocks whose sums each of them adds up.
+constexpr int64_t kMostShares = 512;
 
 // One of five kernels that follow each other, for heads of up to 32, 64, 96, 128 and 256 dimensions, and the shared
 // memory it needs. Throws NotHere for larger heads.

@@ -8,14 +8,11 @@
 namespace longform::card {
 namespace {
 
-// Every one adds up what those before it have.
-constexpr int64_t kMostShares = 512;
-
-template <typename T>
-T *zeros(Operation &operation, int64_t count) {
-  T *memory = operation.scratch<T>(count);
-  operation.card().zero(memory, count * static_cast<int64_t>(sizeof(T)));
-  return memory;
+// The chosen tokens' words with those that make their number a power of two, for sort().
+int64_t sorted_words(const VotesArgs &args) {
+  int64_t size = 2 * kThreads;
+  while (size < args.limit) size *= 2;
+  return size;
 }
 
 // Best first. The size is a power of two from 2 * kThreads on.
@@ -34,7 +31,7 @@ void sort(Operation &operation, uint64_t *words, int64_t size) {
 
 }  // namespace
 
-void CardDevice::votes(const kernels_votes_request &request) {
+VotesArgs votes_by_best_keys(const kernels_votes_request &request, Operation &operation, Units units) {
   const kernels_top_keys_request &keys = *request.keys;
   const int64_t voters = keys.heads * keys.query_count, votes = voters * keys.k, candidates = keys.to - keys.from;
   if (votes >= int64_t{1} << 31) throw NotHere("more than two thousand million votes");
@@ -45,27 +42,20 @@ void CardDevice::votes(const kernels_votes_request &request) {
   args.candidates = candidates;
   args.limit = std::min(request.limit, std::min(votes, candidates));
   args.order = request.order;
-  if (args.limit <= 0) {
-    *request.count = 0;
-    return;
-  }
-  Operation operation(*this);
+  if (args.limit <= 0) return args;
   int64_t *rows = operation.scratch<int64_t>(votes);
-  best_keys(keys, operation, units_, rows, operation.scratch<float>(votes));
+  best_keys(keys, operation, units, rows, operation.scratch<float>(votes));
   args.rows = rows;
-  args.weights = zeros<uint32_t>(operation, candidates);
-  args.tokens = operation.out(request.tokens, args.limit);
+  args.weights = operation.zeros<uint32_t>(candidates);
   args.chosen = operation.scratch<int64_t>(1);
   Grid grid;
   grid.x = blocks_of(votes, kThreads);
-  int64_t size = 2 * kThreads;
   if (args.order == KERNELS_ORDER_RANK) {
     args.words = operation.scratch<uint64_t>(args.limit);
     operation.launch(Kernel::votes_first, grid, args);
   } else {
-    while (size < args.limit) size *= 2;
-    args.words = zeros<uint64_t>(operation, size);
-    args.reached = zeros<uint32_t>(operation, voters + 2);
+    args.words = operation.zeros<uint64_t>(sorted_words(args));
+    args.reached = operation.zeros<uint32_t>(voters + 2);
     operation.launch(Kernel::votes_count, grid, args);
   }
   grid.x = std::min(kMostShares, blocks_of(args.order == KERNELS_ORDER_RANK ? votes : candidates, kThreads));
@@ -73,8 +63,23 @@ void CardDevice::votes(const kernels_votes_request &request) {
   args.shares = operation.scratch<uint64_t>(grid.x);
   operation.launch(Kernel::votes_shares, grid, args);
   operation.launch(Kernel::votes_choose, grid, args);
+  return args;
+}
+
+void sort_votes(Operation &operation, const VotesArgs &args) {
   // by rank they were found in order
-  if (args.order == KERNELS_ORDER_VOTES) sort(operation, args.words, size);
+  if (args.order == KERNELS_ORDER_VOTES) sort(operation, args.words, sorted_words(args));
+}
+
+void CardDevice::votes(const kernels_votes_request &request) {
+  Operation operation(*this);
+  VotesArgs args = votes_by_best_keys(request, operation, units_);
+  if (args.limit <= 0) {
+    *request.count = 0;
+    return;
+  }
+  sort_votes(operation, args);
+  args.tokens = operation.out(request.tokens, args.limit);
   Grid each;
   each.x = blocks_of(args.limit, kThreads);
   operation.launch(Kernel::votes_tokens, each, args);

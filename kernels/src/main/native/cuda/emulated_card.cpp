@@ -34,6 +34,7 @@
 #include "sketch.inl"
 #include "sketched_keys.inl"
 #include "votes.inl"
+#include "spans.inl"
 #include "key_scores.inl"
 
 namespace longform::card {

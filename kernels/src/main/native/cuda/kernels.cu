@@ -23,4 +23,5 @@
 #include "sketch.inl"
 #include "sketched_keys.inl"
 #include "votes.inl"
+#include "spans.inl"
 #include "key_scores.inl"

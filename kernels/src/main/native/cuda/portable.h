@@ -50,6 +50,9 @@ CARD uint64_t from_lane(uint64_t value, int mask) { return __shfl_xor_sync(0xfff
 // Changes a word of the card's memory that other threads of any block change, too; answers what it was.
 CARD uint32_t atomic_add(uint32_t *word, uint32_t more) { return atomicAdd(word, more); }
 CARD void atomic_max(uint32_t *word, uint32_t value) { atomicMax(word, value); }
+CARD void atomic_or(uint32_t *word, uint32_t bits) { atomicOr(word, bits); }
+
+CARD int bits_set(uint32_t word) { return __popc(word); }
 
 // sum + the four products of signed bytes
 CARD int dot4(uint32_t a, uint32_t b, int sum) { return __dp4a(static_cast<int>(a), static_cast<int>(b), sum); }
@@ -125,6 +128,9 @@ CARD uint32_t atomic_add(uint32_t *word, uint32_t more) {
   return before;
 }
 CARD void atomic_max(uint32_t *word, uint32_t value) { *word = *word > value ? *word : value; }
+CARD void atomic_or(uint32_t *word, uint32_t bits) { *word |= bits; }
+
+CARD int bits_set(uint32_t word) { return __builtin_popcount(word); }
 
 CARD int dot4(uint32_t a, uint32_t b, int sum) {
   for (int shift = 0; shift < 32; shift += 8) {

@@ -89,6 +89,16 @@ CARD uint64_t sum_before(uint64_t mine, uint64_t *sums) {
   return sums[thread] - mine;
 }
 
+// The sum over the threads of all blocks before this one; `shares` has that of each block.
+CARD uint64_t sum_before_of_grid(uint64_t mine, const uint64_t *shares, uint64_t *sums) {
+  uint64_t before = 0;
+  for (int64_t block = thread_of_block(); block < block_x(); block += kThreads) before += shares[block];
+  sum_before(before, sums);
+  before = sums[kThreads - 1];
+  block_barrier();
+  return before + sum_before(mine, sums);
+}
+
 // What a thread looks at, so that threads and blocks follow each other.
 template <typename Items>
 struct Stretch {
@@ -103,8 +113,8 @@ struct Stretch {
   }
 };
 
-template <typename Items>
-CARD void count_shares(const VotesArgs &args) {
+template <typename Items, typename Args>
+CARD void count_shares(const Args &args) {
   uint64_t *sums = reinterpret_cast<uint64_t *>(shared_memory());
   sum_before(Stretch<Items>(Items(args)).share, sums);
   if (thread_of_block() == 0) args.shares[block_x()] = sums[kThreads - 1];
@@ -115,12 +125,7 @@ CARD void choose(const VotesArgs &args) {
   uint64_t *sums = reinterpret_cast<uint64_t *>(shared_memory());
   const Items items(args);
   const Stretch<Items> stretch(items);
-  uint64_t before = 0;
-  for (int64_t block = thread_of_block(); block < block_x(); block += kThreads) before += args.shares[block];
-  sum_before(before, sums);
-  before = sums[kThreads - 1];
-  block_barrier();
-  before += sum_before(stretch.share, sums);
+  uint64_t before = sum_before_of_grid(stretch.share, args.shares, sums);
   const int64_t above = items.above();
   for (int64_t i = stretch.begin; i < stretch.end; i++) {
     const uint64_t share = items.share(i);

@@ -111,6 +111,10 @@ NATIVE(jint, keyScores)(JNIEnv *, jclass, jlong device, jlong request) {
   return kernels_key_scores(device_of(device), pointer<kernels_key_scores_request>(request));
 }
 
+NATIVE(jint, spans)(JNIEnv *, jclass, jlong device, jlong request) {
+  return kernels_spans(device_of(device), pointer<kernels_spans_request>(request));
+}
+
 NATIVE(jint, votes)(JNIEnv *, jclass, jlong device, jlong request) {
   return kernels_votes(device_of(device), pointer<kernels_votes_request>(request));
 }

@@ -1,4 +1,4 @@
-// A card that counts what its library is asked for, and whose library and memory may fail.
+// A card that counts what its library is asked for and how often the host waits, and whose library and memory may fail.
 #pragma once
 
 #include <algorithm>
@@ -33,13 +33,19 @@ class WatchedCard : public card::Card {
   }
   int64_t shrink() noexcept override { return card_->shrink(); }
   void upload(void *to, const void *from, int64_t bytes) override { card_->upload(to, from, bytes); }
-  void download(void *to, const void *from, int64_t bytes) override { card_->download(to, from, bytes); }
+  void download(void *to, const void *from, int64_t bytes) override {
+    waits++;
+    card_->download(to, from, bytes);
+  }
   void zero(void *memory, int64_t bytes) override { card_->zero(memory, bytes); }
   void copy(void *to, const void *from, int64_t bytes) override { card_->copy(to, from, bytes); }
   void launch(card::Kernel kernel, const card::Grid &grid, const void *args) override {
     card_->launch(kernel, grid, args);
   }
-  void wait() override { card_->wait(); }
+  void wait() override {
+    waits++;
+    card_->wait();
+  }
   int64_t processors() const override { return card_->processors(); }
   void free_bytes(int64_t *free, int64_t *all) const override { card_->free_bytes(free, all); }
 
@@ -61,6 +67,7 @@ class WatchedCard : public card::Card {
   Library library = Library::kSound;
   int64_t most_scratch = std::numeric_limits<int64_t>::max(); // of one piece
   int64_t multiplied = 0, refused = 0;
+  int64_t waits = 0; // of the host
   int64_t scratch_bytes = 0, most_scratch_seen = 0; // of an operation
 
  private:

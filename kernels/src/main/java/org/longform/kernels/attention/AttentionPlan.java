@@ -3,6 +3,7 @@ package org.longform.kernels.attention;
 import java.util.List;
 import java.util.Optional;
 import org.longform.kernels.cache.KvView;
+import org.longform.kernels.cache.Rows;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
 
@@ -10,11 +11,15 @@ import org.longform.kernels.error.LongformException;
  * What one block of queries attends to in one layer: segments, whose partial outputs are merged by
  * their log-sum-exp to exactly one softmax over all keys that any segment lets a query see.
  *
+ * <p>Rows that a device chose are kept there until the plan is closed; a plan without such rows may
+ * be left alone.
+ *
  * @param gain factor on each query, in all segments alike
  * @param encoding how positions act, if not as the model says (CLEX)
  */
 public record AttentionPlan(
-    List<Segment> segments, QueryGain gain, Optional<PositionEncoding> encoding) {
+    List<Segment> segments, QueryGain gain, Optional<PositionEncoding> encoding)
+    implements AutoCloseable {
   public AttentionPlan {
     segments = List.copyOf(segments);
   }
@@ -66,7 +71,9 @@ public record AttentionPlan(
     }
     for (int i = 0; i < segments.size(); i++) {
       Segment segment = segments.get(i);
-      int groups = segment.rows().groups();
+      // of rows that a device has not told, all that it could choose must be there
+      Rows rows = segment.rows().outline();
+      int groups = rows.groups();
       if (groups != 1 && groups != cache.kvHeads() && groups != queryHeads) {
         throw invalid(
             "segment %d has %d row lists, expected 1, %d (key/value heads) or %d (query heads)"
@@ -86,27 +93,31 @@ public record AttentionPlan(
                 .formatted(i, from, to, listed.positions().length, listed.firstRow()));
       }
       for (int g = 0; g < groups; g++) {
-        for (int r = 0; r < segment.rows().ranges(g); r++) {
-          if (!cache.holds(segment.rows().start(g, r), segment.rows().end(g, r))) {
+        for (int r = 0; r < rows.ranges(g); r++) {
+          if (!cache.holds(rows.start(g, r), rows.end(g, r))) {
             throw invalid(
                 "segment %d selects tokens %d to %d, the cache holds %s"
-                    .formatted(
-                        i, segment.rows().start(g, r), segment.rows().end(g, r), cache.held()));
+                    .formatted(i, rows.start(g, r), rows.end(g, r), cache.held()));
           }
           if (segment.keyPositions() instanceof KeyPositions.Listed listed
-              && !listed.covers(segment.rows().start(g, r), segment.rows().end(g, r))) {
+              && !listed.covers(rows.start(g, r), rows.end(g, r))) {
             throw invalid(
                 "segment %d selects tokens %d to %d, but has positions for %d from %d on"
                     .formatted(
                         i,
-                        segment.rows().start(g, r),
-                        segment.rows().end(g, r),
+                        rows.start(g, r),
+                        rows.end(g, r),
                         listed.positions().length,
                         listed.firstRow()));
           }
         }
       }
     }
+  }
+
+  @Override
+  public void close() {
+    segments.forEach(segment -> segment.rows().close());
   }
 
   private static LongformException invalid(String why) {

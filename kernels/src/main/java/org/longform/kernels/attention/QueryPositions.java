@@ -1,5 +1,7 @@
 package org.longform.kernels.attention;
 
+import org.longform.kernels.cache.Rows;
+
 /** Positions at which the queries of a segment are rotated; {@code row} is the token's index. */
 public sealed interface QueryPositions {
   double at(long row);
@@ -29,6 +31,24 @@ public sealed interface QueryPositions {
 
     boolean covers(long from, long to) {
       return from >= to || (from >= firstRow && to - firstRow <= positions.length);
+    }
+  }
+
+  /**
+   * Behind the rows of a list, of which the block's own are the last: the newest token stands at
+   * their number less one.
+   *
+   * @param end one past the newest token
+   */
+  record Packed(Rows rows, long end) implements QueryPositions {
+    @Override
+    public double at(long row) {
+      return row + offset();
+    }
+
+    /** From a token's true place to its own. */
+    public double offset() {
+      return rows.count(0) - end;
     }
   }
 

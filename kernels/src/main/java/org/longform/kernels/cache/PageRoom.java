@@ -71,7 +71,9 @@ final class PageRoom {
     }
   }
 
-  /** Gives the memory of so many pages back that sketches have on a device; whether any was there. */
+  /**
+   * Gives the memory of so many pages back that sketches have on a device; whether any was there.
+   */
   private boolean dropSketches(long count, long full) {
     long wanted = count * Page.bytes(store.shape());
     long dropped = 0;

@@ -1,6 +1,7 @@
 package org.longform.kernels.cache;
 
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.function.LongPredicate;
 
 /**
@@ -12,18 +13,46 @@ import java.util.function.LongPredicate;
  * CSR form: ranges {@code indptr[g] .. indptr[g+1]} belong to group g. Query head h of H belongs to
  * group {@code h * groups / H}, so that groups = key/value heads and groups = query heads both
  * work.
+ *
+ * <p>A device may have chosen some of the tokens and not told which ({@link #chosen}). Whoever asks
+ * for tokens waits for it then; {@link #untold} and {@link #outline} say what is known before.
  */
 public final class Rows {
   private static final Rows NONE = new Rows(new int[] {0, 0}, new long[0], new long[0]);
 
-  private final int[] indptr;
-  private final long[] starts;
-  private final long[] ends;
+  private record Lists(int[] indptr, long[] starts, long[] ends) {}
+
+  // null where all tokens were known from the beginning
+  private final ChosenRows chosen;
+  // null until a device has told which tokens it chose
+  private volatile Lists lists;
 
   private Rows(int[] indptr, long[] starts, long[] ends) {
-    this.indptr = indptr;
-    this.starts = starts;
-    this.ends = ends;
+    this.chosen = null;
+    this.lists = new Lists(indptr, starts, ends);
+  }
+
+  private Rows(ChosenRows chosen) {
+    this.chosen = chosen;
+  }
+
+  private Lists lists() {
+    if (lists == null) {
+      lists = chosen.told().lists();
+    }
+    return lists;
+  }
+
+  private int[] indptr() {
+    return lists().indptr;
+  }
+
+  private long[] starts() {
+    return lists().starts;
+  }
+
+  private long[] ends() {
+    return lists().ends;
   }
 
   /** No row at all, for all heads. */
@@ -43,35 +72,70 @@ public final class Rows {
     return builder().group(indices).build();
   }
 
+  /**
+   * Tokens that a device has chosen, for all heads. They are told when somebody asks, unless it
+   * gave them back before ({@link #close}).
+   */
+  public static Rows chosen(RowChoice choice) {
+    return new Rows(new ChosenRows(NONE, choice, NONE));
+  }
+
+  /** What is known of tokens that a device has not told; empty if all are known. */
+  public Optional<ChosenRows> untold() {
+    return lists == null ? Optional.of(chosen) : Optional.empty();
+  }
+
+  /** All of these tokens, and of untold ones those among which they were chosen. */
+  public Rows outline() {
+    return untold().map(ChosenRows::outline).orElse(this);
+  }
+
+  /** A shared list with tokens before and behind it. */
+  public Rows between(Rows before, Rows behind) {
+    return untold()
+        .map(own -> new Rows(own.between(before, behind)))
+        .orElseGet(() -> builder().all(before).all(this).all(behind).build());
+  }
+
+  /**
+   * Gives back what a device keeps of tokens that it chose; untold ones cannot be told any more.
+   */
+  public void close() {
+    if (chosen != null) {
+      chosen.choice().close();
+    }
+  }
+
   public static Builder builder() {
     return new Builder();
   }
 
   /** Number of lists: 1 (shared by all heads), the key/value heads, or the query heads. */
   public int groups() {
-    return indptr.length - 1;
+    // what a device chooses is for all heads
+    return lists == null ? 1 : indptr().length - 1;
   }
 
   /** Number of ranges of a group. */
   public int ranges(int group) {
-    return indptr[group + 1] - indptr[group];
+    return indptr()[group + 1] - indptr()[group];
   }
 
   /** First token of the i-th range of a group. */
   public long start(int group, int i) {
-    return starts[indptr[group] + i];
+    return starts()[indptr()[group] + i];
   }
 
   /** One past the last token of the i-th range of a group. */
   public long end(int group, int i) {
-    return ends[indptr[group] + i];
+    return ends()[indptr()[group] + i];
   }
 
   /** Number of tokens of a group. */
   public long count(int group) {
     long count = 0;
-    for (int i = indptr[group]; i < indptr[group + 1]; i++) {
-      count += ends[i] - starts[i];
+    for (int i = indptr()[group]; i < indptr()[group + 1]; i++) {
+      count += ends()[i] - starts()[i];
     }
     return count;
   }
@@ -86,15 +150,15 @@ public final class Rows {
   }
 
   public boolean isEmpty() {
-    return starts.length == 0;
+    return starts().length == 0;
   }
 
   /** All token indices of a group, in order. */
   public long[] toArray(int group) {
     long[] out = new long[Math.toIntExact(count(group))];
     int at = 0;
-    for (int i = indptr[group]; i < indptr[group + 1]; i++) {
-      for (long row = starts[i]; row < ends[i]; row++) {
+    for (int i = indptr()[group]; i < indptr()[group + 1]; i++) {
+      for (long row = starts()[i]; row < ends()[i]; row++) {
         out[at++] = row;
       }
     }
@@ -111,15 +175,15 @@ public final class Rows {
       return true;
     }
     // neighbouring ranges are joined when built, so one range has all of them or none has
-    int at = Arrays.binarySearch(starts, indptr[group], indptr[group + 1], from);
+    int at = Arrays.binarySearch(starts(), indptr()[group], indptr()[group + 1], from);
     int range = at >= 0 ? at : -at - 2;
-    return range >= indptr[group] && to <= ends[range];
+    return range >= indptr()[group] && to <= ends()[range];
   }
 
   /** Whether every token of this list satisfies {@code predicate} for whole ranges' ends. */
   boolean allRanges(RangePredicate predicate) {
-    for (int i = 0; i < starts.length; i++) {
-      if (!predicate.test(starts[i], ends[i])) {
+    for (int i = 0; i < starts().length; i++) {
+      if (!predicate.test(starts()[i], ends()[i])) {
         return false;
       }
     }
@@ -142,19 +206,19 @@ public final class Rows {
 
   /** A shared list and {@code [from, to)} behind it. */
   Rows append(long from, long to) {
-    int ranges = starts.length;
-    boolean joined = ranges > 0 && ends[ranges - 1] == from;
-    if (groups() != 1 || from >= to || (ranges > 0 && from < ends[ranges - 1])) {
+    int ranges = starts().length;
+    boolean joined = ranges > 0 && ends()[ranges - 1] == from;
+    if (groups() != 1 || from >= to || (ranges > 0 && from < ends()[ranges - 1])) {
       throw new IllegalArgumentException(
           "Cannot append tokens %d to %d to %s: they do not follow.".formatted(from, to, this));
     }
     int size = joined ? ranges : ranges + 1;
-    long[] moreEnds = Arrays.copyOf(ends, size);
+    long[] moreEnds = Arrays.copyOf(ends(), size);
     moreEnds[size - 1] = to;
     if (joined) {
-      return new Rows(indptr, starts, moreEnds);
+      return new Rows(indptr(), starts(), moreEnds);
     }
-    long[] moreStarts = Arrays.copyOf(starts, size);
+    long[] moreStarts = Arrays.copyOf(starts(), size);
     moreStarts[size - 1] = checkStart(from);
     return new Rows(new int[] {0, size}, moreStarts, moreEnds);
   }
@@ -169,14 +233,14 @@ public final class Rows {
   @Override
   public boolean equals(Object other) {
     return other instanceof Rows rows
-        && Arrays.equals(indptr, rows.indptr)
-        && Arrays.equals(starts, rows.starts)
-        && Arrays.equals(ends, rows.ends);
+        && Arrays.equals(indptr(), rows.indptr())
+        && Arrays.equals(starts(), rows.starts())
+        && Arrays.equals(ends(), rows.ends());
   }
 
   @Override
   public int hashCode() {
-    return Arrays.hashCode(starts) * 31 + Arrays.hashCode(ends);
+    return Arrays.hashCode(starts()) * 31 + Arrays.hashCode(ends());
   }
 
   @Override
@@ -228,6 +292,14 @@ public final class Rows {
       }
       starts[size] = from;
       ends[size++] = to;
+      return this;
+    }
+
+    /** Appends a shared list to the current group. */
+    public Builder all(Rows rows) {
+      for (int i = 0; i < rows.ranges(0); i++) {
+        range(rows.start(0, i), rows.end(0, i));
+      }
       return this;
     }
 

@@ -20,7 +20,7 @@ final class Packed {
         Segment.of(
             rows,
             new KeyPositions.Contiguous(0),
-            new QueryPositions.Shifted(rows.count(0) - end),
+            new QueryPositions.Packed(rows, end),
             new Band.Causal()));
   }
 }

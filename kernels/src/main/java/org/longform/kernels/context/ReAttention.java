@@ -4,6 +4,8 @@ import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.QueryRange;
 import org.longform.kernels.cache.KvView;
 import org.longform.kernels.cache.Rows;
+import org.longform.kernels.device.SpanSelection;
+import org.longform.kernels.device.SpansRequest;
 import org.longform.kernels.device.TopKeysRequest;
 import org.longform.kernels.device.Votes;
 import org.longform.kernels.device.VotesRequest;
@@ -157,11 +159,9 @@ final class ReAttention implements ContextStrategy {
     if (fits || middle == Middle.ALL) {
       return cache.held();
     }
-    Rows.Builder rows = Rows.builder().range(0, sizes.global);
-    if (middle == Middle.CHOSEN && search.topK > 0) {
-      select(request, middleEnd).appendTo(rows);
-    }
-    return rows.range(middleEnd, cache.end()).build();
+    Rows seen =
+        middle == Middle.CHOSEN && search.topK > 0 ? select(request, middleEnd) : Rows.none();
+    return seen.between(Rows.range(0, sizes.global), Rows.range(middleEnd, cache.end()));
   }
 
   /** One past the last token that is neither global nor local. */
@@ -177,7 +177,7 @@ final class ReAttention implements ContextStrategy {
     return end - sizes.local;
   }
 
-  private SpanUnion select(PlanRequest request, long middleEnd) {
+  private Rows select(PlanRequest request, long middleEnd) {
     boolean single = request.tokens() == 1;
     // the published kernel serves these two only; all else is exact there too
     boolean blockwise =
@@ -197,15 +197,15 @@ final class ReAttention implements ContextStrategy {
             QueryRange.ALL,
             search.topK,
             scoring);
-    VotesRequest votes = new VotesRequest(keys, order(single), search.spans.limit());
-    // with fewer than four blocks of keys the kernel's empty slots vote for the first token
-    long[] voted =
-        blockwise && keys.answers() < search.topK
-            ? Votes.of(request.kernels().topKeys(keys))
-                .filledUpTo(search.topK, sizes.global)
-                .first(votes.limit(), votes.order())
-            : request.kernels().votes(votes);
-    return search.spans.select(voted, sizes.global, middleEnd);
+    if (blockwise && keys.answers() < search.topK) {
+      // with fewer than four blocks of keys the kernel's empty slots vote for the first token
+      long[] voted =
+          Votes.of(request.kernels().topKeys(keys))
+              .filledUpTo(search.topK, sizes.global)
+              .first(search.spans.limit(), order(single));
+      return search.spans.select(voted, sizes.global, middleEnd);
+    }
+    return request.kernels().spans(new SpansRequest(keys, order(single), search.spans));
   }
 
   private VotesRequest.Order order(boolean single) {

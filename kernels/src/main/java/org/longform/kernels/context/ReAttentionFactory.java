@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.longform.kernels.device.SpanSelection;
 import org.longform.kernels.device.TopKeysRequest;
 
 /** The parameters of {@link ReAttention}, their defaults and what does not go together. */

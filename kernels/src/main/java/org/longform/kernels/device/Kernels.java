@@ -3,6 +3,7 @@ package org.longform.kernels.device;
 import java.util.List;
 import org.longform.kernels.attention.QueryAttention;
 import org.longform.kernels.cache.KvCache;
+import org.longform.kernels.cache.Rows;
 import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
@@ -143,6 +144,17 @@ public interface Kernels {
   default long[] votes(VotesRequest request) {
     request.validate();
     return Votes.of(topKeys(request.keys())).first(request.limit(), request.order());
+  }
+
+  /**
+   * The tokens around those that heads and queries vote for, see {@link SpansRequest}. A device may
+   * keep to itself which they are until somebody asks ({@link Rows#untold}); whoever asked for them
+   * closes them.
+   */
+  default Rows spans(SpansRequest request) {
+    return request
+        .spans()
+        .select(votes(request.votes()), request.keys().from(), request.keys().to());
   }
 
   /**

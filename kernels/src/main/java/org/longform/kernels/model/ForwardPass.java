@@ -6,7 +6,6 @@ import java.util.function.Supplier;
 import org.longform.kernels.attention.AttentionPlan;
 import org.longform.kernels.attention.ProbabilityTap;
 import org.longform.kernels.attention.QueryRange;
-import org.longform.kernels.attention.Segment;
 import org.longform.kernels.cache.KvView;
 import org.longform.kernels.context.PlanRequest;
 import org.longform.kernels.device.AttendRequest;
@@ -177,6 +176,8 @@ final class ForwardPass implements AutoCloseable {
       return out;
     } finally {
       turn.close();
+      // nobody asks how much of a part of the layers it was
+      block.attendedTokens().close();
     }
   }
 
@@ -290,31 +291,37 @@ final class ForwardPass implements AutoCloseable {
       Branch branch = block.branches().get(i);
       long begin = from + (long) branch.from();
       KvView view = branch.view(block.cache(), layer);
-      AttentionPlan plan =
-          attend(
-              new PlanRequest(
-                  layer,
-                  rows.queries().rows(begin, branch.tokens()),
-                  view,
-                  branch.encodings().get(layer),
-                  kernels),
-              block,
-              branch.taps(),
-              rows.mixed().rows(begin, branch.tokens()),
-              Math.min(answered, branch.tokens()));
-      block.attendsTo(i, selected(plan, view));
+      PlanRequest request =
+          new PlanRequest(
+              layer,
+              rows.queries().rows(begin, branch.tokens()),
+              view,
+              branch.encodings().get(layer),
+              kernels);
+      try (AttentionPlan planned = block.strategy().plan(request)) {
+        AttentionPlan plan = spec.reach(layer).of(planned);
+        attend(
+            request,
+            plan,
+            watching(request, block, branch.taps()),
+            rows.mixed().rows(begin, branch.tokens()),
+            Math.min(answered, branch.tokens()));
+        block.probabilities().ifPresent(tap -> tell(tap, request, plan));
+        block.attendedTokens().add(i, plan, view.end(), kernels.memory());
+      }
     }
   }
 
-  /** The attention of rows that are planned together, of which the last are answered. */
-  private AttentionPlan attend(
-      PlanRequest request, PassBlock block, AttendTaps taps, Tensor mixed, int answered) {
-    AttentionPlan plan = spec.reach(request.layer()).of(block.strategy().plan(request));
+  /** Who watches the attention of a branch in one layer. */
+  private static AttendTaps watching(PlanRequest request, PassBlock block, AttendTaps taps) {
     AttendTaps all = block.strategy().watch(request.layer()).map(taps::withHeadMass).orElse(taps);
-    if (request.cache().isGathered()) {
-      all = inTokens(request, all);
-    }
-    int asking = all.wantsMass() ? request.tokens() : answered;
+    return request.cache().isGathered() ? inTokens(request, all) : all;
+  }
+
+  /** The attention of rows that are planned together, of which the last are answered. */
+  private void attend(
+      PlanRequest request, AttentionPlan plan, AttendTaps taps, Tensor mixed, int answered) {
+    int asking = taps.wantsMass() ? request.tokens() : answered;
     kernels.attend(
         new AttendRequest(
             lastRows(request.queries(), asking),
@@ -324,9 +331,7 @@ final class ForwardPass implements AutoCloseable {
             spec.attentionScale(),
             spec.design().softCaps().attention(),
             lastRows(mixed, asking),
-            all));
-    block.probabilities().ifPresent(tap -> tell(tap, request, plan));
-    return plan;
+            taps));
   }
 
   /** Tells a tap how the queries that it asks for spread their attention over tokens. */
@@ -385,14 +390,6 @@ final class ForwardPass implements AutoCloseable {
     } catch (Throwable e) {
       block.fail(e);
     }
-  }
-
-  private static long selected(AttentionPlan plan, KvView view) {
-    long rows = 0;
-    for (Segment segment : plan.segments()) {
-      rows += segment.rows().maxCount();
-    }
-    return Math.min(rows, view.end());
   }
 
   private static Tensor lastRows(Tensor tensor, int rows) {

@@ -23,7 +23,7 @@ final class PassBlock {
   private final KvCache cache;
   private final BooleanSupplier cancelled;
   private final BlockHooks hooks;
-  private final long[] attended;
+  private final AttendedTokens attended;
   private Optional<ProbabilityTap> probabilities = Optional.empty();
   private float[] exported;
   private Tensor hidden;
@@ -55,7 +55,7 @@ final class PassBlock {
     this.cache = cache;
     this.cancelled = cancelled;
     this.hooks = hooks;
-    this.attended = new long[branches.size()];
+    this.attended = new AttendedTokens(branches.size(), branches.size() * cache.shape().layers());
   }
 
   int[] ids() {
@@ -128,18 +128,14 @@ final class PassBlock {
     }
   }
 
-  /** The plan of one branch in one layer selects so many cached tokens. */
-  void attendsTo(int branch, long tokens) {
-    attended[branch] = Math.max(attended[branch], tokens);
+  /** Counts what the plans of its branches select. */
+  AttendedTokens attendedTokens() {
+    return attended;
   }
 
   /** Cached tokens that the plan of the layer that selects most selects, summed over branches. */
   long attended() {
-    long sum = 0;
-    for (long tokens : attended) {
-      sum += tokens;
-    }
-    return sum;
+    return attended.sum();
   }
 
   /**
@@ -150,10 +146,12 @@ final class PassBlock {
   void read(Tensor rows) {
     hidden = rows;
     last = rows.rows(rows.rows() - 1, 1).toArray();
+    attended.settle();
   }
 
   /** The block is lost; of several failures the first counts. */
   void fail(Throwable e) {
+    attended.close();
     if (failure == null) {
       failure = e;
     }

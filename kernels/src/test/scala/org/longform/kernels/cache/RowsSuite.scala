@@ -2,6 +2,7 @@ package org.longform.kernels.cache
 
 import java.util.Random
 
+import org.longform.kernels.tensor.Memory
 import org.scalatest.funsuite.AnyFunSuite
 
 /** Rows against plain sets of numbers. */
@@ -116,5 +117,44 @@ class RowsSuite extends AnyFunSuite {
       if (end > 0) intercept[IllegalArgumentException](rows.append(end - 1, end + 5))
       intercept[IllegalArgumentException](rows.append(end, end))
     }
+  }
+
+  private def choice(rows: Rows, first: Long, end: Long): (RowChoice, () => (Int, Boolean)) = {
+    var asked = 0
+    var closed = false
+    val chosen = new RowChoice {
+      override def from(): Long = first
+      override def to(): Long = end
+      override def told(): Rows = { asked += 1; rows }
+      override def count(target: Memory, offset: Long): Unit = target.putLong(offset, rows.count(0))
+      override def close(): Unit = closed = true
+    }
+    (chosen, () => (asked, closed))
+  }
+
+  test("chosen rows are asked for once, when somebody wants to know them") {
+    val (chosen, state) = choice(Rows.of(5, 6, 9), 4, 12)
+    val rows = Rows
+      .chosen(chosen)
+      .between(Rows.range(0, 3), Rows.range(12, 14))
+      .between(Rows.none(), Rows.range(15, 16))
+    assert(rows.groups() == 1 && rows.untold().get().known() == 6)
+    assert(rows.outline() == Rows.builder().range(0, 3).range(4, 14).range(15, 16).build())
+    assert(state() == ((0, false)))
+    assert(rows.toArray(0).toSeq == Seq(0, 1, 2, 5, 6, 9, 12, 13, 15))
+    assert(rows.count(0) == 9 && rows.contains(0, 9) && !rows.untold().isPresent && (rows.outline() eq rows))
+    assert(rows == Rows.of(0, 1, 2, 5, 6, 9, 12, 13, 15) && rows.toString.contains("5..7"))
+    assert(state() == ((1, false)))
+    rows.close()
+    assert(state() == ((1, true)))
+  }
+
+  test("known rows stand between others as if they were built so") {
+    forRandomSets { (_, set, rows) =>
+      val all = rows.between(Rows.none(), Rows.range(40, 42))
+      assert(all == Rows.of(set ++ Seq(40L, 41L): _*) && !all.untold().isPresent)
+      all.close()
+    }
+    intercept[IllegalArgumentException](Rows.range(3, 5).between(Rows.range(0, 4), Rows.none()))
   }
 }

@@ -10,6 +10,7 @@ import org.scalatest.funsuite.AnyFunSuite
 /** Every case. */
 object KernelCases {
   val ALL: Seq[KernelCase] = DenseCases.ALL ++ AttendCases.ALL ++ TopKeysCases.ALL ++ VotesCases.ALL ++
+    SpansCases.ALL ++
     QueryRowsCases.ALL ++ KeyScoresCases.ALL ++ StoreCases.ALL
 }
 

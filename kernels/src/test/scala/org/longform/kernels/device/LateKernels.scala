@@ -5,6 +5,7 @@ import java.lang.reflect.{InvocationHandler, InvocationTargetException, Method, 
 import scala.collection.JavaConverters._
 import scala.collection.mutable
 
+import org.longform.kernels.cache.{RowChoice, Rows}
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.tensor.{HostBytes, Memory, MemoryOwner, MemorySource, Tensor}
 
@@ -25,7 +26,18 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
   /** Pieces of memory that were copied without the host. */
   var copied = 0L
 
+  /** How often the host waited; that memory goes back at once is no device's need. */
+  var waits = 0L
+
+  /** Lists of rows that were chosen. */
+  var chosen = 0L
+
   private var taken = 0L
+
+  private def await(): Unit = if (!working) {
+    waits += 1
+    finish()
+  }
 
   private def finish(): Unit = if (!working) {
     working = true
@@ -35,7 +47,7 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
 
   private val owner: MemoryOwner = new MemoryOwner {
     override def read(from: Long, to: Long, bytes: Long): Unit = {
-      finish()
+      await()
       HostBytes.copy(from, to, bytes)
     }
 
@@ -108,14 +120,45 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
       try method.invoke(delegate, arguments: _*)
       catch { case e: InvocationTargetException => throw e.getCause }
     if (method.getName == "memory") source
+    else if (method.getName == "spans") Rows.chosen(new Choice(arguments(0).asInstanceOf[SpansRequest]))
     else if (method.getReturnType == Void.TYPE && arguments.forall(isOwn)) {
       deferred += 1
       due += (() => call())
       null
     } else {
       // what the host reads or writes must be there when this returns
-      finish()
+      await()
       call()
+    }
+  }
+
+  /** Rows that are chosen when the turn comes, and given back when whoever was to read them has. */
+  private final class Choice(request: SpansRequest) extends RowChoice {
+    private var rows = Option.empty[Rows]
+    private var open = true
+    chosen += 1
+    due += (() => rows = Some(delegate.spans(request)))
+
+    override def from: Long = request.keys().from()
+    override def to: Long = request.keys().to()
+
+    override def told(): Rows = {
+      assert(open || working, "the plan is closed")
+      await()
+      rows.get
+    }
+
+    override def count(target: Memory, offset: Long): Unit = {
+      val at = target.address(offset, owner)
+      due += { () =>
+        val (begin, block) = blockOf(at)
+        block.putLong(at - begin, rows.get.count(0))
+      }
+    }
+
+    override def close(): Unit = if (open) {
+      open = false
+      due += (() => rows = None)
     }
   }
 

@@ -2,12 +2,14 @@ package org.longform.kernels.device.cpu;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.longform.kernels.attention.Band;
 import org.longform.kernels.attention.KeyPositions;
 import org.longform.kernels.attention.PositionEncoding;
 import org.longform.kernels.attention.QueryGain;
 import org.longform.kernels.attention.QueryPositions;
 import org.longform.kernels.attention.Segment;
+import org.longform.kernels.cache.ChosenRows;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.tensor.MemoryOwner;
@@ -15,7 +17,7 @@ import org.longform.kernels.tensor.Tensor;
 
 /** Writes an {@link AttendRequest} as the structs of {@code kernels_attention}. */
 final class AttendCall {
-  private static final int SEGMENT_WORDS = 23;
+  private static final int SEGMENT_WORDS = 27;
   private static final int ATTENTION_WORDS = 17;
   // ordinals of kernels_position_kind, kernels_band_kind and kernels_encoding
   private static final long TRUE = 0;
@@ -24,6 +26,7 @@ final class AttendCall {
   private static final long STRIDED = 3;
   private static final long SHIFTED = 4;
   private static final long LISTED = 5;
+  private static final long PACKED = 6;
   private static final long ALIBI = 2;
 
   private final AttendRequest request;
@@ -31,6 +34,8 @@ final class AttendCall {
   private final List<RunList> runs = new ArrayList<>();
   // for each segment, where the runs of each of its groups begin, and the end
   private final List<long[]> starts = new ArrayList<>();
+  // for each segment, the rows that the card chose and the host need not know
+  private final List<Optional<ChosenRows>> chosen = new ArrayList<>();
 
   /**
    * @param owner of the device's own memory; null if it has none
@@ -39,7 +44,10 @@ final class AttendCall {
     this.request = request;
     this.owner = owner;
     for (Segment segment : request.plan().segments()) {
-      Rows rows = segment.rows();
+      Optional<ChosenRows> untold = segment.rows().untold().filter(this::isKept);
+      // what was chosen stands between the others when the card lists them
+      Rows rows =
+          untold.map(own -> own.behind().between(own.before(), Rows.none())).orElse(segment.rows());
       RunList list = new RunList(owner);
       long[] begins = new long[rows.groups() + 1];
       for (int g = 0; g < rows.groups(); g++) {
@@ -52,7 +60,15 @@ final class AttendCall {
       }
       runs.add(list);
       starts.add(begins);
+      chosen.add(untold);
     }
+  }
+
+  /** Whether the device finds rows where it chose them. Whoever reports masses names their rows. */
+  private boolean isKept(ChosenRows rows) {
+    return !request.taps().wantsMass()
+        && rows.choice() instanceof CardChoice choice
+        && choice.isOn(owner);
   }
 
   /**
@@ -151,8 +167,9 @@ final class AttendCall {
     }
     long segments = buffer.address();
     for (int i = 0; i < runs.size(); i++) {
-      segment(request.plan().segments().get(i), starts.get(i).length - 1, parts.get(i), buffer);
+      segment(i, parts.get(i), buffer);
       buffer.put(runs.get(i).isResident() ? 1L : 0L);
+      chosen(chosen.get(i), buffer);
     }
     long attention = buffer.address();
     boolean rope = request.encoding() instanceof PositionEncoding.Rope;
@@ -242,10 +259,11 @@ final class AttendCall {
     return new long[] {list, begins, mask, scales, keys, queries};
   }
 
-  private static void segment(Segment segment, int groups, long[] lists, CallBuffer buffer) {
-    buffer.put(lists[0]).put(lists[1]).put((long) groups);
+  private void segment(int index, long[] lists, CallBuffer buffer) {
+    Segment segment = request.plan().segments().get(index);
+    buffer.put(lists[0]).put(lists[1]).put(starts.get(index).length - 1L);
     keys(segment.keyPositions(), buffer);
-    queries(segment.queryPositions(), buffer);
+    queries(segment.queryPositions(), chosen.get(index), buffer);
     band(segment.band(), lists[2], buffer);
     buffer
         .put(segment.queries().from())
@@ -276,9 +294,30 @@ final class AttendCall {
     }
   }
 
+  /** Number, rows, the place of the first in the list, and how many there may be. */
+  private static void chosen(Optional<ChosenRows> rows, CallBuffer buffer) {
+    if (rows.isEmpty()) {
+      buffer.put(0L).put(0L).put(0L).put(0L);
+      return;
+    }
+    CardChoice choice = (CardChoice) rows.get().choice();
+    buffer
+        .put(choice.countAddress())
+        .put(choice.rowsAddress())
+        .put(rows.get().before().count(0))
+        .put(choice.most());
+  }
+
   /** Kind, position. */
-  private static void queries(QueryPositions positions, CallBuffer buffer) {
-    if (positions instanceof QueryPositions.Constant constant) {
+  private static void queries(
+      QueryPositions positions, Optional<ChosenRows> chosen, CallBuffer buffer) {
+    if (positions instanceof QueryPositions.Packed packed) {
+      if (chosen.isPresent()) {
+        buffer.put(PACKED).put((double) (chosen.get().known() - packed.end()));
+      } else {
+        buffer.put(SHIFTED).put(packed.offset());
+      }
+    } else if (positions instanceof QueryPositions.Constant constant) {
       buffer.put(CONSTANT).put(constant.position());
     } else if (positions instanceof QueryPositions.Shifted shifted) {
       buffer.put(SHIFTED).put(shifted.offset());

@@ -2,7 +2,9 @@ package org.longform.kernels.device.cpu;
 
 import java.lang.ref.Reference;
 import java.util.Optional;
+import org.longform.kernels.cache.Rows;
 import org.longform.kernels.device.KeyScoresRequest;
+import org.longform.kernels.device.SpansRequest;
 import org.longform.kernels.device.VotesRequest;
 import org.longform.kernels.device.Weight;
 import org.longform.kernels.tensor.MemorySource;
@@ -42,6 +44,14 @@ final class CardKernels extends CpuKernels {
     Optional<long[]> counted = VotesCall.run(request, card.address(), memory);
     Reference.reachabilityFence(card);
     return counted.isPresent() ? counted.get() : super.votes(request);
+  }
+
+  /** Spans stay where their rows are attended to: the host does not wait for them. */
+  @Override
+  public Rows spans(SpansRequest request) {
+    Optional<Rows> chosen = SpansCall.run(request, card.address(), memory);
+    Reference.reachabilityFence(card);
+    return chosen.isPresent() ? chosen.get() : super.spans(request);
   }
 
   /** Listed keys are scored where they lie: only the scores come to the host. */

@@ -80,6 +80,8 @@ final class CpuNative {
 
   static native int keyScores(long device, long request);
 
+  static native int spans(long device, long request);
+
   /** Bytes of the sketch of one head of a page. */
   static native long sketchBytes(long headDim);
 

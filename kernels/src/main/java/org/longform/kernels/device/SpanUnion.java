@@ -1,4 +1,4 @@
-package org.longform.kernels.context;
+package org.longform.kernels.device;
 
 import java.util.Map;
 import java.util.TreeMap;
@@ -40,7 +40,9 @@ final class SpanUnion {
     size += end - start;
   }
 
-  void appendTo(Rows.Builder rows) {
+  Rows rows() {
+    Rows.Builder rows = Rows.builder();
     endByStart.forEach(rows::range);
+    return rows.build();
   }
 }

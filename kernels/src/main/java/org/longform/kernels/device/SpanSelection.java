@@ -1,4 +1,6 @@
-package org.longform.kernels.context;
+package org.longform.kernels.device;
+
+import org.longform.kernels.cache.Rows;
 
 /**
  * Makes spans of tokens out of votes for single ones.
@@ -10,11 +12,11 @@ package org.longform.kernels.context;
  *     span is left out as a whole if what is new in it does not fit, and shorter needs behind it
  *     are still served
  */
-record SpanSelection(long span, long clip, long budget) {
-  static final long UNLIMITED = -1;
+public record SpanSelection(long span, long clip, long budget) {
+  public static final long UNLIMITED = -1;
 
   /** Most voted tokens that get a span. */
-  long limit() {
+  public long limit() {
     return clip == UNLIMITED ? Long.MAX_VALUE : clip;
   }
 
@@ -23,23 +25,23 @@ record SpanSelection(long span, long clip, long budget) {
    *
    * @param voted the tokens, at most {@link #limit}, in the order in which they are served
    */
-  SpanUnion select(long[] voted, long from, long to) {
+  public Rows select(long[] voted, long from, long to) {
     SpanUnion union = new SpanUnion();
     for (long row : voted) {
       if (union.size() == budget) {
         break;
       }
-      long start = Math.max(from, row + Math.floorDiv(-span, 2L));
-      long end = Math.min(to, row + Math.floorDiv(span + 1, 2L));
+      long start = Math.max(from, row - reach());
+      long end = Math.min(to, row + reach());
       if (budget == UNLIMITED || union.size() + union.missing(start, end) <= budget) {
         union.add(start, end);
       }
     }
-    return union;
+    return union.rows();
   }
 
   /** Most tokens that can be selected, {@link #UNLIMITED} if there is no bound. */
-  long largest() {
+  public long largest() {
     if (budget != UNLIMITED) {
       return budget;
     }
@@ -47,7 +49,12 @@ record SpanSelection(long span, long clip, long budget) {
   }
 
   /** Tokens of one span that is not clipped. */
-  long tokensOfOne() {
-    return span + span % 2;
+  public long tokensOfOne() {
+    return 2 * reach();
+  }
+
+  /** A span reaches to one token before so many behind the voted one, and to as many before it. */
+  public long reach() {
+    return Math.floorDiv(span + 1, 2L);
   }
 }

@@ -1,19 +1,11 @@
-package org.longform.kernels.context
+package org.longform.kernels.device
 
-import org.longform.kernels.cache.Rows
-import org.longform.kernels.device.{Votes, VotesRequest}
 import org.scalatest.funsuite.AnyFunSuite
 
 import scala.util.Random
 
 class SpanSelectionSuite extends AnyFunSuite {
   private val unlimited = SpanSelection.UNLIMITED
-
-  private def rows(union: SpanUnion): Seq[Long] = {
-    val builder = Rows.builder()
-    union.appendTo(builder)
-    builder.build().toArray(0).toSeq
-  }
 
   private def select(
       selection: SpanSelection,
@@ -22,7 +14,7 @@ class SpanSelectionSuite extends AnyFunSuite {
       from: Long,
       to: Long
   ): Seq[Long] =
-    rows(selection.select(votes.first(selection.limit(), order), from, to))
+    selection.select(votes.first(selection.limit(), order), from, to).toArray(0).toSeq
 
   /** The rule on sets of single tokens. */
   private def naive(
@@ -113,7 +105,7 @@ class SpanSelectionSuite extends AnyFunSuite {
         naive ++= (from until to)
         assert(union.size() == naive.size, s"seed $seed")
       }
-      assert(rows(union) == naive.toSeq.sorted, s"seed $seed")
+      assert(union.rows().toArray(0).toSeq == naive.toSeq.sorted, s"seed $seed")
     }
   }
 }
