@@ -169,7 +169,7 @@ class SketchedSearchSuite extends AnyFunSuite {
         var caches = Vector(empty(), empty())
         var moved, stayed = 0
         try
-          for (step <- 0 until math.min(40, 2 * lessOn(provider, 40))) {
+          for (step <- 0 until lessOn(provider, 40)) {
             val at = random.nextInt(2)
             if (caches(at).length() > 5000 * scale) {
               caches(at).close()
