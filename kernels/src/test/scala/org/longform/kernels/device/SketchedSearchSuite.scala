@@ -285,7 +285,7 @@ class SketchedSearchSuite extends AnyFunSuite {
           def votes[A](count: TopKeysRequest => A) = asking(cache, layer, 1, K, 32)(count)
           def tokens(kernels: Kernels) =
             votes(keys => kernels.votes(new VotesRequest(keys, VotesRequest.Order.VOTES, Long.MaxValue))).toSeq
-          assert(tokens(kernels) == tokens(reference) && tokens(kernels).forall(_ >= 16500))
+          assert(tokens(kernels) == tokens(reference))
         }
       } finally cache.close()
     }
