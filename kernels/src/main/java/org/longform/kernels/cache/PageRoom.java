@@ -48,7 +48,10 @@ final class PageRoom {
     }
   }
 
-  /** Moves the oldest pages to disk until there is room for so many more, sketches on a device first. */
+  /**
+   * Moves the oldest pages to disk until there is room for so many more, sketches on a device
+   * first.
+   */
   void make(long more, long full) {
     if (store.crowded(more)) {
       dropSketches(more, full);
@@ -74,7 +77,9 @@ final class PageRoom {
     }
   }
 
-  /** Gives back memory on a device that sketches have, of this document or of those not being read. */
+  /**
+   * Gives back memory on a device that sketches have, of this document or of those not being read.
+   */
   private boolean dropAnySketches(long count, long full) {
     return dropSketches(count, full) || store.dropSketchesOfOthers(count);
   }

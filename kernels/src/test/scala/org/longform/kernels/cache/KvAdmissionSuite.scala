@@ -46,7 +46,9 @@ class KvAdmissionSuite extends AnyFunSuite {
 
   /** Sketches of every full page, as a device makes them. */
   private def sketch(cache: KvCache): Int =
-    (0L until cache.length() / 64).count(page => cache.view(0).sketches(page * 64, SKETCH, MemorySource.HOST) != null)
+    (0L until cache.length() / 64).count(page =>
+      cache.view(0).sketches(page * 64, SKETCH, MemorySource.HOST) != null
+    )
 
   private def inThread(body: => Unit): Thread = {
     val thread = new Thread(() => body)

@@ -387,7 +387,11 @@ class KvMemorySuite extends AnyFunSuite {
         assert(cache.sketchBytes() < 7 * PageSketches.bytes(SHAPE, SKETCH))
         append(cache, 64 * 3)
         assert(memory.diskBytes() == 3 * PAGE && memory.memoryBytes() <= 8 * PAGE)
-        assert((0L until 11L).map(_ * 64).forall(row => !cache.page(row).onDisk() || cache.page(row).sketchBytes() == 0))
+        assert(
+          (0L until 11L)
+            .map(_ * 64)
+            .forall(row => !cache.page(row).onDisk() || cache.page(row).sketchBytes() == 0)
+        )
         check(cache, 0, cache.length())
       }
       assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)

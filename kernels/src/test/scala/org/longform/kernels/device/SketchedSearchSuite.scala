@@ -29,7 +29,8 @@ class SketchedSearchSuite extends AnyFunSuite {
   private def leastOf(provider: DeviceProvider): Int = if (cards.contains(provider)) 16384 else 2048
 
   /** An emulated card takes its time for so many candidates. */
-  private def lessOn(provider: DeviceProvider, times: Int): Int = if (cards.contains(provider)) times / 4 else times
+  private def lessOn(provider: DeviceProvider, times: Int): Int =
+    if (cards.contains(provider)) times / 4 else times
 
   private def available(devices: Seq[DeviceProvider]): Seq[DeviceProvider] =
     devices.filterNot(_.whyUnavailable().isPresent)
@@ -186,7 +187,10 @@ class SketchedSearchSuite extends AnyFunSuite {
             }
           }
         finally caches.foreach(_.close())
-        assert(moved > lessOn(provider, 10) && stayed > lessOn(provider, 10), s"$moved searches with pages on disk, $stayed without")
+        assert(
+          moved > lessOn(provider, 10) && stayed > lessOn(provider, 10),
+          s"$moved searches with pages on disk, $stayed without"
+        )
       }
       assert(Memory.allocatedBytes() == before)
     }
@@ -284,7 +288,9 @@ class SketchedSearchSuite extends AnyFunSuite {
           assert(found.rescored() > 0 && found.rescored() < pairs / 4, s"${found.rescored()} of $pairs")
           def votes[A](count: TopKeysRequest => A) = asking(cache, layer, 1, K, 32)(count)
           def tokens(kernels: Kernels) =
-            votes(keys => kernels.votes(new VotesRequest(keys, VotesRequest.Order.VOTES, Long.MaxValue))).toSeq
+            votes(keys =>
+              kernels.votes(new VotesRequest(keys, VotesRequest.Order.VOTES, Long.MaxValue))
+            ).toSeq
           assert(tokens(kernels) == tokens(reference))
         }
       } finally cache.close()
