@@ -41,7 +41,9 @@ SketchedKeys::SketchedKeys(const kernels_top_keys_request &request, Operation &o
   args_.padded = args_.query_rows <= 4 ? 4 : args_.query_rows <= 8 ? 8 : 16;
   const int64_t shares = blocks_of(kSketchShares * operation.card().processors(), kv_heads);
   args_.shares = std::max<int64_t>(1, std::min(shares, request.run_count / 4));
-  args_.peaks_of_row = kThreads / args_.padded;
+  // few of all half pages, or they would be most of what is scored
+  const int64_t few = 2 * args_.run_count / kHalvesOfPeak / kSlots * kSlots;
+  args_.peaks_of_row = std::clamp<int64_t>(few, kSlots, kThreads / args_.padded);
   args_.layout = *request.layout;
   const SketchLayout layout(args_.layout.head_dim);
   args_.codes = operation.scratch<uint32_t>(kv_heads * layout.quads * args_.padded);

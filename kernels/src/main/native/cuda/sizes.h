@@ -61,6 +61,8 @@ constexpr int64_t kHalfRows = KERNELS_SKETCH_ROWS / 2;
 constexpr int64_t kSketchShares = 16;
 // peaks are scored by so many blocks for each key head
 constexpr int64_t kPeakShares = 16;
+// of so many half pages at most one is a peak of a row
+constexpr int64_t kHalvesOfPeak = 64;
 static_assert(kHalfRows == kTileKeys, "a tile of ordinary units is a half page");
 static_assert(2 * kHalfRows == kCoreKeys, "a tile of tensor cores is two of them");
 

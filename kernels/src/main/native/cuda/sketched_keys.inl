@@ -4,8 +4,8 @@
 //   sketch_queries   queries as signed bytes
 //   sketch_bounds    for each half page the largest bound of each row of queries; a warp has a page, and each lane four
 //                    rows of keys: two of its word's low and high halves, of whole numbers times four dimensions at once
-//   sketch_peaks     of each row the half pages with the largest bounds, as many as a block has threads for; they are
-//                    scored. Of a million random keys and four rows, four each leave 36% of the half pages open,
+//   sketch_peaks     of each row the half pages with the largest bounds, up to as many as a block has threads for; they
+//                    are scored. Of a million random keys and four rows, four each leave 36% of the half pages open,
 //                    eight 22% and 32, which is what four rows get, 16%, as the threshold of all keys would.
 //   sketch_open      half pages where some row's bound reaches the k-th best of those scores; they are scored, too
 //

@@ -181,7 +181,12 @@ public final class KvView {
    * @param source of their memory; always the same for a cache
    */
   public PageSketches sketches(long row, long headBytes, MemorySource source) {
-    return row + Page.ROWS <= cache.length() ? cache.page(row).sketches(headBytes, source) : null;
+    return isWhole(row) ? cache.page(row).sketches(headBytes, source) : null;
+  }
+
+  /** Whether all rows of the page that begins at {@code row} are there to stay. */
+  public boolean isWhole(long row) {
+    return row + Page.ROWS <= cache.length();
   }
 
   /** Copies the un-rotated key of one token. */

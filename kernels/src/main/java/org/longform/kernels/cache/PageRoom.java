@@ -48,8 +48,14 @@ final class PageRoom {
     }
   }
 
-  /** Moves the oldest pages to disk until there is room for so many more. */
+  /**
+   * Moves the oldest pages to disk until there is room for so many more, sketches on a device
+   * first.
+   */
   void make(long more, long full) {
+    if (store.crowded(more)) {
+      dropSketches(more, full);
+    }
     moveOldest(full, moved -> store.crowded(more));
   }
 
@@ -64,7 +70,7 @@ final class PageRoom {
       try {
         return taking.get();
       } catch (LongformException e) {
-        if (!Patience.isRefusal(e) || !(dropSketches(count, full) || moveAway(count, full))) {
+        if (!Patience.isRefusal(e) || !(dropAnySketches(count, full) || moveAway(count, full))) {
           throw e;
         }
       }
@@ -72,8 +78,13 @@ final class PageRoom {
   }
 
   /**
-   * Gives the memory of so many pages back that sketches have on a device; whether any was there.
+   * Gives back memory on a device that sketches have, of this document or of those not being read.
    */
+  private boolean dropAnySketches(long count, long full) {
+    return dropSketches(count, full) || store.dropSketchesOfOthers(count);
+  }
+
+  /** As many as have the bytes of so many pages; whether any was there. */
   private boolean dropSketches(long count, long full) {
     long wanted = count * Page.bytes(store.shape());
     long dropped = 0;
@@ -81,7 +92,7 @@ final class PageRoom {
       Page page = pages.get(number);
       dropped += page == null ? 0 : store.dropSketchesOnDevice(page);
     }
-    return dropped > 0 || store.dropSketchesOfOthers(wanted);
+    return dropped > 0;
   }
 
   /**

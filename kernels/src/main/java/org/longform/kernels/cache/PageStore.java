@@ -110,8 +110,8 @@ final class PageStore {
   }
 
   /** See {@link KvMemory#dropSketchesOnDevice}. */
-  boolean dropSketchesOfOthers(long bytes) {
-    return budget.dropSketchesOnDevice(this, bytes);
+  boolean dropSketchesOfOthers(long pages) {
+    return budget.dropSketchesOnDevice(this, pages * Page.bytes(shape));
   }
 
   /** See {@link KvMemory#moveAway}. */
@@ -201,6 +201,12 @@ final class PageStore {
   synchronized boolean giveUp(long keptBytes, BooleanSupplier enough) {
     if (reading > 0) {
       return false;
+    }
+    for (Page page : List.copyOf(sketched)) {
+      if (memoryBytes() <= keptBytes || enough.getAsBoolean()) {
+        break;
+      }
+      dropSketchesOnDevice(page);
     }
     for (Page page : List.copyOf(inMemory)) {
       if (memoryBytes() <= keptBytes || enough.getAsBoolean()) {

@@ -241,8 +241,10 @@ class KvMemorySuite extends AnyFunSuite {
   /** A device that has room for so many pages. */
   private class SmallDevice(pages: Int) extends MemorySource with MemoryOwner {
     private val held = mutable.Map.empty[Long, Memory]
+    var asked = 0
 
     override def allocate(size: Long): Memory = synchronized {
+      asked += 1
       if (held.size == pages) throw new LongformException(ErrorClass.OUT_OF_MEMORY, "The device is full.")
       val block = Memory.allocate(size)
       held(block.address(0)) = block
@@ -313,6 +315,84 @@ class KvMemorySuite extends AnyFunSuite {
         check(other, 0, other.length())
         append(idle, 64 * 2)
         check(idle, 0, idle.length())
+      }
+      assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
+    }
+  }
+
+  private val SKETCH = 16L
+
+  /** Pages that have sketches when a device has asked for those of all. */
+  private def sketch(cache: KvCache, device: MemorySource): Seq[Long] =
+    (0L until cache.length() / 64).filter(page => cache.view(0).sketches(page * 64, SKETCH, device) != null)
+
+  test("a device that has no room for a sketch is not asked again, and no page moves for one") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(1000 * PAGE, directory)
+      val device = new SmallDevice(5)
+      val cache = new KvCache(SHAPE, memory, device)
+      val bytes = PageSketches.bytes(SHAPE, SKETCH)
+      using(cache) {
+        append(cache, 64 * 4)
+        assert(sketch(cache, device) == Seq(0L))
+        val asked = device.asked
+        assert(sketch(cache, device) == Seq(0L) && device.asked == asked)
+        assert(cache.sketchBytes() == bytes && memory.memoryBytes() == 4 * PAGE + bytes)
+        assert(memory.diskBytes() == 0)
+        check(cache, 0, cache.length())
+      }
+      assert(memory.memoryBytes() == 0)
+    }
+  }
+
+  test("on a full device sketches give way to pages, those of the document and of others that are at rest") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(1000 * PAGE, directory)
+      val device = new SmallDevice(10)
+      val idle = new KvCache(SHAPE, memory, device)
+      val cache = new KvCache(SHAPE, memory, device)
+      using(idle, cache) {
+        append(idle, 64 * 2)
+        append(cache, 64 * 3)
+        assert(sketch(idle, device) == Seq(0L, 1L) && sketch(cache, device) == Seq(0L, 1L, 2L))
+        val forgotten = cache.view(0).sketchesForgotten()
+        append(cache, 64 * 3)
+        assert(cache.sketchBytes() == 0 && idle.sketchBytes() > 0 && memory.diskBytes() == 0)
+        assert(cache.view(0).sketchesForgotten() > forgotten)
+        assert(sketch(cache, device).isEmpty, "what gave way is not taken back")
+        idle.whilePinned { () =>
+          append(cache, 64)
+          assert(idle.sketchBytes() > 0 && memory.diskBytes() > 0)
+        }
+        val before = memory.diskBytes()
+        append(cache, 64)
+        assert(idle.sketchBytes() < 2 * PageSketches.bytes(SHAPE, SKETCH) && memory.diskBytes() == before)
+        check(cache, 0, cache.length())
+        check(idle, 0, idle.length())
+      }
+      assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
+    }
+  }
+
+  test("beyond the budget sketches on a device go before pages, and with those that move to disk") {
+    TempDirectory.use { directory =>
+      val memory = new KvMemory(8 * PAGE, directory)
+      val device = new SmallDevice(1000)
+      val cache = new KvCache(SHAPE, memory, device)
+      using(cache) {
+        append(cache, 64 * 7)
+        assert(sketch(cache, device).size == 7)
+        append(cache, 64)
+        assert(memory.diskBytes() == 0 && memory.memoryBytes() <= 8 * PAGE)
+        assert(cache.sketchBytes() < 7 * PageSketches.bytes(SHAPE, SKETCH))
+        append(cache, 64 * 3)
+        assert(memory.diskBytes() == 3 * PAGE && memory.memoryBytes() <= 8 * PAGE)
+        assert(
+          (0L until 11L)
+            .map(_ * 64)
+            .forall(row => !cache.page(row).onDisk() || cache.page(row).sketchBytes() == 0)
+        )
+        check(cache, 0, cache.length())
       }
       assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
     }

@@ -170,7 +170,7 @@ class SketchedSearchSuite extends AnyFunSuite {
         var caches = Vector(empty(), empty())
         var moved, stayed = 0
         try
-          for (step <- 0 until math.min(40, 2 * lessOn(provider, 40))) {
+          for (step <- 0 until lessOn(provider, 40)) {
             val at = random.nextInt(2)
             if (caches(at).length() > 5000 * scale) {
               caches(at).close()
@@ -291,7 +291,7 @@ class SketchedSearchSuite extends AnyFunSuite {
             votes(keys =>
               kernels.votes(new VotesRequest(keys, VotesRequest.Order.VOTES, Long.MaxValue))
             ).toSeq
-          assert(tokens(kernels) == tokens(reference) && tokens(kernels).forall(_ >= 16500))
+          assert(tokens(kernels) == tokens(reference))
         }
       } finally cache.close()
     }

@@ -26,7 +26,7 @@ final class KeySketches {
   // runs that were looked at, and those of them that have no sketch yet, in order
   private int size;
   private int[] missing = {};
-  // a page had none: until another one comes it is not asked for again
+  // there was no memory for one: until another page comes none is asked for again
   private boolean refused;
   private long forgotten;
 
@@ -65,6 +65,10 @@ final class KeySketches {
     for (int i = 0; i < open.length; i++) {
       int run = open[i];
       if (runs.rows(run) != KvView.pageRows()) {
+        continue;
+      }
+      if (!cache.isWhole(runs.row(run))) {
+        still[count++] = run;
         continue;
       }
       // one that is refused is enough to know
