@@ -10,6 +10,7 @@ import org.longform.kernels.cache.{KvDType, Rows}
 import org.longform.kernels.context.{ContextStrategies, ContextStrategy}
 import org.longform.kernels.device.{DeviceProvider, Devices, LateKernels}
 import org.longform.kernels.device.reference.ReferenceDevice
+import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.model.SessionFixtures._
 import org.longform.kernels.tensor.Memory
 import org.longform.kernels.weights.TempDirectory
@@ -125,6 +126,30 @@ class ChosenRowsSuite extends AnyFunSuite {
         assert(heard.keySet == expected.keySet)
         for ((row, mass) <- heard) assert(math.abs(mass - expected(row)) < 1e-4)
       }
+    }
+  }
+
+  test("a block that is cancelled between two layers gives back what the device noted") {
+    TempDirectory.use { directory =>
+      val late = new LateKernels(new ReferenceDevice().open(1))
+      val decoder = Decoder.load(TinyModel(window = 64, layers = 3, seed = 46).write(directory), late.kernels)
+      try {
+        var polls = Int.MaxValue
+        val options = new SessionOptions(() => { polls -= 1; polls < 0 })
+        val session = decoder.open(reattention(decoder, Map.empty), options)
+        try {
+          val document = tokens(230, 50, 46)
+          session.feed(document, 0, document.length)
+          session.flush()
+          session.ask(Array(4, 8))
+          val held = late.held
+          val chosen = late.chosen
+          polls = 3
+          val refused = intercept[LongformException](session.step(9))
+          assert(refused.errorClass() == ErrorClass.CANCELLED)
+          assert(late.chosen > chosen && late.held == held)
+        } finally session.close()
+      } finally decoder.close()
     }
   }
 
