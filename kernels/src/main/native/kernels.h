@@ -315,7 +315,7 @@ typedef struct {
   kernels_chosen_row *rows;
 } kernels_spans_request;
 
-/* Nobody waits for the answer. KERNELS_UNSUPPORTED where votes are not counted, or not all lies in memory of the card. */
+/* Nobody waits for the answer. KERNELS_UNSUPPORTED where votes are not counted, or not all of it lies on the card. */
 int32_t kernels_spans(kernels_device *device, const kernels_spans_request *request);
 
 /* For each head the largest q·k of its queries with each of its keys; mirrors org.longform.kernels.device.KeyScoresRequest. */

@@ -48,7 +48,7 @@ void attend_beside(card::CardDevice &card, const Isa &isa, Pool &pool, const ker
   std::vector<std::vector<kernels_run>> runs;
   int64_t mass = 0;
   for (kernels_segment &segment : segments) {
-    if (segment.chosen_count != nullptr) throw card::NotHere("rows that the card chose, where it does not attend to them");
+    if (segment.chosen_count != nullptr) throw card::NotHere("rows that a card chose and does not attend to");
     mass += mass_of(call, segment);
     runs.push_back(copies.runs(*call.layout, segment.runs, segment.run_starts[segment.groups]));
     segment.runs = runs.back().data();

@@ -179,8 +179,8 @@ std::vector<kernels_run> runs_on_card(Operation &operation, const kernels_kv_lay
 const uint32_t *best_keys(const kernels_top_keys_request &request, Operation &operation, Units units, int64_t *rows,
                           float *scores);
 
-// Chooses the tokens that are voted for: `chosen` of `words`, in any order until they are sorted. With a limit of 0 none,
-// and nothing is asked for. May throw NotHere.
+// Chooses the tokens that are voted for: `chosen` of `words`, in any order until they are sorted. With a limit of 0
+// none, and nothing is asked for. May throw NotHere.
 VotesArgs votes_by_best_keys(const kernels_votes_request &request, Operation &operation, Units units);
 void sort_votes(Operation &operation, const VotesArgs &args);
 

@@ -1,5 +1,5 @@
-// Spans around voted tokens, chosen and kept where the best keys lie: see spans.inl. Beside what votes need, the card needs
-// a bit for each candidate.
+// Spans around voted tokens, chosen and kept where the best keys lie: see spans.inl. Beside what votes need, the card
+// needs a bit for each candidate.
 #include <algorithm>
 
 #include "card_device.h"

@@ -282,7 +282,7 @@ class StrategyOracleSuite extends AnyFunSuite {
     val reading = new Reading(decodeOnly, s, rope, counting.kernels, 0)
     try reading.blocks(Seq(10, 20, 30, 40, 50, 60, 70, 80, 89, 90))
     finally reading.close()
-    assert(counting.count("votes") == 1)
+    assert(counting.count("spans") == 1)
     assert(counting.count("topKeys") == 0)
     assert(counting.count("attend") == 10)
   }

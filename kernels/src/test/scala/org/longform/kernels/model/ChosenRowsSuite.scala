@@ -8,8 +8,9 @@ import scala.collection.mutable
 import org.longform.kernels.attention.AttentionPlan
 import org.longform.kernels.cache.{KvDType, Rows}
 import org.longform.kernels.context.{ContextStrategies, ContextStrategy}
-import org.longform.kernels.device.{Devices, LateKernels}
+import org.longform.kernels.device.{DeviceProvider, Devices, LateKernels}
 import org.longform.kernels.device.reference.ReferenceDevice
+import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.model.SessionFixtures._
 import org.longform.kernels.tensor.Memory
 import org.longform.kernels.weights.TempDirectory
@@ -24,6 +25,10 @@ class ChosenRowsSuite extends AnyFunSuite {
     "values in the votes" -> Map("recall-type" -> "qkv2"),
     "votes by rank" -> Map("recall-order" -> "rank", "recall-clip" -> "6")
   )
+
+  // tokens that are repeated have equal keys, whose scores are equal but for nd4j's BLAS
+  private val comparable: Seq[DeviceProvider] =
+    Devices.ALL.asScala.filter(each => !each.whyUnavailable().isPresent && each.name() != "nd4j").toSeq
 
   private def reattention(decoder: Decoder, values: Map[String, String]): ContextStrategy =
     ContextStrategies.create("reattention", values.asJava, decoder.limits())
@@ -65,8 +70,7 @@ class ChosenRowsSuite extends AnyFunSuite {
   for {
     (name, values) <- settings
     dtype <- Seq(KvDType.F32, KvDType.F16)
-    // tokens that are repeated have equal keys, whose scores are equal but for nd4j's BLAS
-    provider <- Devices.ALL.asScala if !provider.whyUnavailable().isPresent && provider.name() != "nd4j"
+    provider <- comparable
   }
     test(s"${provider.name()} reads and counts the rows of the reference, with $name in $dtype") {
       val before = Memory.allocatedBytes()
@@ -97,6 +101,57 @@ class ChosenRowsSuite extends AnyFunSuite {
       }
       assert(Memory.allocatedBytes() == before)
     }
+
+  test("who watches the masses of tokens hears of those that the device chose") {
+    TempDirectory.use { directory =>
+      val path = TinyModel(window = 64, layers = 2, seed = 45).write(directory)
+      def masses(provider: DeviceProvider): Map[Long, Float] = {
+        val decoder = Decoder.load(path, provider.open(2))
+        try
+          withSession(decoder, reattention(decoder, Map.empty)) { session =>
+            val heard = mutable.Map.empty[Long, Float].withDefaultValue(0f)
+            val document = tokens(230, 50, 45)
+            session.feed(document, 0, document.length)
+            session.ask(Array(4, 8))
+            session.watch((row, mass) => heard(row) += mass)
+            Seq(9, 7).foreach(session.step)
+            heard.toMap
+          }
+        finally decoder.close()
+      }
+      val expected = masses(new ReferenceDevice())
+      assert(expected.keySet.exists(row => row > 10 && row < 150))
+      for (provider <- comparable) {
+        val heard = masses(provider)
+        assert(heard.keySet == expected.keySet)
+        for ((row, mass) <- heard) assert(math.abs(mass - expected(row)) < 1e-4)
+      }
+    }
+  }
+
+  test("a block that is cancelled between two layers gives back what the device noted") {
+    TempDirectory.use { directory =>
+      val late = new LateKernels(new ReferenceDevice().open(1))
+      val decoder = Decoder.load(TinyModel(window = 64, layers = 3, seed = 46).write(directory), late.kernels)
+      try {
+        var polls = Int.MaxValue
+        val options = new SessionOptions(() => { polls -= 1; polls < 0 })
+        val session = decoder.open(reattention(decoder, Map.empty), options)
+        try {
+          val document = tokens(230, 50, 46)
+          session.feed(document, 0, document.length)
+          session.flush()
+          session.ask(Array(4, 8))
+          val held = late.held
+          val chosen = late.chosen
+          polls = 3
+          val refused = intercept[LongformException](session.step(9))
+          assert(refused.errorClass() == ErrorClass.CANCELLED)
+          assert(late.chosen > chosen && late.held == held)
+        } finally session.close()
+      } finally decoder.close()
+    }
+  }
 
   /** How often the host waits for a late device in a step that writes a token. */
   private def waits(layers: Int, context: String): Long = TempDirectory.use { directory =>
