@@ -22,7 +22,10 @@ final class KeyList implements KvView.Notes {
   private final boolean kept;
   private final AtomicBoolean taken = new AtomicBoolean();
   private final KeySketches sketches;
+  // on the host, which looks at them when it makes sketches
   private Memory runs = Memory.allocate(0);
+  // the same for a device that has memory of its own; null if it has none left, or reads the host's
+  private Memory copy;
   private int size;
   private long from;
   // one past the last row that is listed
@@ -87,28 +90,51 @@ final class KeyList implements KvView.Notes {
   }
 
   private void append(RunList more) {
-    long bytes = (long) size * RUN_BYTES;
-    // whoever gathers rows from elsewhere reads the list on the host
-    boolean misplaced = !resident && runs.isOwnedBy(owner);
-    if (misplaced || bytes + more.bytes() > runs.size()) {
-      Memory larger = allocate(Math.max(2 * bytes + more.bytes(), LEAST_RUNS * RUN_BYTES));
-      larger.copyFrom(runs, 0, 0, bytes);
-      runs.close();
-      runs = larger;
+    long listed = (long) size * RUN_BYTES;
+    if (listed + more.bytes() > runs.size()) {
+      runs = larger(runs, MemorySource.HOST, listed, more.bytes());
     }
-    more.write(runs, bytes);
+    more.write(runs, listed);
     size += more.size();
+    if (!resident) {
+      dropCopy();
+    } else if (copy == null || more.size() > 0) {
+      copy(more, listed);
+    }
   }
 
-  private Memory allocate(long bytes) {
+  /** Has the device's list say what the host's does; of a full device there is none. */
+  private void copy(RunList more, long listed) {
+    long bytes = listed + more.bytes();
     try {
-      return (resident ? source : MemorySource.HOST).allocate(bytes);
+      if (copy == null) {
+        copy = source.allocate(Math.max(2 * bytes, LEAST_RUNS * RUN_BYTES));
+        copy.copyFrom(runs, 0, 0, bytes);
+        return;
+      }
+      if (bytes > copy.size()) {
+        copy = larger(copy, source, listed, more.bytes());
+      }
+      more.write(copy, listed);
     } catch (LongformException e) {
       if (!Patience.isRefusal(e)) {
         throw e;
       }
-      // of a full device the list stays on the host
-      return Memory.allocate(bytes);
+      dropCopy();
+    }
+  }
+
+  private static Memory larger(Memory list, MemorySource source, long listed, long more) {
+    Memory larger = source.allocate(Math.max(2 * listed + more, LEAST_RUNS * RUN_BYTES));
+    larger.copyFrom(list, 0, 0, listed);
+    list.close();
+    return larger;
+  }
+
+  private void dropCopy() {
+    if (copy != null) {
+      copy.close();
+      copy = null;
     }
   }
 
@@ -128,7 +154,7 @@ final class KeyList implements KvView.Notes {
 
   /** Address of the runs. */
   long address() {
-    return runs.address(0, owner);
+    return (copy == null ? runs : copy).address(0, owner);
   }
 
   /** Address of a list of the addresses of their sketches, or 0 where a run has none. */
@@ -147,7 +173,7 @@ final class KeyList implements KvView.Notes {
 
   /** Whether the device finds the runs and all their rows in its own memory. */
   boolean isResident() {
-    return resident && runs.isOwnedBy(owner);
+    return copy != null;
   }
 
   /** Machine address of the first head's key of a run's first row. */
@@ -174,6 +200,7 @@ final class KeyList implements KvView.Notes {
   @Override
   public void close() {
     sketches.clear();
+    dropCopy();
     runs.close();
   }
 }
