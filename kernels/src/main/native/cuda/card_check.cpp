@@ -181,6 +181,67 @@ void check_copies(kernels_device *card) {
   done(kernels_card_release(card, y), "release");
 }
 
+// A search that sketches spare most keys finds what one finds that reads them all.
+void check_sketches(kernels_device *card, kernels_device *processor) {
+  constexpr int64_t kPages = 32, kRows = kPages * KERNELS_SKETCH_ROWS, kHeads = 4, kDim = 64, kBest = 4;
+  const kernels_kv_layout layout = {
+      KERNELS_KV_F16, 1, kDim, 2 * kDim, 2 * kDim * KERNELS_SKETCH_ROWS, 4 * kDim * KERNELS_SKETCH_ROWS};
+  const int64_t page_bytes = layout.head_stride, sketch_bytes = kernels_sketch_bytes(kDim);
+  Numbers numbers;
+  const std::vector<float> keys = numbers.draw(kRows * kDim), queries = numbers.draw(kHeads * kDim);
+  std::vector<char> stored(static_cast<size_t>(kPages * page_bytes));
+  std::vector<kernels_place> places;
+  for (int64_t p = 0; p < kPages; p++) {
+    places.push_back({stored.data() + p * page_bytes, p * KERNELS_SKETCH_ROWS, KERNELS_SKETCH_ROWS});
+  }
+  done(kernels_store(processor, &layout, keys.data(), keys.data(), places.data(), kPages), "store");
+
+  void *pages = nullptr, *sketches = nullptr, *runs = nullptr;
+  done(kernels_card_take(card, kPages * page_bytes, &pages), "memory of the card");
+  done(kernels_card_take(card, kPages * sketch_bytes, &sketches), "memory of the card");
+  done(kernels_card_take(card, kPages * static_cast<int64_t>(sizeof(kernels_run)), &runs), "memory of the card");
+  done(kernels_card_copy(card, pages, stored.data(), kPages * page_bytes), "a copy to the card");
+  std::vector<kernels_sketch_page> sketched;
+  std::vector<const char *> places_of_sketches;
+  std::vector<kernels_run> here, there;
+  for (int64_t p = 0; p < kPages; p++) {
+    const int64_t first = p * KERNELS_SKETCH_ROWS;
+    char *key = static_cast<char *>(pages) + p * page_bytes, *sketch = static_cast<char *>(sketches) + p * sketch_bytes;
+    sketched.push_back({key, sketch});
+    places_of_sketches.push_back(sketch);
+    here.push_back({stored.data() + p * page_bytes, first, first, KERNELS_SKETCH_ROWS});
+    there.push_back({key, first, first, KERNELS_SKETCH_ROWS});
+  }
+  done(kernels_sketch(card, &layout, sketched.data(), kPages), "sketches");
+  done(kernels_card_copy(card, runs, there.data(), kPages * static_cast<int64_t>(sizeof(kernels_run))),
+       "a copy to the card");
+
+  std::vector<float> found(kHeads * kBest), expected(kHeads * kBest);
+  std::vector<int64_t> rows(kHeads * kBest);
+  int64_t rescored = 0;
+  kernels_top_keys_request request = {};
+  request.queries = queries.data();
+  request.query_count = 1;
+  request.heads = kHeads;
+  request.layout = &layout;
+  request.runs = here.data();
+  request.run_count = kPages;
+  request.to = kRows;
+  request.k = kBest;
+  request.block_rows = 1;
+  request.rows = rows.data();
+  request.scores = expected.data();
+  request.rescored = &rescored;
+  done(kernels_top_keys(processor, &request), "top_keys");
+  request.runs = static_cast<const kernels_run *>(runs);
+  request.resident = 1;
+  request.sketches = places_of_sketches.data();
+  request.scores = found.data();
+  done(kernels_top_keys(card, &request), "top_keys");
+  compare("top_keys by sketches", found, expected);
+  for (void *memory : {pages, sketches, runs}) done(kernels_card_release(card, memory), "release");
+}
+
 }  // namespace
 
 bool check_library(CardDevice &card, kernels_device *processor) {
@@ -210,6 +271,7 @@ void check_card(kernels_device *card, kernels_device *processor) {
     compare("top_keys", cache.best_scores(card), cache.best_scores(processor));
   }
   check_copies(card);
+  check_sketches(card, processor);
 }
 
 }  // namespace longform::card
