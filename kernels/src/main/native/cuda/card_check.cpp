@@ -181,7 +181,7 @@ void check_copies(kernels_device *card) {
   done(kernels_card_release(card, y), "release");
 }
 
-// A search that sketches spare most keys finds what one finds that reads them all.
+// A search by sketches finds what one finds that reads all keys.
 void check_sketches(kernels_device *card, kernels_device *processor) {
   constexpr int64_t kPages = 32, kRows = kPages * KERNELS_SKETCH_ROWS, kHeads = 4, kDim = 64, kBest = 4;
   const kernels_kv_layout layout = {

@@ -52,8 +52,7 @@ SketchedKeys::SketchedKeys(const kernels_top_keys_request &request, Operation &o
   args_.peaks = operation.scratch<uint64_t>(kv_heads * args_.query_rows * args_.shares * kSlots);
   args_.peak_halves = operation.scratch<uint32_t>(kv_heads * args_.query_rows * args_.peaks_of_row);
   args_.open_halves = operation.scratch<uint32_t>(kv_heads * 2 * args_.run_count);
-  uint32_t *counts = operation.scratch<uint32_t>(3 * kv_heads);
-  operation.card().zero(counts, 3 * kv_heads * static_cast<int64_t>(sizeof(uint32_t)));
+  uint32_t *counts = operation.zeros<uint32_t>(3 * kv_heads);
   args_.peak_counts = counts;
   args_.open_counts = counts + kv_heads;
   args_.keys = counts + 2 * kv_heads;
@@ -77,12 +76,10 @@ KeyHalves SketchedKeys::peaks() {
   return {args_.runs, args_.peak_halves, args_.peak_counts, args_.query_rows * args_.peaks_of_row};
 }
 
-int64_t SketchedKeys::peak_shares() const { return kPeakShares; }
-
 KeyHalves SketchedKeys::open(const uint64_t *best, int64_t lists) {
   args_.best = best;
   args_.lists = lists;
-  args_.peak_lists = peak_shares();
+  args_.peak_lists = kPeakShares;
   const int64_t halves = 2 * args_.run_count;
   Grid grid;
   grid.x = blocks_of(halves, kThreads);

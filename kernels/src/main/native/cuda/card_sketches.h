@@ -13,9 +13,8 @@ class SketchedKeys {
   // `queries` are the card's.
   SketchedKeys(const kernels_top_keys_request &request, Operation &operation, const float *queries);
 
-  // Those that are scored first, and in so many shares.
+  // Those that are scored first, in kPeakShares shares.
   KeyHalves peaks();
-  int64_t peak_shares() const;
   // The others that are needed, from the best of the peaks: `lists` for each answer, of which those are the first.
   KeyHalves open(const uint64_t *best, int64_t lists);
 

@@ -127,14 +127,13 @@ struct TopKeys {
   const uint32_t *best_of_sketched() {
     SketchedKeys sketched(request, operation, args.queries);
     const Scoring halves = scoring(true);
-    const int64_t peaks = sketched.peak_shares();
     const int64_t shares = splits(halves.grid.x * request.layout->kv_heads, halves.keys_of_tile);
-    args.lists = peaks + shares;
+    args.lists = kPeakShares + shares;
     args.best = operation.scratch<uint64_t>(answers * args.lists * kSlots);
     args.halves = sketched.peaks();
-    score(halves, 0, peaks);
+    score(halves, 0, kPeakShares);
     args.halves = sketched.open(args.best, args.lists);
-    score(halves, peaks, shares);
+    score(halves, kPeakShares, shares);
     merge();
     return sketched.keys();
   }

@@ -2,14 +2,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "checks.h"
 #include "kernels.h"
-#include "kv_rows.h"
+#include "stored.h"
 
 namespace {
 
@@ -68,19 +67,7 @@ struct Cache {
   // What is stored.
   double element(int64_t page, int64_t row, int64_t kv_head, int64_t d) const {
     const char *at = pages[page].data() + kv_head * layout.head_stride + row * layout.row_bytes;
-    if (layout.dtype == KERNELS_KV_F32) {
-      float value;
-      std::memcpy(&value, at + 4 * d, 4);
-      return value;
-    }
-    uint16_t half;
-    if (layout.dtype == KERNELS_KV_F16) {
-      std::memcpy(&half, at + 2 * d, 2);
-      const float size = longform::kv::float_of_scale(half & 0x7fffu);
-      return (half & 0x8000u) != 0 ? -size : size;
-    }
-    std::memcpy(&half, at + layout.head_dim + d / 32 * 2, 2);
-    return static_cast<double>(longform::kv::float_of_scale(half)) * static_cast<int8_t>(at[d]);
+    return longform::test::number(layout.dtype, layout.head_dim, at, d);
   }
 };
 

@@ -13,6 +13,7 @@
 #include "cuda/card_device.h"
 #include "kv_rows.h"
 #include "sketch.h"
+#include "stored.h"
 
 namespace {
 
@@ -21,6 +22,7 @@ using longform::card::CardDevice;
 using longform::card::Units;
 using longform::test::end;
 using longform::test::expect;
+using longform::test::number;
 
 constexpr int64_t kPage = KERNELS_SKETCH_ROWS;
 
@@ -57,21 +59,6 @@ struct Case {
            std::to_string(static_cast<int>(sketched)) + ", k " + std::to_string(k);
   }
 };
-
-double number(int64_t dtype, int64_t dim, const char *row, int64_t d) {
-  if (dtype == KERNELS_KV_F32) {
-    float x;
-    std::memcpy(&x, row + 4 * d, sizeof x);
-    return x;
-  }
-  uint16_t half;
-  std::memcpy(&half, row + (dtype == KERNELS_KV_F16 ? 2 * d : dim + d / 32 * 2), sizeof half);
-  const double sign = (half & 0x8000) != 0 ? -1. : 1.;
-  const double wide = (half & 0x7c00) != 0x7c00 ? sign * longform::kv::float_of_scale(half & 0x7fff)
-                      : (half & 0x3ff) != 0     ? NAN
-                                                : sign * INFINITY;
-  return dtype == KERNELS_KV_F16 ? wide : wide * static_cast<double>(static_cast<signed char>(row[d]));
-}
 
 void draw_key(const Case &test, int64_t row, const std::vector<float> &centre, char *to) {
   std::vector<float> x(static_cast<size_t>(test.dim));

@@ -99,7 +99,9 @@ final class Candidates {
 
   void keepMinP(double share) {
     // the best token has weight 1
-    keepFrom(share);
+    if (share > 0) {
+      keepFrom(share);
+    }
   }
 
   /** Keeps what has at least some weight. */

@@ -86,6 +86,10 @@ final class PageRoom {
 
   /** As many as have the bytes of so many pages; whether any was there. */
   private boolean dropSketches(long count, long full) {
+    // a processor has none, and many pages
+    if (!store.hasSketchesOnDevice()) {
+      return false;
+    }
     long wanted = count * Page.bytes(store.shape());
     long dropped = 0;
     for (long number = 0; number < full && dropped < wanted; number++) {

@@ -161,6 +161,11 @@ final class PageStore {
     budget.memoryChanged(-bytes);
   }
 
+  /** Whether any sketches lie in memory of a device; those of a document lie all there or none. */
+  synchronized boolean hasSketchesOnDevice() {
+    return !sketched.isEmpty() && sketched.iterator().next().sketchedOnDevice();
+  }
+
   /**
    * Gives memory of a device that sketches have to what needs it more. To be called while the
    * caller's cache is not reading.

@@ -133,9 +133,10 @@ public final class Rows {
 
   /** Number of tokens of a group. */
   public long count(int group) {
+    Lists own = lists();
     long count = 0;
-    for (int i = indptr()[group]; i < indptr()[group + 1]; i++) {
-      count += ends()[i] - starts()[i];
+    for (int i = own.indptr[group]; i < own.indptr[group + 1]; i++) {
+      count += own.ends[i] - own.starts[i];
     }
     return count;
   }
@@ -156,9 +157,10 @@ public final class Rows {
   /** All token indices of a group, in order. */
   public long[] toArray(int group) {
     long[] out = new long[Math.toIntExact(count(group))];
+    Lists own = lists();
     int at = 0;
-    for (int i = indptr()[group]; i < indptr()[group + 1]; i++) {
-      for (long row = starts()[i]; row < ends()[i]; row++) {
+    for (int i = own.indptr[group]; i < own.indptr[group + 1]; i++) {
+      for (long row = own.starts[i]; row < own.ends[i]; row++) {
         out[at++] = row;
       }
     }
@@ -175,15 +177,17 @@ public final class Rows {
       return true;
     }
     // neighbouring ranges are joined when built, so one range has all of them or none has
-    int at = Arrays.binarySearch(starts(), indptr()[group], indptr()[group + 1], from);
+    Lists own = lists();
+    int at = Arrays.binarySearch(own.starts, own.indptr[group], own.indptr[group + 1], from);
     int range = at >= 0 ? at : -at - 2;
-    return range >= indptr()[group] && to <= ends()[range];
+    return range >= own.indptr[group] && to <= own.ends[range];
   }
 
   /** Whether every token of this list satisfies {@code predicate} for whole ranges' ends. */
   boolean allRanges(RangePredicate predicate) {
-    for (int i = 0; i < starts().length; i++) {
-      if (!predicate.test(starts()[i], ends()[i])) {
+    Lists own = lists();
+    for (int i = 0; i < own.starts.length; i++) {
+      if (!predicate.test(own.starts[i], own.ends[i])) {
         return false;
       }
     }

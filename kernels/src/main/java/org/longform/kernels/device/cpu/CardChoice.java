@@ -31,7 +31,7 @@ final class CardChoice implements RowChoice {
     this.to = among.to();
     this.most = most;
     // of few sizes, so that the next choice finds the block of one before
-    this.memory = card.allocate(COUNT_BYTES + (Long.highestOneBit(most) << 1) * ROW_BYTES);
+    this.memory = card.allocate(COUNT_BYTES + Long.highestOneBit(2 * most - 1) * ROW_BYTES);
   }
 
   @Override
