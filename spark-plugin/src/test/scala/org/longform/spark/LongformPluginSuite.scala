@@ -124,6 +124,7 @@ class LongformPluginSuite extends SparkSuite {
         "decodeTime",
         "kvBytes",
         "peakKvBytes",
+        "kvPinnedBytes",
         "kvDiskBytes",
         "peakKvDiskBytes",
         "nativeBytes"

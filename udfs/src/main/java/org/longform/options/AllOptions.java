@@ -46,6 +46,7 @@ public final class AllOptions {
                   ModelOptions.HUB_OFFLINE,
                   ModelOptions.ALLOWED_MODEL_PATHS,
                   CacheOptions.KV_MEMORY,
+                  CacheOptions.KV_PINNED_MEMORY,
                   CacheOptions.KV_DIRECTORY,
                   RuntimeOptions.FAIL_ON_ERROR,
                   RuntimeOptions.ROW_TIMEOUT,

@@ -19,9 +19,20 @@ public final class CacheOptions {
   public static final Option<Long> KV_MEMORY =
       Option.bytes("kv-memory")
           .doc(
-              "Memory for the keys and values of all documents that an executor reads at once; what"
-                  + " is beyond it lies on the local disk, and answers stay the same. `unlimited`"
-                  + " never uses the disk.")
+              "Memory for the keys and values of all documents that an executor reads at once, on a"
+                  + " card the card's; what is beyond it lies on the local disk, and answers stay the"
+                  + " same. `unlimited` never uses the disk, but where a card has no more.")
+          .applicable(Option.Applicable.STARTUP)
+          .defaultText(
+              "half of the executor's memory beside the Java heap, or what the card has free")
+          .optional();
+
+  public static final Option<Long> KV_PINNED_MEMORY =
+      Option.bytes("kv-pinned-memory")
+          .doc(
+              "Memory of the executor for keys and values that a card has no room for and reads"
+                  + " there: slower than its own, faster than the disk, where those go that are beyond"
+                  + " this. `0` takes none. Only on a card.")
           .applicable(Option.Applicable.STARTUP)
           .defaultText("half of the executor's memory beside the Java heap")
           .optional();
@@ -40,7 +51,7 @@ public final class CacheOptions {
       new OptionGroup(
           "Cache",
           "How the keys and values of a document are kept while it is read.",
-          List.of(KV_DTYPE, KV_MEMORY, KV_DIRECTORY));
+          List.of(KV_DTYPE, KV_MEMORY, KV_PINNED_MEMORY, KV_DIRECTORY));
 
   private CacheOptions() {}
 

@@ -4,15 +4,20 @@ import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 import org.longform.kernels.cache.KvMemory;
+import org.longform.kernels.device.Devices;
+import org.longform.kernels.error.LongformException;
 import org.longform.options.CacheOptions;
+import org.longform.options.ModelOptions;
+import org.longform.options.Option;
 import org.longform.options.Options;
 
 /** The budgets for keys and values of this process: calls that ask for the same share it. */
 final class KvMemories {
-  private record Key(long bytes, Path directory) {}
+  private record Key(long bytes, long pinnedBytes, Path directory) {}
 
   private final Map<Key, KvMemory> memories = new ConcurrentHashMap<>();
   private volatile Map<String, String> sparkConf = Map.of();
@@ -23,8 +28,37 @@ final class KvMemories {
     process = ProcessMemory.of(conf);
   }
 
+  /** Bytes of the memory that the device of these options works in. */
   long budgetBytes(Options options) {
-    return options.find(CacheOptions.KV_MEMORY).orElseGet(() -> process.kvBytes());
+    return options
+        .find(CacheOptions.KV_MEMORY)
+        .orElseGet(() -> deviceBytes(options).orElseGet(() -> process.kvBytes()));
+  }
+
+  /** Bytes of the process's memory for what has no room on the device. */
+  private long pinnedBytes(Options options) {
+    return deviceBytes(options).isEmpty()
+        ? 0
+        : options.find(CacheOptions.KV_PINNED_MEMORY).orElseGet(() -> process.kvBytes());
+  }
+
+  /** Of the memory that the device has beside the process's; it is named where it cannot be used. */
+  private static OptionalLong deviceBytes(Options options) {
+    try {
+      return Devices.choose(options.get(ModelOptions.DEVICE)).memoryBytes();
+    } catch (LongformException e) {
+      return OptionalLong.empty();
+    }
+  }
+
+  /** What keys and values may take of the process's memory. */
+  ProcessMemory.Share processShare(Options options) {
+    boolean beside = deviceBytes(options).isPresent();
+    Option<Long> setting = beside ? CacheOptions.KV_PINNED_MEMORY : CacheOptions.KV_MEMORY;
+    return new ProcessMemory.Share(
+        setting.confKey(),
+        beside ? pinnedBytes(options) : budgetBytes(options),
+        options.isSet(setting));
   }
 
   KvMemory of(Options options) {
@@ -35,12 +69,17 @@ final class KvMemories {
             .map(Path::of)
             .orElseGet(() -> roomiest(localDirectories(System.getenv(), sparkConf)));
     return memories.computeIfAbsent(
-        new Key(bytes, directory), key -> new KvMemory(key.bytes(), key.directory()));
+        new Key(bytes, pinnedBytes(options), directory),
+        key -> new KvMemory(key.bytes(), key.pinnedBytes(), key.directory()));
   }
 
   /** Bytes of keys and values in memory now, whatever budget they count against. */
   long memoryBytes() {
     return memories.values().stream().mapToLong(KvMemory::memoryBytes).sum();
+  }
+
+  long pinnedBytes() {
+    return memories.values().stream().mapToLong(KvMemory::pinnedBytes).sum();
   }
 
   long diskBytes() {

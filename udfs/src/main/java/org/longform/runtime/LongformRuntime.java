@@ -92,8 +92,7 @@ public final class LongformRuntime {
   public static Optional<String> checkMemory(Map<String, String> settings) {
     Options all = processOptions;
     return ProcessMemory.of(settings)
-        .check(
-            KV_MEMORIES.budgetBytes(all), all.isSet(CacheOptions.KV_MEMORY), NAMED.bytesHere(all));
+        .check(KV_MEMORIES.processShare(all), NAMED.bytesHere(all));
   }
 
   /**
@@ -122,7 +121,7 @@ public final class LongformRuntime {
         CacheOptions.dtypeOf(all));
   }
 
-  /** Bytes that the keys and values of all documents may take in the memory of a process. */
+  /** Bytes that the keys and values of all documents may take in the memory of a device. */
   public static long kvBudgetBytes(Options options) {
     return KV_MEMORIES.budgetBytes(processOptions.and(options));
   }

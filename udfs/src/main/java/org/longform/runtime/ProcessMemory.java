@@ -35,6 +35,14 @@ public record ProcessMemory(long limitBytes, Limit limit, long heapBytes, long o
     MACHINE
   }
 
+  /**
+   * What keys and values may take of this memory.
+   *
+   * @param setting that says so
+   * @param wasSet by the user, else it was derived
+   */
+  record Share(String setting, long bytes, boolean wasSet) {}
+
   static ProcessMemory of(Map<String, String> settings) {
     // counts the limit of a control group, version 1 or 2, as the machine's memory
     long machine =
@@ -58,54 +66,58 @@ public record ProcessMemory(long limitBytes, Limit limit, long heapBytes, long o
   }
 
   /**
-   * Whether a budget and a model fit.
+   * Whether keys and values and a model fit.
    *
-   * @param kvBytes the budget for keys and values, as the user set it or as derived
    * @param modelBytes of the files that will be mapped; 0 if not known yet
    * @return what will go wrong, if anything
    * @throws LongformException INVALID_OPTION if the executor would be killed
    */
-  Optional<String> check(long kvBytes, boolean kvBytesWereSet, long modelBytes) {
+  Optional<String> check(Share share, long modelBytes) {
+    long kvBytes = share.bytes();
     long fixed = heapBytes + offHeapBytes;
     boolean unlimited = kvBytes == Long.MAX_VALUE;
     if (!unlimited && fixed + kvBytes <= limitBytes - modelBytes) {
       return Optional.empty();
     }
-    if (kvBytesWereSet && !unlimited && (kvBytes > limitBytes || tooLarge(fixed + kvBytes))) {
+    if (share.wasSet() && !unlimited && (kvBytes > limitBytes || tooLarge(fixed + kvBytes))) {
       throw new LongformException(
-          ErrorClass.INVALID_OPTION, sentence("Cannot give", kvBytes, modelBytes, fixed));
+          ErrorClass.INVALID_OPTION, sentence("Cannot give", share, modelBytes, fixed));
     }
     if (unlimited) {
       return Optional.of(
-          "Keys and values may take any memory (spark.longform.kvMemory is unlimited), and %s at %,d bytes. Set spark.longform.kvMemory to a size."
-              .formatted(whatHappens(), limitBytes));
+          "Keys and values may take any memory (%1$s is unlimited), and %2$s at %3$,d bytes. Set %1$s to a size."
+              .formatted(share.setting(), whatHappens(), limitBytes));
     }
-    return Optional.of(sentence("It is tight to give", kvBytes, modelBytes, fixed));
+    return Optional.of(sentence("It is tight to give", share, modelBytes, fixed));
   }
 
   private boolean tooLarge(long bytes) {
     return limit == Limit.CONTAINER && bytes > limitBytes;
   }
 
-  private String sentence(String verb, long kvBytes, long modelBytes, long fixed) {
-    long missing = fixed + kvBytes + modelBytes - limitBytes;
+  private String sentence(String verb, Share share, long modelBytes, long fixed) {
+    long missing = fixed + share.bytes() + modelBytes - limitBytes;
     String remedy =
         limit == Limit.CONTAINER
-            ? "Raise spark.executor.memoryOverhead by %,d MiB or lower spark.longform.kvMemory"
-            : "Lower spark.executor.memory or spark.longform.kvMemory by %,d MiB, or raise the limit of the machine or its container";
+            ? "Raise spark.executor.memoryOverhead by %1$,d MiB or lower %2$s"
+            : "Lower spark.executor.memory or %2$s by %1$,d MiB, or raise the limit of the machine or its container";
     return String.format(
-        Locale.ROOT,
-        "%s keys and values %,d bytes: beside a Java heap of %,d%s and a model of %,d bytes that is more than the executor has, and %s at %,d bytes. "
-            + remedy
-            + ".",
-        verb,
-        kvBytes,
-        heapBytes,
-        offHeapBytes > 0 ? " and %,d bytes of Spark's outside it".formatted(offHeapBytes) : "",
-        modelBytes,
-        whatHappens(),
-        limitBytes,
-        (missing + MEBIBYTE - 1) / MEBIBYTE);
+            Locale.ROOT,
+            "%s keys and values %,d bytes: beside a Java heap of %,d%s and a model of %,d bytes that is more than the executor has, and %s at %,d bytes. ",
+            verb,
+            share.bytes(),
+            heapBytes,
+            offHeapBytes > 0
+                ? " and %,d bytes of Spark's outside it".formatted(offHeapBytes)
+                : "",
+            modelBytes,
+            whatHappens(),
+            limitBytes)
+        + String.format(
+            Locale.ROOT,
+            remedy + ".",
+            (missing + MEBIBYTE - 1) / MEBIBYTE,
+            share.setting());
   }
 
   private String whatHappens() {

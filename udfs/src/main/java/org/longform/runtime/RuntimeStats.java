@@ -19,6 +19,7 @@ import org.longform.read.ReadCounters;
  * @param decodeNanos time that went into writing answers, summed over tasks
  * @param kvBytes bytes of keys and values in memory right now
  * @param peakKvBytes the most bytes of keys and values one document had in memory
+ * @param kvPinnedBytes bytes of keys and values in pinned memory of the host right now
  * @param kvDiskBytes bytes of keys and values on disk right now
  * @param peakKvDiskBytes the most bytes of keys and values one document had on disk
  * @param nativeBytes bytes outside the Java heap right now: keys and values, scratch and what a
@@ -38,6 +39,7 @@ public record RuntimeStats(
     long decodeNanos,
     long kvBytes,
     long peakKvBytes,
+    long kvPinnedBytes,
     long kvDiskBytes,
     long peakKvDiskBytes,
     long nativeBytes) {
@@ -58,6 +60,7 @@ public record RuntimeStats(
         counters.decodeNanos(),
         memories.memoryBytes(),
         counters.peakKvBytes(),
+        memories.pinnedBytes(),
         memories.diskBytes(),
         counters.peakKvDiskBytes(),
         Memory.allocatedBytes());

@@ -3,7 +3,7 @@ package org.longform.runtime
 import scala.collection.JavaConverters._
 
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.runtime.ProcessMemory.Limit
+import org.longform.runtime.ProcessMemory.{Limit, Share}
 import org.scalatest.funsuite.AnyFunSuite
 
 class ProcessMemorySuite extends AnyFunSuite {
@@ -14,6 +14,8 @@ class ProcessMemorySuite extends AnyFunSuite {
 
   private def container(limit: Long, heap: Long, offHeap: Long = 0) =
     new ProcessMemory(limit, Limit.CONTAINER, heap, offHeap)
+
+  private def share(bytes: Long, wasSet: Boolean) = new Share("spark.longform.kvMemory", bytes, wasSet)
 
   test("without an option keys and values get half of what is free beside the heap") {
     assert(machine(16 * gib, 4 * gib).kvBytes() == 6 * gib)
@@ -36,13 +38,13 @@ class ProcessMemorySuite extends AnyFunSuite {
   }
 
   test("what fits is not worth a word") {
-    assert(!container(16 * gib, 4 * gib).check(6 * gib, true, 6 * gib).isPresent)
-    assert(!machine(16 * gib, 4 * gib).check(6 * gib, false, 6 * gib).isPresent)
+    assert(!container(16 * gib, 4 * gib).check(share(6 * gib, true), 6 * gib).isPresent)
+    assert(!machine(16 * gib, 4 * gib).check(share(6 * gib, false), 6 * gib).isPresent)
   }
 
   test("a budget that gets the executor killed is refused with the setting to change") {
     val refused =
-      intercept[LongformException](container(5 * gib, 4 * gib, gib / 2).check(2 * gib, true, gib))
+      intercept[LongformException](container(5 * gib, 4 * gib, gib / 2).check(share(2 * gib, true), gib))
     assert(refused.errorClass() == ErrorClass.INVALID_OPTION)
     assert(
       refused.getMessage ==
@@ -51,11 +53,11 @@ class ProcessMemorySuite extends AnyFunSuite {
         "executor has, and its container ends it at 5,368,709,120 bytes. " +
         "Raise spark.executor.memoryOverhead by 2,560 MiB or lower spark.longform.kvMemory."
     )
-    intercept[LongformException](machine(4 * gib, gib).check(5 * gib, true, 0))
+    intercept[LongformException](machine(4 * gib, gib).check(share(5 * gib, true), 0))
   }
 
   test("what is only tight is told with the setting to change") {
-    val tight = machine(8 * gib, 4 * gib).check(3 * gib, true, 2 * gib).get
+    val tight = machine(8 * gib, 4 * gib).check(share(3 * gib, true), 2 * gib).get
     assert(tight.startsWith("It is tight to give keys and values 3,221,225,472 bytes: "))
     assert(
       tight.endsWith(
@@ -63,8 +65,15 @@ class ProcessMemorySuite extends AnyFunSuite {
           "or raise the limit of the machine or its container."
       )
     )
-    assert(container(4 * gib, 4 * gib).check(gib, false, 0).isPresent, "a default never refuses")
-    val unlimited = container(4 * gib, gib).check(Long.MaxValue, true, 0).get
+    assert(container(4 * gib, 4 * gib).check(share(gib, false), 0).isPresent, "a default never refuses")
+    val pinned = new Share("spark.longform.kvPinnedMemory", 3 * gib, true)
+    assert(
+      container(8 * gib, 4 * gib)
+        .check(pinned, 2 * gib)
+        .get
+        .endsWith("memoryOverhead by 1,024 MiB or lower spark.longform.kvPinnedMemory.")
+    )
+    val unlimited = container(4 * gib, gib).check(share(Long.MaxValue, true), 0).get
     assert(
       unlimited.endsWith(
         "its container ends it at 4,294,967,296 bytes. Set spark.longform.kvMemory to a size."

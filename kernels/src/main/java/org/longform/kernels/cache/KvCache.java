@@ -5,8 +5,10 @@ import java.io.DataOutput;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
@@ -61,7 +63,16 @@ public final class KvCache implements AutoCloseable {
 
   /** A cache whose pages lie where a device reads them, but for those on disk. */
   public KvCache(KvShape shape, KvMemory budget, MemorySource source) {
-    this(new PageStore(shape, budget, source));
+    this(shape, budget, source, Optional.empty());
+  }
+
+  /**
+   * The same on a device that reads pinned memory, too; see {@link
+   * org.longform.kernels.device.Kernels#pinnedMemory}.
+   */
+  public KvCache(
+      KvShape shape, KvMemory budget, MemorySource source, Optional<MemorySource> pinned) {
+    this(new PageStore(shape, budget, source, pinned));
   }
 
   private KvCache(PageStore store) {
@@ -86,7 +97,7 @@ public final class KvCache implements AutoCloseable {
     return held;
   }
 
-  /** Bytes of the pages this cache holds, in memory and on disk, shared ones included. */
+  /** Bytes of the pages this cache holds, wherever they are, shared ones included. */
   public long bytes() {
     return pages.size() * Page.bytes(shape);
   }
@@ -100,11 +111,17 @@ public final class KvCache implements AutoCloseable {
 
   /** Those of {@link #bytes} that are on disk. */
   public long diskBytes() {
-    if (!store.anyOnDisk()) {
-      return 0;
-    }
+    return store.anyOnDisk() ? bytesOf(Page::onDisk) : 0;
+  }
+
+  /** Those of {@link #bytes} that are in pinned memory. */
+  public long pinnedBytes() {
+    return store.anyPinned() ? bytesOf(Page::isPinned) : 0;
+  }
+
+  private long bytesOf(Predicate<Page> some) {
     long[] found = {0};
-    pages.forEach((number, page) -> found[0] += page.onDisk() ? Page.bytes(shape) : 0);
+    pages.forEach((number, page) -> found[0] += some.test(page) ? Page.bytes(shape) : 0);
     return found[0];
   }
 
@@ -197,7 +214,7 @@ public final class KvCache implements AutoCloseable {
       Page present = pages.get(number);
       if (present == null) {
         pages.put(number, store.allocate());
-      } else if (present.shared() || present.onDisk()) {
+      } else if (present.shared() || !present.isHome()) {
         // a fork writes behind the common tokens only after it has its own last page
         pages.put(number, store.copy(present));
         present.release();

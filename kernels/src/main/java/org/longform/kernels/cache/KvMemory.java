@@ -14,11 +14,14 @@ import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How much memory the keys and values of a process may take, and where the rest goes: pages beyond
- * the budget move to files that have no name, so that nothing is left behind however the process
- * ends.
+ * the budget move to pinned memory of the host, where a device has memory of its own and reads
+ * that, too, and then to files that have no name, so that nothing is left behind however the
+ * process ends.
  *
  * <p>The documents that are open share the budget evenly. A document over its share moves its
  * oldest pages to disk before it reads its next block. If there is still no room for the block, the
@@ -35,7 +38,10 @@ import org.longform.kernels.error.LongformException;
  */
 public final class KvMemory {
   /** Everything stays in memory. */
-  public static final KvMemory UNLIMITED = new KvMemory(Long.MAX_VALUE, null, KvMemory::unlinked);
+  public static final KvMemory UNLIMITED =
+      new KvMemory(Long.MAX_VALUE, 0, null, KvMemory::unlinked);
+
+  private static final Logger LOG = LoggerFactory.getLogger(KvMemory.class);
 
   /** Opens an empty file in a directory, for reading and writing. */
   interface FileOpener {
@@ -55,6 +61,8 @@ public final class KvMemory {
   private long memoryBytes;
   private long peakMemoryBytes;
   private long diskBytes;
+  private long pinnedBudgetBytes;
+  private long pinnedBytes;
   // promised to blocks that did not take it yet
   private long grantedBytes;
   // asked for by blocks that wait
@@ -68,16 +76,32 @@ public final class KvMemory {
    * @param directory on a local disk
    */
   public KvMemory(long budgetBytes, Path directory) {
-    this(budgetBytes, Objects.requireNonNull(directory, "directory"), KvMemory::unlinked);
+    this(budgetBytes, 0, directory);
   }
 
-  KvMemory(long budgetBytes, Path directory, FileOpener opener) {
-    if (budgetBytes < 0) {
+  /**
+   * @param budgetBytes of the memory that a device works in, for all sessions together that are
+   *     given this object
+   * @param pinnedBytes of memory of the host that a device with memory of its own reads where it
+   *     lies
+   * @param directory on a local disk
+   */
+  public KvMemory(long budgetBytes, long pinnedBytes, Path directory) {
+    this(
+        budgetBytes,
+        pinnedBytes,
+        Objects.requireNonNull(directory, "directory"),
+        KvMemory::unlinked);
+  }
+
+  KvMemory(long budgetBytes, long pinnedBytes, Path directory, FileOpener opener) {
+    if (budgetBytes < 0 || pinnedBytes < 0) {
       throw new IllegalArgumentException(
           "Cannot keep keys and values in %d bytes: the number is negative."
-              .formatted(budgetBytes));
+              .formatted(Math.min(budgetBytes, pinnedBytes)));
     }
     this.budgetBytes = budgetBytes;
+    this.pinnedBudgetBytes = pinnedBytes;
     this.directory = directory;
     this.opener = opener;
   }
@@ -104,6 +128,39 @@ public final class KvMemory {
   /** Bytes of pages on disk now. */
   public synchronized long diskBytes() {
     return diskBytes;
+  }
+
+  /** Bytes of pages in pinned memory now. */
+  public synchronized long pinnedBytes() {
+    return pinnedBytes;
+  }
+
+  /** Those that there may be; fewer than were asked for once the operating system had no more. */
+  public synchronized long pinnedBudgetBytes() {
+    return pinnedBudgetBytes;
+  }
+
+  synchronized boolean hasPinnedRoom(long bytes) {
+    return pinnedBytes <= pinnedBudgetBytes - bytes;
+  }
+
+  synchronized boolean takePinned(long bytes) {
+    boolean room = hasPinnedRoom(bytes);
+    pinnedBytes += room ? bytes : 0;
+    return room;
+  }
+
+  synchronized void pinnedChanged(long bytes) {
+    pinnedBytes += bytes;
+  }
+
+  /** There is no more than is taken, and nobody asks again. */
+  synchronized void pinnedRefused(LongformException refusal) {
+    pinnedBudgetBytes = pinnedBytes;
+    LOG.warn(
+        "Keys and values get no more pinned memory than {} bytes, what is beyond goes to disk: {}",
+        pinnedBytes,
+        refusal.getMessage());
   }
 
   synchronized boolean crowded(long ownBytes, long moreBytes) {
@@ -200,8 +257,8 @@ public final class KvMemory {
   }
 
   /**
-   * Moves pages of documents that are not being read right now to disk: a device may have no room
-   * where the budget has. To be called while the caller's document is not being read.
+   * Moves pages of documents that are not being read right now: a device may have no room where
+   * the budget has. To be called while the caller's document is not being read.
    *
    * @return whether any went
    */
@@ -210,12 +267,16 @@ public final class KvMemory {
     long before;
     synchronized (this) {
       others = others(asking);
-      before = diskBytes;
+      before = movedBytes();
     }
     for (PageStore other : others) {
-      other.giveUp(0, () -> diskBytes() - before >= bytes);
+      other.giveUp(0, () -> movedBytes() - before >= bytes);
     }
-    return diskBytes() > before;
+    return movedBytes() > before;
+  }
+
+  private synchronized long movedBytes() {
+    return pinnedBytes + diskBytes;
   }
 
   /**

@@ -128,9 +128,12 @@ public final class KvView {
     return to <= firstNew && !cache.store().anyOnDisk();
   }
 
-  /** Grows when a page is dropped or takes another's place, not when rows are added. */
+  /**
+   * Grows when a page is dropped, takes another's place or moves to pinned memory, not when rows are
+   * added.
+   */
   public long moves() {
-    return cache.moves();
+    return cache.moves() + cache.store().pinnedMoves();
   }
 
   /** Grows when sketches are dropped whose addresses somebody may have noted. */

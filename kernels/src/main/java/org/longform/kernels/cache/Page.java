@@ -9,8 +9,8 @@ import org.longform.kernels.tensor.MemorySource;
  * row, rowBytes], a row as {@link KvDType} says, so that the rows of one head lie side by side.
  * Shared by the forks of a document; whoever holds it last frees it.
  *
- * <p>A page is written in memory of its own. {@link PageStore} may move it to disk, where it is
- * only read.
+ * <p>A page is written in memory of its own, its home. {@link PageStore} may move it to pinned
+ * memory or to disk, where it is only read.
  */
 final class Page {
   static final int ROWS = 64;
@@ -19,8 +19,9 @@ final class Page {
   private final AtomicInteger holders = new AtomicInteger(1);
   // made on demand, perhaps by two forks at once
   private volatile PageSketches sketches;
-  // where the page is: its own block, or a slot of an extent
+  // where the page is: its own block, perhaps of pinned memory, or a slot of an extent
   private Memory memory;
+  private boolean pinned;
   private Extent.Slot slot;
 
   /** A page of zeros. */
@@ -103,6 +104,15 @@ final class Page {
     return slot != null;
   }
 
+  boolean isPinned() {
+    return pinned;
+  }
+
+  /** Whether the page is where rows may be written to it. */
+  boolean isHome() {
+    return slot == null && !pinned;
+  }
+
   /** Says that somebody is about to read the page. */
   void touch() {
     if (slot != null) {
@@ -114,6 +124,14 @@ final class Page {
   boolean sketchedOnDevice() {
     PageSketches present = sketches;
     return present != null && !present.areOnHost();
+  }
+
+  /** The page lies in pinned memory from now on, where its device reads it as it did before. */
+  void moveTo(Memory target) {
+    target.copyFrom(memory, 0, 0, bytes(store.shape()));
+    memory.close();
+    memory = target;
+    pinned = true;
   }
 
   /** The page lies in the slot from now on, where no device reads it by itself. */

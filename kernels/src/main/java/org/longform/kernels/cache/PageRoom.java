@@ -2,10 +2,11 @@ package org.longform.kernels.cache;
 
 import java.util.function.BooleanSupplier;
 import java.util.function.LongPredicate;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.longform.kernels.error.LongformException;
 
-/** Makes room for the next pages of one document: older ones move to disk. */
+/** Makes room for the next pages of one document: older ones move to pinned memory or to disk. */
 final class PageRoom {
   // the page of the first tokens and the newest full ones are read by every strategy
   private static final long FIRST_PAGES = 1;
@@ -13,7 +14,7 @@ final class PageRoom {
 
   private final PageStore store;
   private final PageTable pages;
-  // pages before this one are on disk, or not here, or shall stay in memory
+  // pages before this one moved, or are not here, or shall stay
   private long coldest = FIRST_PAGES;
   // bytes that were promised for the next block
   private long claimed;
@@ -49,19 +50,20 @@ final class PageRoom {
   }
 
   /**
-   * Moves the oldest pages to disk until there is room for so many more, sketches on a device
-   * first.
+   * Moves the oldest pages until there is room for so many more: to pinned memory while there is
+   * some. Sketches on a device spare it to read those, and go before others move to disk.
    */
   void make(long more, long full) {
+    moveOldest(full, store::moveToPinned, moved -> store.crowded(more) && store.hasPinnedRoom());
     if (store.crowded(more)) {
       dropSketches(more, full);
     }
-    moveOldest(full, moved -> store.crowded(more));
+    moveOldest(full, store::moveToDisk, moved -> store.crowded(more));
   }
 
   /**
-   * Takes memory, perhaps of a device. Where there is none left sketches that lie there go until
-   * there is, and then pages move to disk, if they may.
+   * Takes memory, perhaps of a device. Where there is none left pages move to pinned memory until
+   * there is, then sketches that lie on the device go, and then pages move to disk, if they may.
    *
    * @throws LongformException OUT_OF_MEMORY if there is no room though nothing is left to go
    */
@@ -70,11 +72,22 @@ final class PageRoom {
       try {
         return taking.get();
       } catch (LongformException e) {
-        if (!Patience.isRefusal(e) || !(dropAnySketches(count, full) || moveAway(count, full))) {
+        if (!Patience.isRefusal(e) || !makeSome(count, full)) {
           throw e;
         }
       }
     }
+  }
+
+  /** Whether there is more room than before. */
+  private boolean makeSome(long count, long full) {
+    return moveOldest(
+                full, store::moveToPinned, moved -> moved < count && store.hasPinnedRoom())
+            > 0
+        || dropAnySketches(count, full)
+        || (store.hasDisk()
+            && moveOldest(full, store::moveToDisk, moved -> moved < count) > 0)
+        || store.moveOthers(count);
   }
 
   /**
@@ -100,29 +113,19 @@ final class PageRoom {
   }
 
   /**
-   * Moves so many pages to disk, whatever the budget says, the oldest of this document or those of
-   * documents that are not being read.
+   * Moves the oldest pages.
    *
-   * @return whether any went
-   */
-  private boolean moveAway(long count, long full) {
-    return store.mayMove()
-        && (moveOldest(full, moved -> moved < count) > 0 || store.moveOthers(count));
-  }
-
-  /**
-   * Moves the oldest pages to disk.
-   *
+   * @param away moves one, if it may
    * @param more whether another one shall go after so many
    * @return how many went
    */
-  private long moveOldest(long full, LongPredicate more) {
+  private long moveOldest(long full, Predicate<Page> away, LongPredicate more) {
     boolean allMoved = true;
     long moved = 0;
     for (long number = coldest; number < full - NEWEST_PAGES && more.test(moved); number++) {
       Page page = pages.get(number);
-      boolean here = page != null && !page.onDisk();
-      boolean went = here && store.moveToDisk(page);
+      boolean here = page != null && page.isHome();
+      boolean went = here && away.test(page);
       moved += went ? 1 : 0;
       allMoved &= went || !here;
       if (allMoved) {

@@ -4,10 +4,13 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.longform.kernels.error.ErrorClass;
 import org.longform.kernels.error.LongformException;
+import org.longform.kernels.tensor.Memory;
 import org.longform.kernels.tensor.MemorySource;
 
 /**
@@ -18,9 +21,12 @@ final class PageStore {
   private final KvShape shape;
   private final KvMemory budget;
   private final MemorySource source;
+  private final Optional<MemorySource> pinned;
   private final List<Extent> extents = new ArrayList<>();
-  // oldest first
-  private final Set<Page> inMemory = new LinkedHashSet<>();
+  // those where rows may be written, oldest first
+  private final Set<Page> home = new LinkedHashSet<>();
+  private long pinnedPages;
+  private long pinnedMoves;
   private long sketchBytes;
   // of one page in memory of the host; 0 until a device made the first there
   private long sketchBytesPerPage;
@@ -34,12 +40,15 @@ final class PageStore {
   private int reading;
 
   /**
-   * @param source of the memory of pages that are not on disk
+   * @param source of the memory of pages that rows are written to
+   * @param pinned source of memory that is read as that is, but slowly, and not zeroed; if there is
+   *     such
    */
-  PageStore(KvShape shape, KvMemory budget, MemorySource source) {
+  PageStore(KvShape shape, KvMemory budget, MemorySource source, Optional<MemorySource> pinned) {
     this.shape = shape;
     this.budget = budget;
     this.source = source;
+    this.pinned = pinned;
   }
 
   MemorySource source() {
@@ -81,7 +90,7 @@ final class PageStore {
   synchronized Page allocate() {
     Page page = new Page(this);
     pages++;
-    inMemory.add(page);
+    home.add(page);
     budget.memoryChanged(Page.bytes(shape));
     return page;
   }
@@ -101,12 +110,17 @@ final class PageStore {
   }
 
   private long memoryBytes() {
-    return inMemory.size() * Page.bytes(shape) + sketchBytes;
+    return home.size() * Page.bytes(shape) + sketchBytes;
   }
 
   /** Whether there is a place on disk. */
-  boolean mayMove() {
+  boolean hasDisk() {
     return budget.directory().isPresent();
+  }
+
+  /** Whether there is a place for one more page in pinned memory. */
+  boolean hasPinnedRoom() {
+    return pinned.isPresent() && budget.hasPinnedRoom(Page.bytes(shape));
   }
 
   /** See {@link KvMemory#dropSketchesOnDevice}. */
@@ -116,7 +130,7 @@ final class PageStore {
 
   /** See {@link KvMemory#moveAway}. */
   boolean moveOthers(long pages) {
-    return budget.moveAway(this, pages * Page.bytes(shape));
+    return (hasDisk() || hasPinnedRoom()) && budget.moveAway(this, pages * Page.bytes(shape));
   }
 
   /** See {@link KvMemory#claim}. */
@@ -197,7 +211,8 @@ final class PageStore {
   }
 
   /**
-   * Moves pages to disk for another document, oldest first.
+   * Moves pages away for another document, oldest first: to pinned memory where there is room,
+   * which the device's sketches of them spare it to read, else to disk.
    *
    * @param keptBytes what may stay
    * @param enough whether no more has to go
@@ -207,30 +222,69 @@ final class PageStore {
     if (reading > 0) {
       return false;
     }
-    for (Page page : List.copyOf(sketched)) {
-      if (memoryBytes() <= keptBytes || enough.getAsBoolean()) {
-        break;
-      }
-      dropSketchesOnDevice(page);
-    }
-    for (Page page : List.copyOf(inMemory)) {
-      if (memoryBytes() <= keptBytes || enough.getAsBoolean()) {
-        break;
-      }
-      moveToDisk(page);
-    }
+    BooleanSupplier done = () -> memoryBytes() <= keptBytes || enough.getAsBoolean();
+    forEach(home, this::moveToPinned, () -> done.getAsBoolean() || !hasPinnedRoom());
+    forEach(sketched, this::dropSketchesOnDevice, done);
+    forEach(home, this::moveToDisk, () -> done.getAsBoolean() || !hasDisk());
     // they can be made again when the document is read on
-    for (Page page : List.copyOf(sketched)) {
-      if (memoryBytes() <= keptBytes || enough.getAsBoolean()) {
-        break;
-      }
-      page.dropSketches();
-    }
+    forEach(sketched, Page::dropSketches, done);
     return true;
+  }
+
+  /** Of a list that {@code what} may shorten. */
+  private static void forEach(Set<Page> some, Consumer<Page> what, BooleanSupplier done) {
+    for (Page page : List.copyOf(some)) {
+      if (done.getAsBoolean()) {
+        return;
+      }
+      what.accept(page);
+    }
   }
 
   synchronized boolean anyOnDisk() {
     return !extents.isEmpty();
+  }
+
+  synchronized boolean anyPinned() {
+    return pinnedPages > 0;
+  }
+
+  /** How often a page was moved to pinned memory: whoever noted where it was must look again. */
+  synchronized long pinnedMoves() {
+    return pinnedMoves;
+  }
+
+  /**
+   * Moves a page to pinned memory, from where its device goes on reading it. To be called while the
+   * caller's cache is not reading.
+   *
+   * @return false if there is no room, or if another cache shares the page and may be reading it
+   */
+  synchronized boolean moveToPinned(Page page) {
+    if (!page.isHome() || (page.shared() && reading > 0)) {
+      return !page.isHome();
+    }
+    long bytes = Page.bytes(shape);
+    if (pinned.isEmpty() || !budget.takePinned(bytes)) {
+      return false;
+    }
+    Memory target;
+    try {
+      target = pinned.get().allocate(bytes);
+    } catch (LongformException e) {
+      budget.pinnedChanged(-bytes);
+      if (!Patience.isRefusal(e)) {
+        throw e;
+      }
+      budget.pinnedRefused(e);
+      return false;
+    }
+    page.moveTo(target);
+    home.remove(page);
+    pinnedPages++;
+    pinnedMoves++;
+    budget.memoryChanged(-bytes);
+    return true;
   }
 
   /**
@@ -241,7 +295,7 @@ final class PageStore {
    *     stays in memory then
    */
   synchronized boolean moveToDisk(Page page) {
-    if (page.onDisk()) {
+    if (!page.isHome()) {
       return true;
     }
     if (page.shared() && reading > 0) {
@@ -260,7 +314,7 @@ final class PageStore {
           e);
     }
     page.moveTo(slot);
-    inMemory.remove(page);
+    home.remove(page);
     budget.diskChanged(Page.bytes(shape));
     budget.memoryChanged(-Page.bytes(shape));
     return true;
@@ -281,8 +335,11 @@ final class PageStore {
   synchronized void freed(Page page) {
     pages--;
     page.dropSketches();
-    if (inMemory.remove(page)) {
+    if (home.remove(page)) {
       budget.memoryChanged(-Page.bytes(shape));
+    } else if (page.isPinned()) {
+      pinnedPages--;
+      budget.pinnedChanged(-Page.bytes(shape));
     } else {
       budget.diskChanged(-Page.bytes(shape));
     }

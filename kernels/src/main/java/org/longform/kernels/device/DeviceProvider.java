@@ -2,6 +2,7 @@ package org.longform.kernels.device;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.longform.kernels.tensor.DType;
 import org.longform.kernels.tensor.Shape;
 
@@ -42,6 +43,14 @@ public interface DeviceProvider {
    */
   default long ownBytes(DType stored, Shape shape) {
     return 0;
+  }
+
+  /**
+   * Bytes of the memory of its own that weights, keys and values lie in, as they were free when it
+   * was first asked for; empty if they lie in that of the process.
+   */
+  default OptionalLong memoryBytes() {
+    return OptionalLong.empty();
   }
 
   /**

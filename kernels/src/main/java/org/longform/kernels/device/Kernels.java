@@ -1,6 +1,7 @@
 package org.longform.kernels.device;
 
 import java.util.List;
+import java.util.Optional;
 import org.longform.kernels.attention.QueryAttention;
 import org.longform.kernels.cache.KvCache;
 import org.longform.kernels.cache.Rows;
@@ -31,6 +32,15 @@ public interface Kernels {
   /** Where activations and pages of caches are best allocated. */
   default MemorySource memory() {
     return MemorySource.HOST;
+  }
+
+  /**
+   * Memory of the host that a device with memory of its own reads where it lies, more slowly than
+   * that; blocks are the device's, as those of {@link #memory} are, but not zeroed. For pages that
+   * the device has no room for.
+   */
+  default Optional<MemorySource> pinnedMemory() {
+    return Optional.empty();
   }
 
   /** Brings a stored weight (any dtype) into this device's form. The caller closes it. */

@@ -116,7 +116,11 @@ public final class Decoder implements AutoCloseable {
 
   /** An empty cache for one document of this model, where its device reads it. */
   KvCache cache(SessionOptions options) {
-    return new KvCache(spec.kvShape(options.kvDType()), options.kvMemory(), kernels.memory());
+    return new KvCache(
+        spec.kvShape(options.kvDType()),
+        options.kvMemory(),
+        kernels.memory(),
+        kernels.pinnedMemory());
   }
 
   /** A session for one document, never cancelled. */

@@ -224,7 +224,7 @@ public final class Passage implements AutoCloseable {
 
   /** Bytes of keys and values in memory. */
   public long kvBytes() {
-    return cache == null ? 0 : cache.bytes() - cache.diskBytes();
+    return cache == null ? 0 : cache.bytes() - cache.diskBytes() - cache.pinnedBytes();
   }
 
   /** Bytes of keys and values on disk. */

@@ -28,21 +28,23 @@ final class SessionCounts {
 
   void notePeaks(KvCache cache) {
     long disk = cache.diskBytes();
-    peakBytes = Math.max(peakBytes, cache.bytes() - disk);
+    peakBytes = Math.max(peakBytes, cache.bytes() - disk - cache.pinnedBytes());
     peakDiskBytes = Math.max(peakDiskBytes, disk);
   }
 
   SessionStats stats(KvCache cache) {
     long disk = cache.diskBytes();
+    long pinned = cache.pinnedBytes();
     return new SessionStats(
         prefilled,
         decoded,
         decodeSteps,
         attended,
-        cache.bytes() - disk,
+        cache.bytes() - disk - pinned,
         peakBytes,
         disk,
-        peakDiskBytes);
+        peakDiskBytes,
+        pinned);
   }
 
   /** Those of a session that has generated nothing. */

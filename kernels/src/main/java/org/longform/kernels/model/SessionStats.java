@@ -14,6 +14,7 @@ package org.longform.kernels.model;
  * @param peakKvBytes largest value of kvBytes so far
  * @param kvDiskBytes bytes of keys and values on disk now
  * @param peakKvDiskBytes largest value of kvDiskBytes so far
+ * @param kvPinnedBytes bytes of keys and values in pinned memory of the host now
  */
 public record SessionStats(
     long prefilledTokens,
@@ -23,4 +24,5 @@ public record SessionStats(
     long kvBytes,
     long peakKvBytes,
     long kvDiskBytes,
-    long peakKvDiskBytes) {}
+    long peakKvDiskBytes,
+    long kvPinnedBytes) {}

@@ -8,7 +8,7 @@ import org.longform.kernels.tensor.Tensor
 import org.scalatest.BeforeAndAfterAll
 import org.scalatest.funsuite.AnyFunSuite
 
-/** What a cache does, for each way of storing keys and values, with the pages in memory and on disk. */
+/** What a cache does, for each way of storing keys and values, with the pages in memory, in pinned memory and on disk. */
 class KvCacheSuite extends AnyFunSuite with BeforeAndAfterAll {
   private val directory: Path = Files.createTempDirectory("kv-cache-suite")
 
@@ -19,14 +19,23 @@ class KvCacheSuite extends AnyFunSuite with BeforeAndAfterAll {
     new Behaviour(s"$dtype in memory", dtype, KvMemory.UNLIMITED)
     // without any budget everything that may go to disk does
     new Behaviour(s"$dtype on disk", dtype, new KvMemory(0, directory))
+    new Behaviour(s"$dtype in pinned memory", dtype, pinned)
   }
   new Behaviour("layers of different heads in memory", KvDType.F16, KvMemory.UNLIMITED, Array(3, 1))
   new Behaviour("layers of different heads on disk", KvDType.F16, new KvMemory(0, directory), Array(3, 1))
+  new Behaviour("layers of different heads in pinned memory", KvDType.F16, pinned, Array(3, 1))
+
+  private def pinned = new KvMemory(0, Long.MaxValue, directory)
 
   private class Behaviour(name: String, dtype: KvDType, memory: KvMemory, heads: Array[Int] = Array(3, 3)) {
     private val shape = new KvShape(heads, 4, dtype)
 
-    private def newCache(): KvCache = new KvCache(shape, memory)
+    private def newCache(): KvCache =
+      if (memory.pinnedBudgetBytes() == 0) new KvCache(shape, memory)
+      else {
+        val device = new SmallDevice(Int.MaxValue)
+        new KvCache(shape, memory, device, device.pinnedMemory)
+      }
 
     /** Number d of a head's four: they tell layer, token, head and which document wrote it. Every dtype holds
       * whole numbers up to 127 exactly where one of them is 127.

@@ -7,16 +7,14 @@ import java.util.concurrent.atomic.{AtomicInteger, AtomicLong}
 import scala.collection.mutable
 import scala.collection.JavaConverters._
 
+import org.longform.kernels.cache.SmallDocuments._
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.kernels.tensor.{HostBytes, Memory, MemoryOwner, MemorySource, Tensor}
+import org.longform.kernels.tensor.Memory
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
 /** Pages that move to disk when memory is short. */
 class KvMemorySuite extends AnyFunSuite {
-  private val SHAPE = new KvShape(2, 1, 4, KvDType.F16)
-  private val PAGE = 64 * SHAPE.bytesPerToken()
-
   private def files(directory: Path): Seq[Path] = {
     val listed = Files.list(directory)
     try listed.iterator().asScala.toList
@@ -30,32 +28,6 @@ class KvMemorySuite extends AnyFunSuite {
       .asScala
       .filter(line => line.contains(directory.toString) && line.endsWith("(deleted)"))
       .toSeq
-
-  private def value(layer: Int, token: Long): Float = ((token % 1000) + layer * 1000).toFloat
-
-  private def append(cache: KvCache, tokens: Int): Unit = {
-    cache.reserve(tokens)
-    val first = cache.length()
-    for (layer <- 0 until SHAPE.layers()) {
-      val rows =
-        Tensor.of(Array.tabulate(tokens * 4)(i => value(layer, first + i / 4)), tokens.toLong, 4L)
-      try cache.put(layer, rows, rows)
-      finally rows.close()
-    }
-    cache.commit()
-  }
-
-  private def check(cache: KvCache, from: Long, to: Long): Unit = {
-    val target = new Array[Float](4)
-    for (layer <- 0 until SHAPE.layers(); row <- from until to) {
-      cache.view(layer).readKey(0, row, target)
-      assert(target.forall(_ == value(layer, row)), s"layer $layer, row $row")
-    }
-  }
-
-  private def using[A](caches: KvCache*)(body: => A): A =
-    try body
-    finally caches.foreach(_.close())
 
   test("memory stays within the budget, and the oldest pages go first, but not the very first") {
     TempDirectory.use { directory =>
@@ -238,27 +210,6 @@ class KvMemorySuite extends AnyFunSuite {
     }
   }
 
-  /** A device that has room for so many pages. */
-  private class SmallDevice(pages: Int) extends MemorySource with MemoryOwner {
-    private val held = mutable.Map.empty[Long, Memory]
-    var asked = 0
-
-    override def allocate(size: Long): Memory = synchronized {
-      asked += 1
-      if (held.size == pages) throw new LongformException(ErrorClass.OUT_OF_MEMORY, "The device is full.")
-      val block = Memory.allocate(size)
-      held(block.address(0)) = block
-      Memory.of(this, block.address(0), size)
-    }
-    override def read(from: Long, to: Long, bytes: Long): Unit = HostBytes.copy(from, to, bytes)
-    override def write(from: Long, to: Long, bytes: Long): Unit = HostBytes.copy(from, to, bytes)
-    override def copy(pieces: Array[Long], count: Int): Unit =
-      pieces.take(3 * count).grouped(3).foreach { case Array(from, to, bytes) =>
-        HostBytes.copy(from, to, bytes)
-      }
-    override def release(address: Long): Unit = synchronized(held.remove(address).get.close())
-  }
-
   test("where a device has less room than the budget, the oldest pages go to disk as beyond the budget") {
     TempDirectory.use { directory =>
       val memory = new KvMemory(1000 * PAGE, directory)
@@ -319,12 +270,6 @@ class KvMemorySuite extends AnyFunSuite {
       assert(memory.memoryBytes() == 0 && memory.diskBytes() == 0)
     }
   }
-
-  private val SKETCH = 16L
-
-  /** Pages that have sketches when a device has asked for those of all. */
-  private def sketch(cache: KvCache, device: MemorySource): Seq[Long] =
-    (0L until cache.length() / 64).filter(page => cache.view(0).sketches(page * 64, SKETCH, device) != null)
 
   test("a device that has no room for a sketch is not asked again, and no page moves for one") {
     TempDirectory.use { directory =>
@@ -414,6 +359,7 @@ class KvMemorySuite extends AnyFunSuite {
       val room = new AtomicLong(3 * PAGE + 100)
       val opened = mutable.Buffer[FileChannel]()
       val memory = new KvMemory(
+        0,
         0,
         directory,
         path => {

@@ -1,5 +1,7 @@
 package org.longform.kernels.cache
 
+import java.util.Optional
+
 import scala.collection.mutable
 import scala.util.Random
 
@@ -7,7 +9,7 @@ import org.longform.kernels.tensor.{Memory, MemorySource}
 import org.scalatest.funsuite.AnyFunSuite
 
 class PageTableSuite extends AnyFunSuite {
-  private val store = new PageStore(new KvShape(1, 1, 1), KvMemory.UNLIMITED, MemorySource.HOST)
+  private val store = new PageStore(new KvShape(1, 1, 1), KvMemory.UNLIMITED, MemorySource.HOST, Optional.empty())
 
   private def content(table: PageTable): Map[Long, Page] = {
     val found = mutable.Map[Long, Page]()

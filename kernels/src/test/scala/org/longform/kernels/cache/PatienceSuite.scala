@@ -144,7 +144,7 @@ class PatienceSuite extends AnyFunSuite with Eventually {
     val device = new Device(2)
     var disturbances = 5
     // nothing can move away, so each refusal comes to the one who asks
-    val memory = new KvMemory(100 * PAGE, null, _ => throw new UnsupportedOperationException)
+    val memory = new KvMemory(100 * PAGE, 0, null, _ => throw new UnsupportedOperationException)
     val other = new KvCache(SHAPE, memory, device)
     val cache = new KvCache(
       SHAPE,

@@ -1,6 +1,7 @@
 package org.longform.kernels.device
 
 import java.lang.reflect.{InvocationHandler, InvocationTargetException, Method, Proxy}
+import java.util.Optional
 
 import scala.collection.JavaConverters._
 import scala.collection.mutable
@@ -10,9 +11,10 @@ import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.tensor.{HostBytes, Memory, MemoryOwner, MemorySource, Tensor}
 
 /** A device with memory of its own that does what it is asked for only when somebody waits for it, as cards
-  * may: who reads too early finds what was there before. It refuses more than `room` bytes. For one thread.
+  * may: who reads too early finds what was there before. It refuses more than `room` bytes, and reads so many of
+  * pinned memory beside them. For one thread.
   */
-final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
+final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue, pinnedRoom: Long = 0) {
   private val due = mutable.Queue.empty[() => Unit]
   private val blocks = mutable.Map.empty[Long, Memory]
   private var working = false
@@ -33,6 +35,7 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
   var chosen = 0L
 
   private var taken = 0L
+  private val pinned = mutable.Set.empty[Long]
 
   private def await(): Unit = if (!working) {
     waits += 1
@@ -83,7 +86,7 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
     override def release(address: Long): Unit = {
       finish()
       val block = blocks.remove(address).get
-      taken -= block.size()
+      if (!pinned.remove(address)) taken -= block.size()
       block.close()
     }
   }
@@ -98,6 +101,17 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
     most = math.max(most, taken)
     val block = Memory.allocate(size)
     blocks(block.address(0)) = block
+    Memory.of(owner, block.address(0), size)
+  }
+
+  /** Its blocks are not zeroed. */
+  private val pinnedSource: MemorySource = size => {
+    if (size > pinnedRoom - pinned.toSeq.map(blocks(_).size()).sum)
+      throw new LongformException(ErrorClass.OUT_OF_MEMORY, s"Cannot pin $size bytes.")
+    val block = Memory.allocate(size)
+    block.writeBytes(0, Array.fill[Byte](size.toInt)(-1), 0, size.toInt)
+    blocks(block.address(0)) = block
+    pinned += block.address(0)
     Memory.of(owner, block.address(0), size)
   }
 
@@ -120,6 +134,7 @@ final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue) {
       try method.invoke(delegate, arguments: _*)
       catch { case e: InvocationTargetException => throw e.getCause }
     if (method.getName == "memory") source
+    else if (method.getName == "pinnedMemory") Optional.of(pinnedSource).filter(_ => pinnedRoom > 0)
     else if (method.getName == "spans") Rows.chosen(new Choice(arguments(0).asInstanceOf[SpansRequest]))
     else if (method.getReturnType == Void.TYPE && arguments.forall(isOwn)) {
       deferred += 1

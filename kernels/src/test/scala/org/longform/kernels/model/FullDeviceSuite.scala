@@ -22,7 +22,7 @@ class FullDeviceSuite extends AnyFunSuite {
   private val documents = Seq(1, 2).map(seed => tokens(LENGTH, model.vocabulary, seed))
   private val question = Array(4, 8, 15, 16, 23, 42)
 
-  private case class Outcome(logits: Seq[List[Float]], diskBytes: Long)
+  private case class Outcome(logits: Seq[List[Float]], diskBytes: Long, pinnedBytes: Long)
 
   private def open(decoder: Decoder, context: String, options: SessionOptions): Session =
     decoder.open(ContextStrategies.create(context, JMap.of(), decoder.limits()), options)
@@ -46,13 +46,13 @@ class FullDeviceSuite extends AnyFunSuite {
         try answer(fork) ++ answer(session)
         finally fork.close()
       }
-      Outcome(answers, sessions.map(_.stats().kvDiskBytes()).sum)
+      Outcome(answers, sessions.map(_.stats().kvDiskBytes()).sum, sessions.map(_.stats().kvPinnedBytes()).sum)
     } finally sessions.foreach(_.close())
   }
 
   /** What is read on a device of so much memory, whose kernels nobody else has; and what it had most. */
-  private def on[A](path: Path, room: Long)(body: Decoder => A): (A, Long) = {
-    val device = new LateKernels(new ReferenceDevice().open(1), room)
+  private def on[A](path: Path, room: Long, pinned: Long = 0)(body: Decoder => A): (A, Long) = {
+    val device = new LateKernels(new ReferenceDevice().open(1), room, pinned)
     val decoder = Decoder.load(path, device.kernels)
     try {
       val found = body(decoder)
@@ -79,6 +79,31 @@ class FullDeviceSuite extends AnyFunSuite {
       assert(Memory.allocatedBytes() == before)
     }
 
+  for (context <- Seq("full", "reattention", "infinite-hip", "infllm"); count <- 1 to 2)
+    test(s"$count documents read by $context give pages to pinned memory, and beyond that to disk") {
+      val before = Memory.allocatedBytes()
+      TempDirectory.use { directory =>
+        val path = model.write(directory)
+        val page = pageBytes(path, KvDType.F16)
+        def options(pinned: Long) =
+          new SessionOptions(() => false, KvDType.F16, new KvMemory(Long.MaxValue, pinned, directory))
+        val (expected, most) = on(path, Long.MaxValue)(read(_, context, options(Long.MaxValue), count))
+        assert(expected.diskBytes == 0 && expected.pinnedBytes == 0)
+        val room = most - 8 * count * page
+        val (all, _) = on(path, room, Long.MaxValue)(read(_, context, options(Long.MaxValue), count))
+        assert(all.logits == expected.logits)
+        assert(all.diskBytes == 0 && all.pinnedBytes >= 8 * count * page)
+        // the budget has an end, and then the host's memory has
+        val (some, _) = on(path, room, Long.MaxValue)(read(_, context, options(3 * page), count))
+        val (few, _) = on(path, room, 3 * page)(read(_, context, options(Long.MaxValue), count))
+        for (found <- Seq(some, few)) {
+          assert(found.logits == expected.logits)
+          assert(found.diskBytes > 0 && found.pinnedBytes > 0 && found.pinnedBytes <= 3 * count * page)
+        }
+      }
+      assert(Memory.allocatedBytes() == before)
+    }
+
   test("answers that are written together take turns where a device has no room for both") {
     TempDirectory.use { directory =>
       val path = model.write(directory)
@@ -99,7 +124,7 @@ class FullDeviceSuite extends AnyFunSuite {
             decoder.batcher().read(steps.asJava)
             steps.map(_.logits().toList)
           }
-          Outcome(written, memory.diskBytes())
+          Outcome(written, memory.diskBytes(), memory.pinnedBytes())
         } finally (forks ++ sessions).foreach(_.close())
       }
       val (expected, most) = on(path, Long.MaxValue)(write)

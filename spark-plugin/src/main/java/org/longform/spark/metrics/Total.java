@@ -71,7 +71,7 @@ enum Total {
       "kvBytes",
       "bytes",
       Across.NOW,
-      "Keys and values in memory right now.",
+      "Keys and values in memory, on a card in the card's, right now.",
       RuntimeStats::kvBytes),
   PEAK_KV_BYTES(
       "peakKvBytes",
@@ -79,6 +79,12 @@ enum Total {
       Across.PEAK,
       "The most keys and values that one document had in memory.",
       RuntimeStats::peakKvBytes),
+  KV_PINNED_BYTES(
+      "kvPinnedBytes",
+      "bytes",
+      Across.NOW,
+      "Keys and values in memory of the host that a card reads, right now.",
+      RuntimeStats::kvPinnedBytes),
   KV_DISK_BYTES(
       "kvDiskBytes",
       "bytes",

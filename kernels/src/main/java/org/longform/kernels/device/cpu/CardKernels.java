@@ -34,6 +34,11 @@ final class CardKernels extends CpuKernels {
   }
 
   @Override
+  public Optional<MemorySource> pinnedMemory() {
+    return Optional.of(memory::allocatePinned);
+  }
+
+  @Override
   public Weight weight(Tensor stored) {
     return CardWeight.load(stored, card);
   }

@@ -11,6 +11,11 @@ import org.longform.kernels.tensor.MemorySource;
 final class CardMemory implements MemorySource, MemoryOwner {
   private final CpuHandle card;
 
+  /** A native function that takes memory of a device. */
+  private interface Taking {
+    int take(long device, long bytes, long answer);
+  }
+
   CardMemory(CpuHandle card) {
     this.card = card;
   }
@@ -20,19 +25,30 @@ final class CardMemory implements MemorySource, MemoryOwner {
     if (size <= 0) {
       return Memory.allocate(size);
     }
-    long address;
+    return take(
+        size,
+        CpuNative::cardTake,
+        "Cannot allocate %d bytes on the card: %s. Use a shorter window, a smaller model or fewer tasks per executor.");
+  }
+
+  /** A block of the host's memory that the card reads where it lies, with anything in it. */
+  Memory allocatePinned(long size) {
+    return take(
+        size,
+        CpuNative::cardTakePinned,
+        "Cannot pin %d bytes of the host's memory for the card: %s. Give option kv_pinned_memory less.");
+  }
+
+  private Memory take(long size, Taking taking, String refusal) {
     try (Memory answer = Memory.allocate(Long.BYTES)) {
-      int status = CpuNative.cardTake(card.address(), size, answer.address(0));
+      int status = taking.take(card.address(), size, answer.address(0));
       if (status == CpuNative.NO_MEMORY) {
         throw new LongformException(
-            ErrorClass.OUT_OF_MEMORY,
-            "Cannot allocate %d bytes on the card: %s. Use a shorter window, a smaller model or fewer tasks per executor."
-                .formatted(size, CpuNative.lastError()));
+            ErrorClass.OUT_OF_MEMORY, refusal.formatted(size, CpuNative.lastError()));
       }
-      CpuHandle.check("the place of activations", status);
-      address = answer.getLong(0);
+      CpuHandle.check("the place of activations or pages", status);
+      return Memory.of(this, answer.getLong(0), size);
     }
-    return Memory.of(this, address, size);
   }
 
   @Override

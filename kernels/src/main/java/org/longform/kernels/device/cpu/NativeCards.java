@@ -2,12 +2,21 @@ package org.longform.kernels.device.cpu;
 
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import org.longform.kernels.device.Kernels;
+import org.longform.kernels.tensor.Memory;
 
 /** The cards that the native library reaches. */
 public final class NativeCards {
-  private static final Map<Integer, Optional<String>> REFUSALS = new ConcurrentHashMap<>();
+  private static final Map<Integer, Answer> ANSWERS = new ConcurrentHashMap<>();
+
+  /** Why it cannot be used, or how many bytes it had free. */
+  private record Answer(Optional<String> refusal, OptionalLong freeBytes) {
+    static Answer no(String refusal) {
+      return new Answer(Optional.of(refusal), OptionalLong.empty());
+    }
+  }
 
   private NativeCards() {}
 
@@ -16,23 +25,38 @@ public final class NativeCards {
    * compares some of its answers with the processor's; once in a process.
    */
   public static Optional<String> whyUnavailable(int card) {
-    return REFUSALS.computeIfAbsent(card, NativeCards::refusal);
+    return answer(card).refusal();
   }
 
-  private static Optional<String> refusal(int card) {
+  /** Bytes of its memory that were free when it was opened for that; empty if it cannot be used. */
+  public static OptionalLong memoryBytes(int card) {
+    return answer(card).freeBytes();
+  }
+
+  private static Answer answer(int card) {
+    return ANSWERS.computeIfAbsent(card, NativeCards::ask);
+  }
+
+  private static Answer ask(int card) {
     if (CpuLibrary.refusal() != null) {
-      return Optional.of(CpuLibrary.refusal());
+      return Answer.no(CpuLibrary.refusal());
     }
     String missing = CpuNative.cardMissing(card);
     if (missing != null) {
-      return Optional.of(missing);
+      return Answer.no(missing);
     }
     long device = CpuNative.openCard(card, 1);
     if (device == 0) {
-      return Optional.of(CpuNative.lastError());
+      return Answer.no(CpuNative.lastError());
     }
-    CpuNative.close(device);
-    return Optional.empty();
+    try (Memory answer = Memory.allocate(2L * Long.BYTES)) {
+      int status = CpuNative.cardRoom(device, answer.address(0), answer.address(Long.BYTES));
+      return status == 0
+          ? new Answer(Optional.empty(), OptionalLong.of(answer.getLong(0)))
+          : Answer.no(CpuNative.lastError());
+    } finally {
+      CpuNative.close(device);
+    }
   }
 
   /** What the driver calls it; only if it can be used. */

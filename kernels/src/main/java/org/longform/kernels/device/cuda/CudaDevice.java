@@ -1,6 +1,7 @@
 package org.longform.kernels.device.cuda;
 
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.longform.kernels.device.DeviceProvider;
 import org.longform.kernels.device.Devices;
 import org.longform.kernels.device.Kernels;
@@ -42,6 +43,11 @@ public final class CudaDevice implements DeviceProvider {
   @Override
   public int defaultThreads(int taskCores, int processCores) {
     return processCores;
+  }
+
+  @Override
+  public OptionalLong memoryBytes() {
+    return whyUnavailable().isPresent() ? OptionalLong.empty() : NativeCards.memoryBytes(card());
   }
 
   @Override
