@@ -19,7 +19,7 @@ extern "C" {
 #endif
 
 /* Raised whenever anything in this file changes; compared when the library is loaded. */
-#define KERNELS_ABI 14
+#define KERNELS_ABI 15
 
 enum kernels_status { KERNELS_OK = 0, KERNELS_INVALID = 1, KERNELS_NO_MEMORY = 2, KERNELS_UNSUPPORTED = 3, KERNELS_LOST = 4 };
 
@@ -364,6 +364,12 @@ int32_t kernels_card_release(kernels_device *device, void *memory);
  * card is not waited for.
  */
 int32_t kernels_card_take(kernels_device *device, int64_t bytes, void **memory);
+/*
+ * Memory of the host, page-locked, that the card reads and writes where it lies, across the bus: for what is seldom
+ * read. To everything else it is memory of the card, which the host does not address; but it is not zeroed, and
+ * counts in nobody's room. KERNELS_NO_MEMORY where the system refuses it, KERNELS_UNSUPPORTED without a card.
+ */
+int32_t kernels_card_take_pinned(kernels_device *device, int64_t bytes, void **memory);
 /* Bytes to be copied. */
 typedef struct {
   const char *from;

@@ -391,6 +391,13 @@ int32_t kernels_card_take(kernels_device *device, int64_t bytes, void **memory) 
   return guarded([&] { *memory = device->card->take(bytes); });
 }
 
+int32_t kernels_card_take_pinned(kernels_device *device, int64_t bytes, void **memory) {
+  return guarded([&] {
+    if (device->card == nullptr) throw longform::card::NotHere("the device has no card");
+    *memory = device->card->take_pinned(bytes);
+  });
+}
+
 int32_t kernels_finish(kernels_device *device) {
   return guarded([&] {
     if (device->card != nullptr) device->card->finish();

@@ -23,16 +23,13 @@ uintptr_t place(const void *memory) { return reinterpret_cast<uintptr_t>(memory)
 }  // namespace
 
 BlockPool::~BlockPool() {
-  for (auto &slab : slabs_) {
-    unguard(slab.second.memory, slab.second.bytes);
-    card_.release(slab.second.memory);
-  }
+  for (const auto &slab : slabs_) release(slab.second);
 }
 
 void *BlockPool::take(int64_t bytes) {
   Slab &slab = slab_with_room(bytes);
   char *block = slab.free.back();
-  card_.zero(block, bytes);
+  if (lies_ == Lies::kOnCard) card_.zero(block, bytes);
   if (static_cast<int64_t>(slab.free.size()) == slab.count) {
     empty_.remove(place(slab.memory));
     empty_bytes_ -= slab.bytes;
@@ -73,8 +70,7 @@ int64_t BlockPool::trim(int64_t left) {
     if (size->second.blocks == 0) sizes_.erase(size);
     empty_bytes_ -= slab.bytes;
     empty_.pop_front();
-    unguard(slab.memory, slab.bytes);
-    card_.release(slab.memory);
+    release(slab);
     slabs_.erase(found);
   }
   return before - empty_bytes_;
@@ -107,14 +103,7 @@ BlockPool::Slab &BlockPool::add_slab(int64_t bytes) {
 
 BlockPool::Slab &BlockPool::slab_of(int64_t bytes, int64_t count) {
   const int64_t stride = stride_of(bytes);
-  int64_t free = 0, all = 0;
-  card_.free_bytes(&free, &all);
-  if (stride * count > free - card_.spared_bytes()) {
-    throw CardFull("the card has no room for " + std::to_string(stride * count) + " bytes (" + std::to_string(free) +
-                   " of " + std::to_string(all) + " are free, " + std::to_string(card_.spared_bytes()) +
-                   " are kept for operations)");
-  }
-  char *memory = static_cast<char *>(card_.allocate(stride * count));
+  char *memory = allocate(stride * count);
   Slab &slab = slabs_[place(memory)];
   slab = {memory, stride * count, bytes, stride, count, {}};
   // from the last on: the first is taken first
@@ -127,6 +116,27 @@ BlockPool::Slab &BlockPool::slab_of(int64_t bytes, int64_t count) {
   empty_.push_back(place(memory));
   empty_bytes_ += slab.bytes;
   return slab;
+}
+
+char *BlockPool::allocate(int64_t bytes) {
+  if (lies_ == Lies::kPinned) return static_cast<char *>(card_.allocate_pinned(bytes));
+  int64_t free = 0, all = 0;
+  card_.free_bytes(&free, &all);
+  if (bytes > free - card_.spared_bytes()) {
+    throw CardFull("the card has no room for " + std::to_string(bytes) + " bytes (" + std::to_string(free) + " of " +
+                   std::to_string(all) + " are free, " + std::to_string(card_.spared_bytes()) +
+                   " are kept for operations)");
+  }
+  return static_cast<char *>(card_.allocate(bytes));
+}
+
+void BlockPool::release(const Slab &slab) {
+  unguard(slab.memory, slab.bytes);
+  if (lies_ == Lies::kPinned) {
+    card_.release_pinned(slab.memory);
+  } else {
+    card_.release(slab.memory);
+  }
 }
 
 }  // namespace longform::card

@@ -39,6 +39,10 @@ class Card {
   virtual void *allocate(int64_t bytes) = 0;
   // What was asked for before must be done.
   virtual void release(void *memory) noexcept = 0;
+  // Memory of the host, page-locked, which the card reads and writes at the same address; otherwise as above. Throws
+  // NotHere where the card does not see it there.
+  virtual void *allocate_pinned(int64_t bytes) = 0;
+  virtual void release_pinned(void *memory) noexcept = 0;
   // Scratch for one operation: good until end().
   virtual void *scratch(int64_t bytes) = 0;
   virtual void end() noexcept = 0;
@@ -50,7 +54,7 @@ class Card {
   virtual void upload(void *to, const void *from, int64_t bytes) = 0;
   virtual void download(void *to, const void *from, int64_t bytes) = 0;
   virtual void zero(void *memory, int64_t bytes) = 0;
-  // On the card; the two do not overlap.
+  // Between memory of the card and pinned memory, in any way; the two do not overlap.
   virtual void copy(void *to, const void *from, int64_t bytes) = 0;
   virtual void launch(Kernel kernel, const Grid &grid, const void *args) = 0;
   virtual void wait() = 0;

@@ -16,7 +16,7 @@ CardDevice::~CardDevice() {
     // nothing of it will be read
   }
   for (const auto &memory : held_) {
-    if (!memory.second.pooled) card_->release(reinterpret_cast<void *>(memory.first));
+    if (memory.second.pool == nullptr) card_->release(reinterpret_cast<void *>(memory.first));
   }
 }
 
@@ -25,30 +25,36 @@ void CardDevice::leave_library() {
 }
 
 template <typename Take>
-void *CardDevice::taken(int64_t bytes, bool pooled, Take take) {
+void *CardDevice::taken(int64_t bytes, BlockPool *pool, Take take) {
   void *memory = nullptr;
   try {
     memory = take();
   } catch (const CardFull &) {
     card_->wait();
-    if (blocks_.trim(0) + card_->shrink() == 0) throw;
+    const int64_t more = pool == &pinned_ ? pinned_.trim(0) : blocks_.trim(0) + card_->shrink();
+    if (more == 0) throw;
     memory = take();
   }
   std::lock_guard<std::mutex> map(map_);
-  held_[reinterpret_cast<uintptr_t>(memory)] = {bytes, pooled};
+  held_[reinterpret_cast<uintptr_t>(memory)] = {bytes, pool};
   return memory;
 }
 
 void *CardDevice::allocate(int64_t bytes) {
   std::lock_guard<std::mutex> lock(busy_);
-  return taken(bytes, false, [&] { return card_->allocate(bytes); });
+  return taken(bytes, nullptr, [&] { return card_->allocate(bytes); });
 }
 
 void *CardDevice::take(int64_t bytes) {
   std::lock_guard<std::mutex> lock(busy_);
-  void *memory = taken(bytes, true, [&] { return blocks_.take(bytes); });
+  void *memory = taken(bytes, &blocks_, [&] { return blocks_.take(bytes); });
   pending_ = true; // it is being zeroed
   return memory;
+}
+
+void *CardDevice::take_pinned(int64_t bytes) {
+  std::lock_guard<std::mutex> lock(busy_);
+  return taken(bytes, &pinned_, [&] { return pinned_.take(bytes); });
 }
 
 void CardDevice::free_bytes(int64_t *free, int64_t *all) {
@@ -72,17 +78,17 @@ void CardDevice::finish() {
 
 void CardDevice::release(void *memory) {
   std::lock_guard<std::mutex> lock(busy_);
-  bool pooled = false;
+  BlockPool *pool = nullptr;
   {
     std::lock_guard<std::mutex> map(map_);
     const auto found = held_.find(reinterpret_cast<uintptr_t>(memory));
     if (found == held_.end()) return;
-    pooled = found->second.pooled;
+    pool = found->second.pool;
     held_.erase(found);
   }
-  if (pooled) {
+  if (pool != nullptr) {
     // whoever gets the block next gets it after all that was asked for before
-    blocks_.give(memory);
+    pool->give(memory);
   } else {
     wait();
     card_->release(memory);

@@ -22,7 +22,8 @@ enum class Units { kLibrary, kTensorCores, kOrdinary };
 class CardDevice {
  public:
   explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kLibrary)
-      : card_(std::move(card)), units_(units), blocks_(*card_) {}
+      : card_(std::move(card)), units_(units), blocks_(*card_),
+        pinned_(*card_, Lies::kPinned) {}
   ~CardDevice();
 
   // From now on tensor cores do what the library did. Before the device serves anybody.
@@ -31,6 +32,8 @@ class CardDevice {
   void *allocate(int64_t bytes);
   // Zeroed in the order of the calls.
   void *take(int64_t bytes);
+  // Of the host, as the card's own but not zeroed.
+  void *take_pinned(int64_t bytes);
   void release(void *memory);
   // Returns when all that was asked for before is done.
   void finish();
@@ -69,22 +72,23 @@ class CardDevice {
 
   struct Held {
     int64_t bytes;
-    bool pooled;
+    BlockPool *pool; // or NULL
   };
 
   // These are called while busy_ is held. Brings what is laid out to an end.
   void wait();
-  // Takes memory; from a card that is full once more, without what the device keeps for later.
+  // Takes memory of a pool, if it is of one; from a card that is full once more, without what the device keeps for later.
   template <typename Take>
-  void *taken(int64_t bytes, bool pooled, Take take);
+  void *taken(int64_t bytes, BlockPool *pool, Take take);
 
   std::unique_ptr<Card> card_;
   Units units_;
   BlockPool blocks_;
+  BlockPool pinned_;
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet
   std::mutex map_;
-  std::map<uintptr_t, Held> held_; // card memory, by where it begins
+  std::map<uintptr_t, Held> held_; // the card's own and pinned memory, by where it begins
 };
 
 // One operation: holds the card, and gives its scratch back.

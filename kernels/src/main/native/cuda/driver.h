@@ -11,10 +11,10 @@ namespace longform::card {
   F(cuInit) F(cuGetErrorName) F(cuGetErrorString) F(cuDeviceGetCount) F(cuDeviceGet) F(cuDeviceGetName)        \
   F(cuDeviceGetAttribute) F(cuDevicePrimaryCtxRetain) F(cuDevicePrimaryCtxRelease_v2) F(cuCtxSetCurrent)       \
   F(cuModuleLoadData) F(cuModuleUnload) F(cuModuleGetFunction) F(cuFuncSetAttribute) F(cuLaunchKernel)         \
-  F(cuMemAlloc_v2) F(cuMemFree_v2) F(cuMemGetInfo_v2) F(cuMemcpyHtoDAsync_v2) F(cuMemcpyDtoHAsync_v2)          \
-  F(cuMemcpyDtoDAsync_v2) F(cuMemsetD8Async)                                             \
+  F(cuMemAlloc_v2) F(cuMemFree_v2) F(cuMemGetInfo_v2) F(cuMemcpyAsync)                                          \
+  F(cuMemsetD8Async)                                                                                           \
   F(cuStreamCreate) F(cuStreamDestroy_v2) F(cuStreamSynchronize)                                    \
-  F(cuMemHostAlloc) F(cuMemFreeHost) F(cuEventCreate) F(cuEventDestroy_v2) F(cuEventRecord) F(cuEventSynchronize)
+  F(cuMemHostAlloc) F(cuMemFreeHost) F(cuMemHostGetDevicePointer_v2) F(cuEventCreate) F(cuEventDestroy_v2) F(cuEventRecord) F(cuEventSynchronize)
 
 // Functions of libcuda.so.1; `missing` says why they cannot be called.
 struct Driver {

@@ -117,6 +117,30 @@ class DriverCard : public Card {
     if (driver().cuCtxSetCurrent(context_) == CUDA_SUCCESS) driver().cuMemFree_v2(address(memory));
   }
 
+  void *allocate_pinned(int64_t bytes) override {
+    current();
+    void *memory = nullptr;
+    // for all threads, whatever card they turned to last
+    const unsigned flags = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP;
+    const CUresult result = driver().cuMemHostAlloc(&memory, static_cast<size_t>(bytes), flags);
+    if (result == CUDA_ERROR_OUT_OF_MEMORY || result == CUDA_ERROR_OPERATING_SYSTEM) {
+      throw CardFull("the system has no room for " + std::to_string(bytes) + " bytes of pinned memory (" +
+                     driver().text(result) + ")");
+    }
+    check(result, "pinned memory is taken");
+    CUdeviceptr there = 0;
+    const CUresult seen = driver().cuMemHostGetDevicePointer_v2(&there, memory, 0);
+    if (seen != CUDA_SUCCESS || there != address(memory)) {
+      driver().cuMemFreeHost(memory);
+      throw NotHere("the card does not see pinned memory where the host does");
+    }
+    return memory;
+  }
+
+  void release_pinned(void *memory) noexcept override {
+    if (driver().cuCtxSetCurrent(context_) == CUDA_SUCCESS) driver().cuMemFreeHost(memory);
+  }
+
   void *scratch(int64_t bytes) override {
     void *memory = arena_.take(bytes);
     if (memory != nullptr) return memory;
@@ -168,7 +192,7 @@ class DriverCard : public Card {
 
   void copy(void *to, const void *from, int64_t bytes) override {
     current();
-    check(driver().cuMemcpyDtoDAsync_v2(address(to), address(from), static_cast<size_t>(bytes), stream_), "it copies");
+    check(driver().cuMemcpyAsync(address(to), address(from), static_cast<size_t>(bytes), stream_), "it copies");
   }
 
   void launch(Kernel kernel, const Grid &grid, const void *args) override {

@@ -1,5 +1,5 @@
 // Copies between host and card pass through memory that is pinned: only from there the card copies while the host goes on,
-// and what the host gave may change at once.
+// and what the host gave may change at once. The card's end may be pinned, too, so the driver looks what each end is.
 #pragma once
 
 #include <string.h>
@@ -32,7 +32,7 @@ class Staging {
 
   void upload(void *to, const void *from, int64_t bytes) {
     if (memory_ == nullptr) {
-      check(driver().cuMemcpyHtoDAsync_v2(address(to), from, static_cast<size_t>(bytes), stream_), kWriting);
+      check(driver().cuMemcpyAsync(address(to), address(from), static_cast<size_t>(bytes), stream_), kWriting);
       check(driver().cuStreamSynchronize(stream_), kWriting);
       return;
     }
@@ -41,8 +41,8 @@ class Staging {
       const int64_t some = std::min(bytes - done, kHalf - used_);
       char *pinned = memory_ + half_ * kHalf + used_;
       memcpy(pinned, static_cast<const char *>(from) + done, static_cast<size_t>(some));
-      check(driver().cuMemcpyHtoDAsync_v2(address(to) + static_cast<CUdeviceptr>(done), pinned, static_cast<size_t>(some),
-                                          stream_), kWriting);
+      check(driver().cuMemcpyAsync(address(to) + static_cast<CUdeviceptr>(done), address(pinned),
+                                   static_cast<size_t>(some), stream_), kWriting);
       used_ = std::min(kHalf, (used_ + some + kAlignment - 1) / kAlignment * kAlignment);
       done += some;
     }
@@ -51,15 +51,15 @@ class Staging {
   // Waits for all that was asked for before.
   void download(void *to, const void *from, int64_t bytes) {
     if (memory_ == nullptr) {
-      check(driver().cuMemcpyDtoHAsync_v2(to, address(from), static_cast<size_t>(bytes), stream_), kReading);
+      check(driver().cuMemcpyAsync(address(to), address(from), static_cast<size_t>(bytes), stream_), kReading);
       check(driver().cuStreamSynchronize(stream_), kReading);
       return;
     }
     for (int64_t done = 0; done < bytes;) {
       const int64_t some = std::min(bytes - done, kHalf);
       // in the order of the stream, so that what was staged here before has been read
-      check(driver().cuMemcpyDtoHAsync_v2(memory_, address(from) + static_cast<CUdeviceptr>(done),
-                                          static_cast<size_t>(some), stream_), kReading);
+      check(driver().cuMemcpyAsync(address(memory_), address(from) + static_cast<CUdeviceptr>(done),
+                                   static_cast<size_t>(some), stream_), kReading);
       check(driver().cuStreamSynchronize(stream_), kReading);
       memcpy(static_cast<char *>(to) + done, memory_, static_cast<size_t>(some));
       done += some;

@@ -95,6 +95,11 @@ class EmulatedCard : public Card {
 
   void release(void *memory) noexcept override { memory_.release(memory); }
 
+  // the card's, too: the host cannot touch it either
+  void *allocate_pinned(int64_t bytes) override { return allocate(bytes); }
+
+  void release_pinned(void *memory) noexcept override { release(memory); }
+
   void *scratch(int64_t bytes) override {
     scratch_.push_back(allocate(bytes));
     return scratch_.back();

@@ -145,6 +145,9 @@ NATIVE(jint, cardTake)(JNIEnv *, jclass, jlong device, jlong bytes, jlong memory
   return kernels_card_take(device_of(device), bytes, pointer<void *>(memory));
 }
 
+NATIVE(jint, cardTakePinned)(JNIEnv *, jclass, jlong device, jlong bytes, jlong memory) {
+  return kernels_card_take_pinned(device_of(device), bytes, pointer<void *>(memory));
+}
 
 NATIVE(jint, cardRelease)(JNIEnv *, jclass, jlong device, jlong memory) {
   return kernels_card_release(device_of(device), pointer<void>(memory));

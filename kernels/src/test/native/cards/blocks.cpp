@@ -24,6 +24,7 @@ using longform::card::CardDevice;
 using longform::card::CardFull;
 using longform::card::Grid;
 using longform::card::Kernel;
+using longform::card::Lies;
 using longform::test::end;
 using longform::test::expect;
 
@@ -46,6 +47,18 @@ class SmallCard : public Card {
     used -= sizes_.at(memory);
     sizes_.erase(memory);
     card_->release(memory);
+  }
+  void *allocate_pinned(int64_t bytes) override {
+    if (pinned + bytes > most_pinned) throw CardFull("the system has no room for " + std::to_string(bytes) + " bytes");
+    void *memory = card_->allocate_pinned(bytes);
+    pinned += bytes;
+    sizes_[memory] = bytes;
+    return memory;
+  }
+  void release_pinned(void *memory) noexcept override {
+    pinned -= sizes_.at(memory);
+    sizes_.erase(memory);
+    card_->release_pinned(memory);
   }
   void *scratch(int64_t bytes) override {
     if (used + kept + bytes > bytes_) throw CardFull("the card has no room for scratch");
@@ -75,6 +88,8 @@ class SmallCard : public Card {
   int64_t used = 0; // bytes
   int64_t kept = 0; // bytes of scratch that no operation uses
   int64_t spared = 0;
+  int64_t pinned = 0; // bytes
+  int64_t most_pinned = kMuch;
 
  private:
   std::unique_ptr<Card> card_;
@@ -100,7 +115,7 @@ void blocks_of_many_sizes() {
   SmallCard card(kMuch);
   constexpr int64_t kSpare = 1 << 20;
   {
-    BlockPool pool(card, kSpare);
+    BlockPool pool(card, Lies::kOnCard, kSpare);
     struct Owned {
       int64_t bytes;
       unsigned char mark;

@@ -22,6 +22,8 @@ class WatchedCard : public card::Card {
   void *allocate(int64_t bytes) override { return card_->allocate(bytes); }
   int64_t spared_bytes() const override { return card_->spared_bytes(); }
   void release(void *memory) noexcept override { card_->release(memory); }
+  void *allocate_pinned(int64_t bytes) override { return card_->allocate_pinned(bytes); }
+  void release_pinned(void *memory) noexcept override { card_->release_pinned(memory); }
   void *scratch(int64_t bytes) override {
     if (bytes > most_scratch) throw card::CardFull("the card has no room for scratch");
     scratch_bytes += bytes;

@@ -13,7 +13,7 @@
 
 namespace {
 
-FakeDriver state = {int64_t{1} << 30, 0, 0, 0, 0, 0, 0, 0, 0};
+FakeDriver state = {int64_t{1} << 30, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 std::map<uintptr_t, size_t> memory, pinned;
 std::deque<std::function<void()>> stream;
 int64_t asked = 0, done = 0; // of the stream
@@ -108,6 +108,11 @@ CUresult CUDAAPI cuMemHostAlloc(void **address, size_t bytes, unsigned) {
   state.pinned += static_cast<int64_t>(bytes);
   return CUDA_SUCCESS;
 }
+CUresult CUDAAPI cuMemHostGetDevicePointer(CUdeviceptr *there, void *address, unsigned) {
+  if (!holds(pinned, reinterpret_cast<uintptr_t>(address), 1)) return CUDA_ERROR_INVALID_VALUE;
+  *there = reinterpret_cast<CUdeviceptr>(address) + (state.pins_elsewhere != 0 ? 4096 : 0);
+  return CUDA_SUCCESS;
+}
 CUresult CUDAAPI cuMemFreeHost(void *address) {
   const auto found = pinned.find(reinterpret_cast<uintptr_t>(address));
   if (found == pinned.end()) return CUDA_ERROR_INVALID_VALUE;
@@ -117,25 +122,23 @@ CUresult CUDAAPI cuMemFreeHost(void *address) {
   return CUDA_SUCCESS;
 }
 
-CUresult CUDAAPI cuMemcpyHtoDAsync(CUdeviceptr to, const void *from, size_t bytes, CUstream) {
-  if (!holds(memory, static_cast<uintptr_t>(to), bytes)) return CUDA_ERROR_INVALID_VALUE;
-  if (!holds(pinned, reinterpret_cast<uintptr_t>(from), bytes)) state.pageable++;
-  const char *begin = static_cast<const char *>(from);
-  const std::vector<char> then(begin, begin + bytes);
+// Each end is what it is by its address. Between two that are the host's nothing is promised to be late.
+CUresult CUDAAPI cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
+  const bool is_pinned[] = {holds(pinned, static_cast<uintptr_t>(to), bytes),
+                            holds(pinned, static_cast<uintptr_t>(from), bytes)};
+  const bool is_there[] = {holds(memory, static_cast<uintptr_t>(to), bytes),
+                           holds(memory, static_cast<uintptr_t>(from), bytes)};
+  for (int end : {0, 1}) {
+    if (!is_pinned[end] && !is_there[end]) state.pageable++;
+  }
+  // what was on the card when it was asked for may be something else by then
+  std::vector<char> then;
+  if (!is_there[1] && is_there[0]) then.assign(static_cast<char *>(pointer(from)), static_cast<char *>(pointer(from)) + bytes);
   ask([=] {
-    if (memcmp(then.data(), from, bytes) != 0) state.late_changes++;
-    memcpy(pointer(to), from, bytes);
+    if (!then.empty() && memcmp(then.data(), pointer(from), bytes) != 0) state.late_changes++;
+    memcpy(pointer(to), pointer(from), bytes);
   });
-  return CUDA_SUCCESS;
-}
-CUresult CUDAAPI cuMemcpyDtoHAsync(void *to, CUdeviceptr from, size_t bytes, CUstream) {
-  if (!holds(memory, static_cast<uintptr_t>(from), bytes)) return CUDA_ERROR_INVALID_VALUE;
-  if (!holds(pinned, reinterpret_cast<uintptr_t>(to), bytes)) state.pageable++;
-  ask([=] { memcpy(to, pointer(from), bytes); });
-  return CUDA_SUCCESS;
-}
-CUresult CUDAAPI cuMemcpyDtoDAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
-  ask([=] { memcpy(pointer(to), pointer(from), bytes); });
+  if (!is_there[0] && !is_there[1]) work(asked);
   return CUDA_SUCCESS;
 }
 CUresult CUDAAPI cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t bytes, CUstream) {

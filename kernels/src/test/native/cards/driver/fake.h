@@ -6,6 +6,7 @@
 struct FakeDriver {
   int64_t limit;          // bytes of the card
   int32_t refuses_pinned; // whether there is no pinned memory
+  int32_t pins_elsewhere; // whether the card has other addresses for pinned memory than the host
   int32_t fails_launches;
 
   // written by the driver

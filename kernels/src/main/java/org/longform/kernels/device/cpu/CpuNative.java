@@ -7,7 +7,7 @@ package org.longform.kernels.device.cpu;
  */
 final class CpuNative {
   /** {@code KERNELS_ABI} of the header this class was written for. */
-  static final int ABI = 14;
+  static final int ABI = 15;
 
   /** {@code KERNELS_NO_MEMORY}. */
   static final int NO_MEMORY = 2;
@@ -102,6 +102,9 @@ final class CpuNative {
 
   /** Writes the address of a zeroed block of the card's memory to {@code memory}. */
   static native int cardTake(long device, long bytes, long memory);
+
+  /** Writes the address of pinned memory of the host, which is the card's, to {@code memory}. */
+  static native int cardTakePinned(long device, long bytes, long memory);
 
   /** Within memory of the card. */
   static native int copy(long device, long pieces, long count);
