@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.longform.kernels.cache.KvMemory;
 import org.longform.kernels.device.Devices;
@@ -19,9 +20,19 @@ import org.longform.options.Options;
 final class KvMemories {
   private record Key(long bytes, long pinnedBytes, Path directory) {}
 
+  // of the memory that the device of some options has beside the process's
+  private final Function<Options, OptionalLong> deviceBytes;
   private final Map<Key, KvMemory> memories = new ConcurrentHashMap<>();
   private volatile Map<String, String> sparkConf = Map.of();
   private volatile ProcessMemory process = ProcessMemory.of(Map.of());
+
+  KvMemories() {
+    this(KvMemories::bytesOfDevice);
+  }
+
+  KvMemories(Function<Options, OptionalLong> deviceBytes) {
+    this.deviceBytes = deviceBytes;
+  }
 
   void configure(Map<String, String> conf) {
     sparkConf = conf;
@@ -32,18 +43,18 @@ final class KvMemories {
   long budgetBytes(Options options) {
     return options
         .find(CacheOptions.KV_MEMORY)
-        .orElseGet(() -> deviceBytes(options).orElseGet(() -> process.kvBytes()));
+        .orElseGet(() -> deviceBytes.apply(options).orElseGet(() -> process.kvBytes()));
   }
 
   /** Bytes of the process's memory for what has no room on the device. */
   private long pinnedBytes(Options options) {
-    return deviceBytes(options).isEmpty()
+    return deviceBytes.apply(options).isEmpty()
         ? 0
         : options.find(CacheOptions.KV_PINNED_MEMORY).orElseGet(() -> process.kvBytes());
   }
 
-  /** Of the memory that the device has beside the process's; it is named where it cannot be used. */
-  private static OptionalLong deviceBytes(Options options) {
+  /** None of a device that cannot be used: whoever reads on it is told. */
+  private static OptionalLong bytesOfDevice(Options options) {
     try {
       return Devices.choose(options.get(ModelOptions.DEVICE)).memoryBytes();
     } catch (LongformException e) {
@@ -53,7 +64,7 @@ final class KvMemories {
 
   /** What keys and values may take of the process's memory. */
   ProcessMemory.Share processShare(Options options) {
-    boolean beside = deviceBytes(options).isPresent();
+    boolean beside = deviceBytes.apply(options).isPresent();
     Option<Long> setting = beside ? CacheOptions.KV_PINNED_MEMORY : CacheOptions.KV_MEMORY;
     return new ProcessMemory.Share(
         setting.confKey(),

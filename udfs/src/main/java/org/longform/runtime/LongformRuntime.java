@@ -91,8 +91,7 @@ public final class LongformRuntime {
    */
   public static Optional<String> checkMemory(Map<String, String> settings) {
     Options all = processOptions;
-    return ProcessMemory.of(settings)
-        .check(KV_MEMORIES.processShare(all), NAMED.bytesHere(all));
+    return ProcessMemory.of(settings).check(KV_MEMORIES.processShare(all), NAMED.bytesHere(all));
   }
 
   /**

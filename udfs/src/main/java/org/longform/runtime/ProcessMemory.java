@@ -107,17 +107,12 @@ public record ProcessMemory(long limitBytes, Limit limit, long heapBytes, long o
             verb,
             share.bytes(),
             heapBytes,
-            offHeapBytes > 0
-                ? " and %,d bytes of Spark's outside it".formatted(offHeapBytes)
-                : "",
+            offHeapBytes > 0 ? " and %,d bytes of Spark's outside it".formatted(offHeapBytes) : "",
             modelBytes,
             whatHappens(),
             limitBytes)
         + String.format(
-            Locale.ROOT,
-            remedy + ".",
-            (missing + MEBIBYTE - 1) / MEBIBYTE,
-            share.setting());
+            Locale.ROOT, remedy + ".", (missing + MEBIBYTE - 1) / MEBIBYTE, share.setting());
   }
 
   private String whatHappens() {

@@ -1,10 +1,12 @@
 package org.longform.runtime
 
 import java.nio.file.Path
+import java.util.OptionalLong
 
 import scala.collection.JavaConverters._
 
 import org.longform.options.Options
+import org.longform.runtime.ProcessMemory.Share
 import org.scalatest.funsuite.AnyFunSuite
 
 class KvMemoriesSuite extends AnyFunSuite {
@@ -22,6 +24,34 @@ class KvMemoriesSuite extends AnyFunSuite {
   test("without an option the budget is half of the memory beside the heap") {
     val own = new KvMemories().of(Options.defaults()).budgetBytes()
     assert(own > (64L << 20) && own < Long.MaxValue)
+  }
+
+  test("on a device with memory of its own that is the budget, and the process's is for what has no room") {
+    val memories = new KvMemories(_ => OptionalLong.of(7L << 30))
+    val process = new KvMemories(_ => OptionalLong.empty()).of(Options.defaults())
+    val own = memories.of(Options.defaults())
+    assert(own.budgetBytes() == (7L << 30) && own.pinnedBudgetBytes() == process.budgetBytes())
+    assert(process.pinnedBudgetBytes() == 0)
+    val set = options("kv_memory" -> "1g", "kv_pinned_memory" -> "2g")
+    assert(memories.of(set).budgetBytes() == (1L << 30) && memories.of(set).pinnedBudgetBytes() == (2L << 30))
+    assert(memories.of(set) eq memories.of(set))
+    assert(memories.of(options("kv_memory" -> "1g", "kv_pinned_memory" -> "0")).pinnedBudgetBytes() == 0)
+    assert(new KvMemories(_ => OptionalLong.empty()).of(set).pinnedBudgetBytes() == 0)
+  }
+
+  test("what keys and values take of the process's memory is what the device of the options leaves to it") {
+    val set = options("kv_memory" -> "1g", "kv_pinned_memory" -> "2g")
+    val beside = new KvMemories(_ => OptionalLong.of(7L << 30))
+    val within = new KvMemories(_ => OptionalLong.empty())
+    assert(beside.processShare(set) == new Share("spark.longform.kvPinnedMemory", 2L << 30, true))
+    assert(within.processShare(set) == new Share("spark.longform.kvMemory", 1L << 30, true))
+    assert(!beside.processShare(options("kv_memory" -> "1g")).wasSet())
+  }
+
+  test("a device that cannot be used has no memory of its own") {
+    val memories = new KvMemories
+    assert(memories.of(options("device" -> "reference")).pinnedBudgetBytes() == 0)
+    assert(memories.of(options("device" -> "no such device")).budgetBytes() < Long.MaxValue)
   }
 
   test("keys and values go where Spark's executors have their own temporary files") {

@@ -257,8 +257,8 @@ public final class KvMemory {
   }
 
   /**
-   * Moves pages of documents that are not being read right now: a device may have no room where
-   * the budget has. To be called while the caller's document is not being read.
+   * Moves pages of documents that are not being read right now: a device may have no room where the
+   * budget has. To be called while the caller's document is not being read.
    *
    * @return whether any went
    */

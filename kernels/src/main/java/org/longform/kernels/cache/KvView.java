@@ -129,8 +129,8 @@ public final class KvView {
   }
 
   /**
-   * Grows when a page is dropped, takes another's place or moves to pinned memory, not when rows are
-   * added.
+   * Grows when a page is dropped, takes another's place or moves to pinned memory, not when rows
+   * are added.
    */
   public long moves() {
     return cache.moves() + cache.store().pinnedMoves();

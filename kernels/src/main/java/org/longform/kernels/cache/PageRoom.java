@@ -81,12 +81,10 @@ final class PageRoom {
 
   /** Whether there is more room than before. */
   private boolean makeSome(long count, long full) {
-    return moveOldest(
-                full, store::moveToPinned, moved -> moved < count && store.hasPinnedRoom())
+    return moveOldest(full, store::moveToPinned, moved -> moved < count && store.hasPinnedRoom())
             > 0
         || dropAnySketches(count, full)
-        || (store.hasDisk()
-            && moveOldest(full, store::moveToDisk, moved -> moved < count) > 0)
+        || (store.hasDisk() && moveOldest(full, store::moveToDisk, moved -> moved < count) > 0)
         || store.moveOthers(count);
   }
 

@@ -9,7 +9,8 @@ import org.longform.kernels.tensor.{Memory, MemorySource}
 import org.scalatest.funsuite.AnyFunSuite
 
 class PageTableSuite extends AnyFunSuite {
-  private val store = new PageStore(new KvShape(1, 1, 1), KvMemory.UNLIMITED, MemorySource.HOST, Optional.empty())
+  private val store =
+    new PageStore(new KvShape(1, 1, 1), KvMemory.UNLIMITED, MemorySource.HOST, Optional.empty())
 
   private def content(table: PageTable): Map[Long, Page] = {
     val found = mutable.Map[Long, Page]()

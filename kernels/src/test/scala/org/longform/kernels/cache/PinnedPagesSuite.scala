@@ -43,7 +43,7 @@ class PinnedPagesSuite extends AnyFunSuite {
         assert(cache.pinnedBytes() == 20 * PAGE && cache.diskBytes() == memory.diskBytes())
         val found = places(cache)
         assert(
-          found == "home" +: Seq.fill(20)("pinned") ++: Seq.fill(33)("disk") ++: Seq.fill(9)("home")
+          found == "home" +: Seq.fill(20)("pinned") ++: Seq.fill(34)("disk") ++: Seq.fill(8)("home")
         )
         check(cache, 0, 4000)
       }
@@ -231,7 +231,7 @@ class PinnedPagesSuite extends AnyFunSuite {
       val cache = new KvCache(SHAPE, memory, MemorySource.HOST)
       using(cache) {
         for (_ <- 1 to 5) append(cache, 64)
-        assert(memory.pinnedBytes() == 0 && memory.diskBytes() == 3 * PAGE)
+        assert(memory.pinnedBytes() == 0 && memory.diskBytes() == 2 * PAGE)
         check(cache, 0, cache.length())
       }
     }

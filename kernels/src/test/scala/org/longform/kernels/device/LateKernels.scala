@@ -11,8 +11,8 @@ import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.kernels.tensor.{HostBytes, Memory, MemoryOwner, MemorySource, Tensor}
 
 /** A device with memory of its own that does what it is asked for only when somebody waits for it, as cards
-  * may: who reads too early finds what was there before. It refuses more than `room` bytes, and reads so many of
-  * pinned memory beside them. For one thread.
+  * may: who reads too early finds what was there before. It refuses more than `room` bytes, and reads so many
+  * of pinned memory beside them. For one thread.
   */
 final class LateKernels(delegate: Kernels, room: Long = Long.MaxValue, pinnedRoom: Long = 0) {
   private val due = mutable.Queue.empty[() => Unit]
