@@ -124,6 +124,10 @@ class PinnedPagesSuite extends AnyFunSuite {
           check(cache, 0, 641)
         }
         cache.truncate(200)
+        assert(cache.page(199).isPinned)
+        cache.reserve(1)
+        assert(cache.page(199).isHome)
+        cache.rollback()
         append(cache, 300)
         append(cache, 1)
         check(cache, 0, 501)

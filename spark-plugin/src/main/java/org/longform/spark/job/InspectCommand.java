@@ -20,6 +20,7 @@ import org.longform.kernels.device.Devices;
 import org.longform.kernels.error.LongformException;
 import org.longform.kernels.model.DecoderSpec;
 import org.longform.models.ModelReport;
+import org.longform.options.CacheOptions;
 import org.longform.options.ModelOptions;
 import org.longform.options.Options;
 import org.longform.runtime.LongformRuntime;
@@ -104,16 +105,24 @@ final class InspectCommand implements Callable<Integer> {
       Optional<Long> given,
       Options options,
       List<String> problems) {
-    if (given.isEmpty()) {
+    Optional<Long> all = given.or(() -> memoryOf(device, options));
+    if (all.isEmpty()) {
       return LongformRuntime.kvBudgetBytes(options);
     }
     long weights = InspectedModel.weightBytes(report, device);
-    if (weights > given.get()) {
+    if (weights > all.get()) {
       problems.add(
           "the weights take %,d bytes, more than the memory of %,d bytes"
-              .formatted(weights, given.get()));
+              .formatted(weights, all.get()));
     }
-    return given.get() == Long.MAX_VALUE ? given.get() : Math.max(0, given.get() - weights);
+    return all.get() == Long.MAX_VALUE ? all.get() : Math.max(0, all.get() - weights);
+  }
+
+  /** What weights have to share with keys and values: a device's own memory, if nobody said less. */
+  private static Optional<Long> memoryOf(Optional<DeviceProvider> device, Options options) {
+    return device
+        .filter(each -> !LongformRuntime.complete(options).isSet(CacheOptions.KV_MEMORY))
+        .flatMap(each -> each.memoryBytes().stream().boxed().findFirst());
   }
 
   private static String text(Map<String, Object> values) {
