@@ -132,6 +132,27 @@ struct MatmulArgs {
   int64_t row_bytes;
 };
 
+// Products of few tokens, of weights of one dtype that meet the same x.
+struct FewProduct {
+  const uint8_t *weight; // (O, I)
+  float *out;            // (T, O)
+  int64_t outer;
+  int64_t first; // which block of the grid has its first rows
+};
+
+constexpr int kMostFewProducts = 4;
+
+struct FewArgs {
+  const float *x;      // (T, I)
+  const int8_t *codes; // as CodesArgs, of x
+  const float *scales;
+  const float *sums;
+  FewProduct products[kMostFewProducts]; // in the order of their blocks; those beyond count have no first block
+  int64_t tokens;
+  int64_t inner;
+  int64_t row_bytes;
+};
+
 // A row of a list.
 struct ListRow {
   const char *key; // first head's
@@ -429,9 +450,9 @@ struct VotesSortArgs {
   K(card_add, AddArgs) K(card_rms_norm, RmsNormArgs) K(card_swi_glu, SwiGluArgs) K(card_gather, GatherArgs)   \
   K(card_center, CenterArgs) K(card_multiply, MultiplyArgs) K(card_map, MapArgs) K(card_store, StoreArgs)     \
   K(card_codes, CodesArgs) K(card_copy, CopyArgs)                                                             \
-  K(matmul_few_f32, MatmulArgs) K(matmul_few_f16, MatmulArgs) K(matmul_few_bf16, MatmulArgs)                  \
-  K(matmul_few_q8_0, MatmulArgs) K(matmul_few_q4_0, MatmulArgs) K(matmul_few_q5_0, MatmulArgs)                \
-  K(matmul_few_q4_k, MatmulArgs) K(matmul_few_q5_k, MatmulArgs) K(matmul_few_q6_k, MatmulArgs)                \
+  K(matmul_few_f32, FewArgs) K(matmul_few_f16, FewArgs) K(matmul_few_bf16, FewArgs)                           \
+  K(matmul_few_q8_0, FewArgs) K(matmul_few_q4_0, FewArgs) K(matmul_few_q5_0, FewArgs)                         \
+  K(matmul_few_q4_k, FewArgs) K(matmul_few_q5_k, FewArgs) K(matmul_few_q6_k, FewArgs)                         \
   K(matmul_many_f32, MatmulArgs) K(matmul_many_f16, MatmulArgs) K(matmul_many_bf16, MatmulArgs)               \
   K(matmul_many_q8_0, MatmulArgs) K(matmul_many_q4_0, MatmulArgs) K(matmul_many_q5_0, MatmulArgs)             \
   K(matmul_many_q4_k, MatmulArgs) K(matmul_many_q5_k, MatmulArgs) K(matmul_many_q6_k, MatmulArgs)             \

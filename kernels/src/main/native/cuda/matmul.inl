@@ -45,34 +45,44 @@ CARD float with_block(float sum, float scale, float total, const BlockScales &of
 
 // --- few tokens ---
 
+// The row of a weight that a warp multiplies, and with which tokens.
 struct FewPlace {
   int lane;
+  FewProduct product;
   int64_t outer;
   int64_t first;
   int count;
 };
 
-CARD FewPlace few_place(const MatmulArgs &args) {
-  const int64_t first = block_y() * kFewTokens;
-  return {thread_of_block() % kWarp, block_x() * (kThreads / kWarp) + thread_of_block() / kWarp, first,
-          static_cast<int>(least(kFewTokens, args.tokens - first))};
+CARD FewPlace few_place(const FewArgs &args) {
+  FewPlace place = {};
+  place.lane = thread_of_block() % kWarp;
+  place.product = args.products[0];
+#pragma unroll
+  for (int j = 1; j < kMostFewProducts; j++) {
+    if (block_x() >= args.products[j].first) place.product = args.products[j];
+  }
+  place.outer = (block_x() - place.product.first) * (kThreads / kWarp) + thread_of_block() / kWarp;
+  place.first = block_y() * kFewTokens;
+  place.count = static_cast<int>(least(kFewTokens, args.tokens - place.first));
+  return place;
 }
 
-CARD void write_few(const MatmulArgs &args, const FewPlace &place, const float *sums) {
+CARD void write_few(const FewPlace &place, const float *sums) {
 #pragma unroll
   for (int t = 0; t < kFewTokens; t++) {
     if (t < place.count) {
       const float sum = warp_sum(sums[t]);
-      if (place.lane == 0) args.out[(place.first + t) * args.outer + place.outer] = sum;
+      if (place.lane == 0) place.product.out[(place.first + t) * place.product.outer + place.outer] = sum;
     }
   }
 }
 
 template <typename Format>
-CARD void matmul_few_floats(const MatmulArgs &args) {
+CARD void matmul_few_floats(const FewArgs &args) {
   const FewPlace place = few_place(args);
-  if (place.outer >= args.outer) return;
-  const uint8_t *row = args.weight + place.outer * args.row_bytes;
+  if (place.outer >= place.product.outer) return;
+  const uint8_t *row = place.product.weight + place.outer * args.row_bytes;
   const float *x = args.x + place.first * args.inner;
   float sums[kFewTokens] = {};
   for (int64_t i = place.lane; i < args.inner; i += kWarp) {
@@ -82,14 +92,14 @@ CARD void matmul_few_floats(const MatmulArgs &args) {
       if (t < place.count) sums[t] = fmaf(w, x[t * args.inner + i], sums[t]);
     }
   }
-  write_few(args, place, sums);
+  write_few(place, sums);
 }
 
 template <typename Format>
-CARD void matmul_few_codes(const MatmulArgs &args) {
+CARD void matmul_few_codes(const FewArgs &args) {
   const FewPlace place = few_place(args);
-  if (place.outer >= args.outer) return;
-  const uint8_t *row = args.weight + place.outer * args.row_bytes;
+  if (place.outer >= place.product.outer) return;
+  const uint8_t *row = place.product.weight + place.outer * args.row_bytes;
   const int64_t blocks = args.inner / 32;
   float sums[kFewTokens] = {};
   for (int64_t b = place.lane; b < blocks; b += kWarp) {
@@ -111,7 +121,7 @@ CARD void matmul_few_codes(const MatmulArgs &args) {
       }
     }
   }
-  write_few(args, place, sums);
+  write_few(place, sums);
 }
 
 // --- many tokens: each thread has tokens y + 16 i and rows x + 8 j of the tile ---
@@ -234,10 +244,10 @@ CARD void matmul_many_codes(const MatmulArgs &args) {
 }
 
 #define LONGFORM_FLOATS(name, Format)                                                        \
-  CARD_KERNEL(matmul_few_##name, MatmulArgs) { matmul_few_floats<Format>(args); }            \
+  CARD_KERNEL(matmul_few_##name, FewArgs) { matmul_few_floats<Format>(args); }               \
   CARD_KERNEL(matmul_many_##name, MatmulArgs) { matmul_many_floats<Format>(args); }
 #define LONGFORM_CODES(name, Format)                                                         \
-  CARD_KERNEL(matmul_few_##name, MatmulArgs) { matmul_few_codes<Format>(args); }             \
+  CARD_KERNEL(matmul_few_##name, FewArgs) { matmul_few_codes<Format>(args); }                \
   CARD_KERNEL(matmul_many_##name, MatmulArgs) { matmul_many_codes<Format>(args); }
 
 LONGFORM_FLOATS(f32, F32)

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <random>
@@ -222,6 +223,47 @@ void corners(Cards &cards) {
   }
 }
 
+// Products of one call are those of calls of their own, whatever their dtypes and in whatever order; few tokens meet up
+// to four weights of one dtype in one launch.
+void together(Cards &cards) {
+  for (int round = 0; round < 60; round++) {
+    const int64_t tokens = round % 12 < 8 ? round % 12 + 1 : 9 + round, inner = 256 * (1 + round % 3);
+    const std::vector<float> x = activations(tokens * inner);
+    const size_t count = 1 + draws() % 11, kinds = 1 + draws() % 3;
+    std::vector<const DType *> dtypes;
+    std::vector<std::vector<uint8_t>> all_weights;
+    std::vector<std::vector<float>> outs, alone;
+    std::vector<kernels_product> products;
+    for (size_t j = 0; j < count; j++) {
+      const DType &dtype = kDTypes[(draws() % kinds * 3 + static_cast<unsigned>(round)) % std::size(kDTypes)];
+      const int64_t outer = 1 + draws() % 40;
+      dtypes.push_back(&dtype);
+      all_weights.push_back(weights(dtype, outer, inner, false));
+      alone.push_back(product(cards.cores, dtype, all_weights.back(), x, tokens, outer));
+      outs.emplace_back(alone.back().size(), 1e30f);
+    }
+    int64_t wanted = 0, run = 0;
+    bool codes = false;
+    for (size_t j = 0; j < count; j++) {
+      products.push_back({all_weights[j].data(), outs[j].data(), static_cast<int64_t>(outs[j].size()) / tokens,
+                          dtypes[j]->id});
+      run = j > 0 && dtypes[j] == dtypes[j - 1] ? run + 1 : 0;
+      wanted += run % 4 == 0;
+      codes = codes || dtypes[j]->quantised();
+    }
+    const int64_t before = cards.watched->launches;
+    CardDevice &card = tokens <= KERNELS_ALIKE_TOKENS ? cards.library : cards.cores;
+    card.matmul(x.data(), tokens, inner, products.data(), static_cast<int64_t>(count));
+    card.finish();
+    const std::string which = std::to_string(count) + " products of " + std::to_string(tokens) + " tokens";
+    expect(outs == alone, which + ": other bits");
+    if (tokens <= KERNELS_ALIKE_TOKENS) {
+      expect(cards.watched->launches - before == wanted + codes,
+             which + ": " + std::to_string(cards.watched->launches - before) + " launches");
+    }
+  }
+}
+
 // What is no number spoils its own token only.
 void spoiled(CardDevice &card) {
   for (const DType &dtype : kDTypes) {
@@ -256,6 +298,7 @@ int main() {
   sizes(cards);
   corners(cards);
   sizes_of_library(cards);
+  together(cards);
   spoiled(cards.cores);
   spoiled(cards.library);
   return end("products", cards.has_library ? "" : ", without a library: there is none here");

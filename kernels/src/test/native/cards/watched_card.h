@@ -42,6 +42,7 @@ class WatchedCard : public card::Card {
   void zero(void *memory, int64_t bytes) override { card_->zero(memory, bytes); }
   void copy(void *to, const void *from, int64_t bytes) override { card_->copy(to, from, bytes); }
   void launch(card::Kernel kernel, const card::Grid &grid, const void *args) override {
+    launches++;
     card_->launch(kernel, grid, args);
   }
   void wait() override {
@@ -70,6 +71,7 @@ class WatchedCard : public card::Card {
   int64_t most_scratch = std::numeric_limits<int64_t>::max(); // of one piece
   int64_t multiplied = 0, refused = 0;
   int64_t waits = 0; // of the host
+  int64_t launches = 0;
   int64_t scratch_bytes = 0, most_scratch_seen = 0; // of an operation
 
  private:
