@@ -672,18 +672,21 @@ int main() {
     std::fprintf(stderr, "Cannot use pinned memory: %s.\n", longform::card::card_missing(0).c_str());
     return 1;
   }
+  int64_t turn = 0;
   for (Units units : {Units::kTensorCores, Units::kOrdinary}) {
     for (int64_t dtype : {KERNELS_KV_F32, KERNELS_KV_F16, KERNELS_KV_Q8}) {
-      for (int64_t dim : {6, 33, 64, 80, 128}) {
-        const int64_t near[] = {0, 1, 37, 64, 100};
-        compare({dtype, dim, 4, 2, 130 + drawn(200), draws() % 2 == 0}, units, near[drawn(5)]);
+      // which tensor cores leave to ordinary units
+      if (units == Units::kOrdinary && dtype == KERNELS_KV_F32) continue;
+      const int64_t dims[] = {6, 33, 64, 80, 128}, near[] = {0, 1, 37, 64, 100};
+      for (int i = 0; i < 2; i++, turn++) {
+        compare({dtype, dims[turn % 5], 4, 2, 130 + drawn(100), turn % 3 == 0}, units, near[turn % 4]);
       }
     }
-    compare({KERNELS_KV_F16, 256, 4, 4, 200}, units, 50);
-    compare({KERNELS_KV_F16, 64, 8, 1, 400}, units, 90);
   }
+  compare({KERNELS_KV_F16, 256, 4, 4, 150}, Units::kTensorCores, 50);
+  compare({KERNELS_KV_F16, 64, 8, 1, 250}, Units::kTensorCores, 90);
   without_copies();
-  expect(searches_of_copies > 50 && attentions_of_copies > 30 && attentions_in_place > 30,
+  expect(searches_of_copies > 50 && attentions_of_copies > 20 && attentions_in_place > 10,
          "too few ways were tried: " + std::to_string(searches_of_copies) + ", " + std::to_string(attentions_of_copies) +
              ", " + std::to_string(attentions_in_place));
   return end("pinned", ", " + std::to_string(searches_of_copies) + " searches and " +
