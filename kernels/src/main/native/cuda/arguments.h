@@ -280,6 +280,21 @@ struct MassArgs {
   int64_t of_heads;
 };
 
+// Rows that are copied to `room`: see near.inl.
+struct NearArgs {
+  const ListRow *from;
+  ListRow *to;           // the same rows where they are copied
+  char *room;
+  const int64_t *starts; // (groups + 1) of their lists among all rows; NULL for one list
+  int64_t groups;
+  int64_t first;         // the first row among all
+  int64_t count;
+  int64_t values;        // whether values are copied, too
+  int64_t bytes;         // of a key, or a value, of one head
+  kernels_kv_layout layout;
+  kernels_kv_layout near; // of the copies
+};
+
 struct NormArgs {
   const ListRow *rows;
   float *norms; // (G, rows)
@@ -304,13 +319,15 @@ struct KeyHalves {
 
 struct TopKeysArgs {
   const float *queries; // (Q, H, D)
-  const ListRow *rows;  // the candidates
+  const ListRow *rows;  // (items) candidates from `first` on
   KeyHalves halves;     // or these, of top_keys_halves_* and top_keys_cores_halves_*
   const float *norms;   // (G, count) or NULL
   uint64_t *best;       // (H * Q, lists, slots); of whole_scores (G, tiles * 32, columns)
   int64_t query_count;
   int64_t heads;
   int64_t count; // candidates
+  int64_t first;
+  int64_t items;
   int64_t splits;
   int64_t lists; // of an answer, those of these splits from first_list on
   int64_t first_list;
@@ -463,7 +480,7 @@ struct VotesSortArgs {
   K(matmul_cores_q4_k, MatmulArgs) K(matmul_cores_q5_k, MatmulArgs) K(matmul_cores_q6_k, MatmulArgs)          \
   K(mma_f16, FragmentArgs) K(mma_bf16, FragmentArgs) K(mma_s8, FragmentArgs) K(mma_s8_half, FragmentArgs)     \
   K(card_rows, RowsArgs) K(card_angles, AnglesArgs) K(card_turn, TurnArgs)                                    \
-  K(card_chosen_rows, ChosenRowsArgs)                                                                         \
+  K(card_chosen_rows, ChosenRowsArgs) K(card_near, NearArgs)                                                  \
   K(attend_32, AttendArgs) K(attend_64, AttendArgs) K(attend_96, AttendArgs) K(attend_128, AttendArgs)        \
   K(attend_256, AttendArgs) K(attend_merge, MergeArgs)                                                        \
   K(attend_cores_64, AttendArgs) K(attend_cores_128, AttendArgs)                                              \

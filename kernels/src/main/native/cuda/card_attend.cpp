@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "card_device.h"
+#include "card_near.h"
 #include "sizes.h"
 
 namespace longform::card {
@@ -220,9 +221,36 @@ struct Attend {
       most = std::max(most, tiles);
     }
     // enough blocks for all multiprocessors, but of several tiles each
-    const int64_t blocks = blocks_of(call.tokens * (call.heads / args.units), kTileQueries) * args.units;
+    const int64_t blocks = query_tiles() * args.units;
     const int64_t wanted = blocks_of(4 * operation.card().processors(), blocks);
     args.splits = std::max<int64_t>(1, std::min(wanted, most / 4));
+  }
+
+  int64_t query_tiles() const { return blocks_of(call.tokens * (call.heads / args.units), kTileQueries); }
+
+  // How often keys are read, at most.
+  int64_t reads() const {
+    int64_t most = call.mass == nullptr ? 1 : 2;
+    for (const CardSegment &segment : segments) {
+      most = std::max(most, query_tiles() * args.units / std::max(segment.groups, call.layout->kv_heads));
+    }
+    return most;
+  }
+
+  // From here on keys and values are read from copies, if there is room for them.
+  void bring_near() {
+    const NearRows near(operation, *call.layout, true);
+    std::vector<int64_t> ends = {0};
+    for (size_t s = 0; s < segments.size(); s++) {
+      const int64_t count = starts[s].back() - starts[s].front();
+      ends.push_back(ends.back() + count * near.row_bytes(segments[s].groups));
+    }
+    char *room = operation.near_room().of(ends.back());
+    if (room == nullptr) return;
+    for (size_t s = 0; s < segments.size(); s++) {
+      near.copy(segments[s], rows, starts[s].back() - starts[s].front(), room + ends[s]);
+    }
+    args.layout = near.layout();
   }
 
   // Whether there are queries for most of a tile, and keys and values that float16 numbers stand for.
@@ -232,13 +260,14 @@ struct Attend {
   }
 
   void run() {
+    if (NearRows::wanted(operation, reads())) bring_near();
     const int64_t answers = call.tokens * call.heads;
     float *partial = operation.scratch<float>(args.splits * answers * head_dim);
     args.partial = partial;
     args.largest = operation.scratch<float>(args.splits * answers);
     args.sums = operation.scratch<float>(args.splits * answers);
     Grid grid;
-    grid.x = blocks_of(call.tokens * (call.heads / args.units), kTileQueries);
+    grid.x = query_tiles();
     grid.y = args.units;
     grid.z = args.splits;
     if (by_cores()) {

@@ -12,6 +12,7 @@
 #include "block_pool.h"
 #include "card.h"
 #include "lists.h"
+#include "near_room.h"
 
 namespace longform::card {
 
@@ -21,9 +22,10 @@ enum class Units { kLibrary, kTensorCores, kOrdinary };
 
 class CardDevice {
  public:
-  explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kLibrary)
+  explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kLibrary,
+                      int64_t near_bytes = NearRoom::kUsualBytes)
       : card_(std::move(card)), units_(units), blocks_(*card_),
-        pinned_(*card_, Lies::kPinned) {}
+        pinned_(*card_, Lies::kPinned), near_(*card_, near_bytes) {}
   ~CardDevice();
 
   // From now on tensor cores do what the library did. Before the device serves anybody.
@@ -42,7 +44,7 @@ class CardDevice {
   // See kernels_copy. Throws NotHere if anything lies on the host.
   void copy_within(const kernels_piece *pieces, int64_t count);
   bool holds(const void *address);
-  // What may be taken, empty slabs among it.
+  // What may be taken, what is kept for later among it.
   void free_bytes(int64_t *free, int64_t *all);
 
   void gather(const void *table, int32_t dtype, int64_t inner, const int32_t *ids, int64_t tokens, float *out);
@@ -85,6 +87,7 @@ class CardDevice {
   Units units_;
   BlockPool blocks_;
   BlockPool pinned_;
+  NearRoom near_;
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet
   std::mutex map_;
@@ -167,6 +170,9 @@ class Operation {
   }
 
   bool holds(const void *address) { return device_.holds(address); }
+  // Whether what an operation reads may lie in pinned memory.
+  bool uses_pinned() const { return device_.pinned_.in_use(); }
+  NearRoom &near_room() { return device_.near_; }
 
  private:
   CardDevice &device_;

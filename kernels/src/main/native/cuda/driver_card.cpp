@@ -222,7 +222,7 @@ class DriverCard : public Card {
   }
 
   int64_t processors() const override { return processors_; }
-  int64_t spared_bytes() const override { return int64_t{128} << 20; }
+  int64_t spared_bytes() const override { return int64_t{192} << 20; }
 
   void free_bytes(int64_t *free_now, int64_t *all) const override {
     current();

@@ -15,6 +15,7 @@
 #include "mma.inl"
 #include "tiles.inl"
 #include "attend.inl"
+#include "near.inl"
 #include "attend_cores.inl"
 #include "attend_mass.inl"
 #include "top_keys.inl"

@@ -66,6 +66,9 @@ constexpr int64_t kHalvesOfPeak = 64;
 static_assert(kHalfRows == kTileKeys, "a tile of ordinary units is a half page");
 static_assert(2 * kHalfRows == kCoreKeys, "a tile of tensor cores is two of them");
 
+// of card_near: rows of a block
+constexpr int64_t kNearRows = 4;
+
 constexpr int64_t kHeadSizes[] = {32, 64, 96, 128, 256};
 constexpr int64_t kHeadSizeCount = 5;
 

@@ -61,24 +61,25 @@ CARD_KERNEL(value_norms, NormArgs) {
   args.norms[kv_head * args.count + i] = args.squares != 0 ? sqrtf(sum) : sum;
 }
 
-// Candidates as the kernels go through them, by number of an item; those of a tile of 32 follow each other.
+// Candidates as the kernels go through them, by number of an item; those of a tile of 32 follow each other. All there are,
+// or some that follow each other.
 struct AllRows {
   static constexpr bool kInOrder = true;
 
   const TopKeysArgs &args;
 
-  CARD int64_t items() const { return args.count; }
+  CARD int64_t items() const { return args.items; }
   // The candidate that an item is.
-  CARD int64_t place(int64_t item) const { return item; }
+  CARD int64_t place(int64_t item) const { return args.first + item; }
   // Its key for the first head, NULL beyond the last.
-  CARD const char *key(int64_t item) const { return item < args.count ? args.rows[item].key : nullptr; }
+  CARD const char *key(int64_t item) const { return item < args.items ? args.rows[item].key : nullptr; }
   // What its scores are multiplied with, no number beyond the last.
   CARD float norm(int64_t item) const {
-    if (item >= args.count) return NAN;
-    return args.norms == nullptr ? 1 : args.norms[block_y() * args.count + item];
+    if (item >= args.items) return NAN;
+    return args.norms == nullptr ? 1 : args.norms[block_y() * args.count + place(item)];
   }
   // The keys of a tile into shared memory; answers how many there are.
-  CARD int64_t load_tile(int64_t from, ListRow *rows) const { return load_rows(args.rows, from, args.count, rows); }
+  CARD int64_t load_tile(int64_t from, ListRow *rows) const { return load_rows(args.rows, from, args.items, rows); }
 };
 
 // What of a run's half there is to be scored: rows from its first one on. None may be left.

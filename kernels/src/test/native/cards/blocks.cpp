@@ -1,5 +1,6 @@
 // The pool of blocks of a card's memory: what is taken is zeroed and nobody else's, what was asked for of a
-// block before it was given back does not reach its next owner, and what is empty goes back where memory is short.
+// block before it was given back does not reach its next owner, and what is empty goes back where memory is short. Blocks of
+// pinned memory are not the card's, and not zeroed.
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -313,6 +314,55 @@ void pages_leave_memory_to_operations() {
   expect(pages > 0 && more >= 5, std::to_string(more) + " more pages where nothing is kept");
 }
 
+void pinned_blocks() {
+  auto owned = std::make_unique<SmallCard>(kMuch);
+  SmallCard &card = *owned;
+  constexpr int64_t kCount = 5000, kBytes = kCount * 4;
+  CardDevice device(std::move(owned));
+  int64_t room = 0, all = 0, room_after = 0;
+  device.free_bytes(&room, &all);
+  const std::vector<float> three(kCount, 3), five(kCount, 5);
+  std::vector<float *> blocks;
+  for (int i = 0; i < 300; i++) blocks.push_back(static_cast<float *>(device.take_pinned(kBytes)));
+  expect(card.pinned >= 300 * kBytes && card.pinned < 2 * 300 * kBytes, "pinned memory beside what is taken");
+  expect(card.used == 0 && card.pieces == 0, "pinned blocks lie on the card");
+  device.free_bytes(&room_after, &all);
+  expect(room_after == room, "pinned blocks take the room of the card");
+  for (float *block : blocks) device.copy(block, three.data(), kBytes);
+  float *first = blocks[0], *other = static_cast<float *>(device.take(kBytes));
+  expect(device.holds(first) && device.holds(first + kCount - 1), "a pinned block is not held");
+  device.add(first, three.data(), kCount, kCount);
+  for (const auto &ends : {std::make_pair(first, other), std::make_pair(other, blocks[1]),
+                           std::make_pair(blocks[1], blocks[2])}) {
+    const kernels_piece piece = {reinterpret_cast<const char *>(ends.first), reinterpret_cast<char *>(ends.second), kBytes};
+    device.copy_within(&piece, 1);
+  }
+  expect(equal(read(device, blocks[2], kCount), 6), "pinned memory is not copied as the card's own");
+  // what was asked for of a block is done before its next owner's copy
+  const int64_t waits = card.waits, pinned = card.pinned;
+  for (int i = 0; i < 10; i++) device.add(first, three.data(), kCount, kCount);
+  device.release(first);
+  expect(!device.holds(first), "a released pinned block is still held");
+  expect(device.take_pinned(kBytes) == first && card.pinned == pinned, "a pinned block is not used again");
+  device.copy(first, five.data(), kBytes);
+  expect(card.waits == waits, "a release of pinned memory waits for the card");
+  expect(equal(read(device, first, kCount), 5), "older work reaches a pinned block");
+  // where the system refuses, what is empty goes back first
+  for (size_t i = 0; i < 200; i++) device.release(blocks[i]);
+  card.most_pinned = card.pinned;
+  const int64_t used = card.used;
+  void *large = device.take_pinned(kBytes * 50);
+  expect(large != nullptr && card.pinned <= card.most_pinned && card.used == used, "empty pinned memory is not given back");
+  bool refused = false;
+  try {
+    device.take_pinned(kBytes * 300);
+  } catch (const CardFull &e) {
+    refused = std::string(e.what()).find("the system has no room") == 0;
+  }
+  expect(refused, "more pinned memory is taken than there is");
+  expect(equal(read(device, blocks[250], kCount), 3), "a pinned block lost what it had");
+}
+
 void many_threads() {
   kernels_device *card = nullptr;
   expect(kernels_open_card(0, 1, &card) == KERNELS_OK, kernels_last_error());
@@ -365,6 +415,7 @@ int main() {
   older_work_does_not_reach_a_new_owner();
   a_full_card();
   pages_leave_memory_to_operations();
+  pinned_blocks();
   many_threads();
   return end("blocks of cards");
 }

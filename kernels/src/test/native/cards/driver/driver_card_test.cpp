@@ -2,6 +2,7 @@
 // them though it changes at once, memory is taken and given back, and what fails is told. Kernels are not run here.
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 #include <string>
@@ -18,6 +19,7 @@ namespace {
 using longform::card::Card;
 using longform::card::CardFull;
 using longform::card::CardLost;
+using longform::card::NotHere;
 using longform::test::end;
 using longform::test::expect;
 
@@ -110,6 +112,69 @@ void without_pinned_memory() {
   expect(fake().late_changes == 0, "copies were overwritten before they were made");
 }
 
+// Pinned memory is an end of copies as the card's own is.
+void pinned_memory() {
+  const int64_t used = fake().used;
+  {
+    const auto card = longform::card::open_card(0);
+    const int64_t before = fake().pinned, taken = fake().used;
+    for (int64_t bytes : {int64_t{1}, int64_t{4097}, 8 * kMega + 3}) {
+      char *pinned = static_cast<char *>(card->allocate_pinned(bytes)), *other = static_cast<char *>(card->allocate_pinned(bytes));
+      char *there = static_cast<char *>(card->allocate(bytes));
+      expect(fake().pinned - before == 2 * bytes && fake().used - taken == bytes, "pinned memory is not the host's");
+      const std::vector<char> given = drawn(bytes, 11);
+      std::vector<char> gone = given, found(given.size());
+      const int64_t waits = fake().waits;
+      card->zero(pinned, bytes);
+      card->upload(there, gone.data(), bytes);
+      std::fill(gone.begin(), gone.end(), '\0');
+      card->copy(pinned, there, bytes);
+      card->zero(there, bytes);
+      card->copy(there, pinned, bytes);
+      card->zero(pinned, bytes);
+      if (bytes < 8 * kMega) expect(fake().waits == waits, "the host waits for copies between card and pinned memory");
+      card->copy(other, pinned, bytes);
+      card->copy(pinned, there, bytes);
+      card->download(found.data(), pinned, bytes);
+      expect(found == given, std::to_string(bytes) + " bytes do not come back from pinned memory");
+      card->download(found.data(), other, bytes);
+      expect(std::count(found.begin(), found.end(), '\0') == bytes, "a copy within pinned memory is out of order");
+      gone = given;
+      card->upload(other, gone.data(), bytes);
+      std::fill(gone.begin(), gone.end(), '\1');
+      card->download(found.data(), other, bytes);
+      expect(found == given, std::to_string(bytes) + " bytes are not brought to pinned memory");
+      card->release_pinned(pinned);
+      card->release_pinned(other);
+      card->release(there);
+      expect(fake().pinned == before && fake().used == taken, "pinned memory does not go back");
+    }
+    const auto said = [&] {
+      try {
+        card->allocate_pinned(1000);
+      } catch (const CardFull &e) {
+        return "full: " + std::string(e.what());
+      } catch (const NotHere &e) {
+        return "not here: " + std::string(e.what());
+      }
+      return std::string("nothing");
+    };
+    fake().refuses_pinned = 1;
+    const std::string refused = said();
+    fake().refuses_pinned = 0;
+    expect(refused == "full: the system has no room for 1000 bytes of pinned memory (CUDA_ERROR_OTHER: as the test wants)",
+           "what a system says that refuses pinned memory: " + refused);
+    fake().pins_elsewhere = 1;
+    const std::string elsewhere = said();
+    fake().pins_elsewhere = 0;
+    expect(elsewhere == "not here: the card does not see pinned memory where the host does",
+           "what a card says that has other addresses: " + elsewhere);
+    expect(fake().pinned == before, "pinned memory that is refused is kept");
+    expect(fake().pageable == 0 && fake().late_changes == 0, "copies pass through other memory, or are overwritten");
+  }
+  expect(fake().used == used && fake().pinned == 0, "a card that is closed keeps pinned memory");
+}
+
 void memory() {
   const int64_t before = fake().used;
   {
@@ -172,6 +237,7 @@ int main() {
   expect(longform::card::card_missing(1) == "there are 1 cards, counted from 0", longform::card::card_missing(1));
   copies_of_any_size();
   many_small_copies_without_waiting();
+  pinned_memory();
   without_pinned_memory();
   memory();
   failures();

@@ -15,6 +15,7 @@ namespace {
 
 FakeDriver state = {int64_t{1} << 30, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 std::map<uintptr_t, size_t> memory, pinned;
+std::map<uintptr_t, unsigned> pinned_flags;
 std::deque<std::function<void()>> stream;
 int64_t asked = 0, done = 0; // of the stream
 
@@ -101,28 +102,37 @@ CUresult CUDAAPI cuMemGetInfo(size_t *free, size_t *all) {
   *all = static_cast<size_t>(state.limit);
   return CUDA_SUCCESS;
 }
-CUresult CUDAAPI cuMemHostAlloc(void **address, size_t bytes, unsigned) {
+CUresult CUDAAPI cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
   if (state.refuses_pinned != 0) return CUDA_ERROR_OUT_OF_MEMORY;
   *address = ::operator new(bytes);
   pinned[reinterpret_cast<uintptr_t>(*address)] = bytes;
+  pinned_flags[reinterpret_cast<uintptr_t>(*address)] = flags;
   state.pinned += static_cast<int64_t>(bytes);
   return CUDA_SUCCESS;
 }
 CUresult CUDAAPI cuMemHostGetDevicePointer(CUdeviceptr *there, void *address, unsigned) {
-  if (!holds(pinned, reinterpret_cast<uintptr_t>(address), 1)) return CUDA_ERROR_INVALID_VALUE;
+  const unsigned mapped = CU_MEMHOSTALLOC_DEVICEMAP | CU_MEMHOSTALLOC_PORTABLE;
+  if (pinned_flags[reinterpret_cast<uintptr_t>(address)] != mapped) return CUDA_ERROR_INVALID_VALUE;
   *there = reinterpret_cast<CUdeviceptr>(address) + (state.pins_elsewhere != 0 ? 4096 : 0);
   return CUDA_SUCCESS;
 }
 CUresult CUDAAPI cuMemFreeHost(void *address) {
+  work(asked);
   const auto found = pinned.find(reinterpret_cast<uintptr_t>(address));
   if (found == pinned.end()) return CUDA_ERROR_INVALID_VALUE;
   state.pinned -= static_cast<int64_t>(found->second);
   ::operator delete(address);
   pinned.erase(found);
+  pinned_flags.erase(reinterpret_cast<uintptr_t>(address));
   return CUDA_SUCCESS;
 }
 
-// Each end is what it is by its address. Between two that are the host's nothing is promised to be late.
+bool is_mapped(CUdeviceptr at) {
+  const auto after = pinned_flags.upper_bound(static_cast<uintptr_t>(at));
+  return after != pinned_flags.begin() && (std::prev(after)->second & CU_MEMHOSTALLOC_DEVICEMAP) != 0;
+}
+
+// Each end is what it is by its address. Between two that are the host's the host waits.
 CUresult CUDAAPI cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
   const bool is_pinned[] = {holds(pinned, static_cast<uintptr_t>(to), bytes),
                             holds(pinned, static_cast<uintptr_t>(from), bytes)};
@@ -131,9 +141,11 @@ CUresult CUDAAPI cuMemcpyAsync(CUdeviceptr to, CUdeviceptr from, size_t bytes, C
   for (int end : {0, 1}) {
     if (!is_pinned[end] && !is_there[end]) state.pageable++;
   }
-  // what was on the card when it was asked for may be something else by then
+  // only the host may change what it gave: what the card wrote to is in the order of the stream
   std::vector<char> then;
-  if (!is_there[1] && is_there[0]) then.assign(static_cast<char *>(pointer(from)), static_cast<char *>(pointer(from)) + bytes);
+  if (!is_there[1] && !is_mapped(from)) {
+    then.assign(static_cast<char *>(pointer(from)), static_cast<char *>(pointer(from)) + bytes);
+  }
   ask([=] {
     if (!then.empty() && memcmp(then.data(), pointer(from), bytes) != 0) state.late_changes++;
     memcpy(pointer(to), pointer(from), bytes);
