@@ -210,6 +210,10 @@ typedef struct {
   const kernels_chosen_row *chosen_rows;
   int64_t chosen_place;
   int64_t chosen_most; /* there are no more than these */
+  /* The same runs in memory of the card, or NULL. Then they are those of the only list, which ends at place list_end:
+     the last of them may go on beyond. Not where mass is asked for. */
+  const kernels_run *kept_runs;
+  int64_t list_end;
 } kernels_segment;
 
 enum kernels_encoding { KERNELS_ROPE_HALF_SPLIT = 0, KERNELS_ROPE_INTERLEAVED = 1, KERNELS_ALIBI = 2 };

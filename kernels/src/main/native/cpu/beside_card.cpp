@@ -51,6 +51,11 @@ void attend_beside(card::CardDevice &card, const Isa &isa, Pool &pool, const ker
     if (segment.chosen_count != nullptr) throw card::NotHere("rows that a card chose and does not attend to");
     mass += mass_of(call, segment);
     runs.push_back(copies.runs(*call.layout, segment.runs, segment.run_starts[segment.groups]));
+    if (segment.kept_runs != nullptr) {
+      kernels_run &last = runs.back().back();
+      last.count = std::min(last.count, segment.list_end - last.index);
+      segment.kept_runs = nullptr;
+    }
     segment.runs = runs.back().data();
     segment.resident = 0;
   }

@@ -194,7 +194,8 @@ struct CardSegment {
   const int64_t *starts;   // (groups + 1) of its lists in the rows of the call
   const double *scales;    // (H) on positions, or NULL
   const uint8_t *mask;
-  const float *angles;     // cosine and sine, (rows, variants, pairs, 2)
+  const float *angles;     // cosine and sine, (rows, variants, pairs, 2); or
+  const float *table;      // those of whole positions, (positions, pairs, 2)
   const float *queries;    // (T, H, D), turned for this segment
   const double *positions; // (T) of queries, before a head's scale
   int64_t groups;
@@ -224,6 +225,15 @@ struct AnglesArgs {
   double factor;
 };
 
+// Cosines and sines of whole positions.
+struct AngleTableArgs {
+  const double *frequencies; // (pairs)
+  float *angles;             // (positions, pairs, 2)
+  int64_t positions;
+  int64_t pairs;
+  double factor;
+};
+
 // Queries turned for one segment: one block for each token.
 struct TurnArgs {
   const float *queries; // (T, H, D)
@@ -231,6 +241,7 @@ struct TurnArgs {
   const double *positions; // (T)
   const double *scales;    // (H) or NULL
   const double *frequencies;
+  const float *table; // of whole positions, where all are, or NULL
   int64_t heads;
   int64_t head_dim;
   int64_t pairs;
@@ -480,6 +491,7 @@ struct VotesSortArgs {
   K(matmul_cores_q4_k, MatmulArgs) K(matmul_cores_q5_k, MatmulArgs) K(matmul_cores_q6_k, MatmulArgs)          \
   K(mma_f16, FragmentArgs) K(mma_bf16, FragmentArgs) K(mma_s8, FragmentArgs) K(mma_s8_half, FragmentArgs)     \
   K(card_rows, RowsArgs) K(card_angles, AnglesArgs) K(card_turn, TurnArgs)                                    \
+  K(card_angle_table, AngleTableArgs)                                                                         \
   K(card_chosen_rows, ChosenRowsArgs) K(card_near, NearArgs)                                                  \
   K(attend_32, AttendArgs) K(attend_64, AttendArgs) K(attend_96, AttendArgs) K(attend_128, AttendArgs)        \
   K(attend_256, AttendArgs) K(attend_merge, MergeArgs)                                                        \

@@ -16,6 +16,16 @@ CARD double key_position(const RowsArgs &args, int64_t row, int64_t index) {
   }
 }
 
+struct Angle {
+  float cosine, sine;
+};
+
+CARD Angle angle_of(double turn, double factor) {
+  double sine, cosine;
+  sine_and_cosine(turn, &sine, &cosine);
+  return {static_cast<float>(factor * cosine), static_cast<float>(factor * sine)};
+}
+
 // One block for each run of rows.
 CARD_KERNEL(card_rows, RowsArgs) {
   const kernels_run run = args.runs[block_x()];
@@ -51,10 +61,17 @@ CARD_KERNEL(card_angles, AnglesArgs) {
     while (args.starts[group + 1] - args.first <= row) group++;
     position *= args.scales[group * args.variants + variant];
   }
-  double sine, cosine;
-  sine_and_cosine(position * args.frequencies[pair], &sine, &cosine);
-  args.angles[2 * i] = static_cast<float>(args.factor * cosine);
-  args.angles[2 * i + 1] = static_cast<float>(args.factor * sine);
+  const Angle angle = angle_of(position * args.frequencies[pair], args.factor);
+  args.angles[2 * i] = angle.cosine;
+  args.angles[2 * i + 1] = angle.sine;
+}
+
+CARD_KERNEL(card_angle_table, AngleTableArgs) {
+  const int64_t i = element_of_grid();
+  if (i >= args.positions * args.pairs) return;
+  const Angle angle = angle_of(static_cast<double>(i / args.pairs) * args.frequencies[i % args.pairs], args.factor);
+  args.angles[2 * i] = angle.cosine;
+  args.angles[2 * i + 1] = angle.sine;
 }
 
 // One block for each token.
@@ -67,13 +84,17 @@ CARD_KERNEL(card_turn, TurnArgs) {
     int64_t a, b;
     pair_at(pair, args.pairs, args.interleaved, &a, &b);
     if (pair < args.pairs) {
-      const double scale = args.scales == nullptr ? 1 : args.scales[head];
-      double sine, cosine;
-      sine_and_cosine(args.positions[token] * scale * args.frequencies[pair], &sine, &cosine);
-      const float c = static_cast<float>(args.factor * cosine), s = static_cast<float>(args.factor * sine);
+      Angle angle;
+      if (args.table != nullptr) {
+        const float *of = args.table + 2 * (static_cast<int64_t>(args.positions[token]) * args.pairs + pair);
+        angle = {of[0], of[1]};
+      } else {
+        const double scale = args.scales == nullptr ? 1 : args.scales[head];
+        angle = angle_of(args.positions[token] * scale * args.frequencies[pair], args.factor);
+      }
       const float p = query[a], q = query[b];
-      turned[a] = p * c - q * s;
-      turned[b] = q * c + p * s;
+      turned[a] = p * angle.cosine - q * angle.sine;
+      turned[b] = q * angle.cosine + p * angle.sine;
     } else {
       if (a < args.head_dim) turned[a] = query[a];
       if (b < args.head_dim) turned[b] = query[b];
@@ -94,15 +115,30 @@ CARD bool sees(const CardSegment &segment, int64_t query, int64_t key) {
   }
 }
 
+// Cosines and sines of the rows of a tile.
+struct TileAngles {
+  const float *table; // or
+  const float *angles;
+  int64_t step;
+
+  CARD const float *of(const ListRow *rows, int row) const {
+    return table != nullptr ? table + static_cast<int64_t>(rows[row].position) * step : angles + row * step;
+  }
+};
+
+CARD TileAngles tile_angles(const AttendArgs &args, const CardSegment &segment, int64_t first_row, int64_t variant) {
+  if (segment.table != nullptr) return {segment.table, nullptr, 2 * args.pairs};
+  const int64_t first = (first_row - segment.first) * segment.variants + variant;
+  return {nullptr, segment.angles + 2 * first * args.pairs, 2 * segment.variants * args.pairs};
+}
+
 // Keys of a tile, turned for one query head or for all of a key head.
 template <int DIM, typename Rows>
 CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const ListRow *rows, int64_t first_row,
                     int64_t count, int64_t kv_head, int64_t variant, Rows &target) {
   const int64_t dtype = args.layout.dtype, head_dim = args.layout.head_dim, pairs = args.pairs;
   const int64_t offset = kv_head * args.layout.head_stride;
-  // of the first row of the tile
-  const float *angles = segment.angles + 2 * ((first_row - segment.first) * segment.variants + variant) * pairs;
-  const int64_t step = 2 * segment.variants * pairs;
+  const TileAngles angles = tile_angles(args, segment, first_row, variant);
   if (args.interleaved == 0 && pairs % 8 == 0) {
     // eight pairs at once, then eight dimensions that do not turn
     const int turning = static_cast<int>(pairs / 8), items = DIM / 8 - turning;
@@ -115,7 +151,7 @@ CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const Li
         p = kv_eight(dtype, head_dim, rows[row].key + offset, a);
         if (turns) {
           q = kv_eight(dtype, head_dim, rows[row].key + offset, a + pairs);
-          const float *angle = angles + row * step + 2 * a;
+          const float *angle = angles.of(rows, row) + 2 * a;
 #pragma unroll
           for (int j = 0; j < 8; j++) {
             const float turned = p.of[j] * angle[2 * j] - q.of[j] * angle[2 * j + 1];
@@ -137,7 +173,7 @@ CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const Li
     float p = key != nullptr && a < head_dim ? kv_element(dtype, head_dim, key, a) : 0;
     float q = key != nullptr && b < head_dim ? kv_element(dtype, head_dim, key, b) : 0;
     if (key != nullptr && pair < pairs) {
-      const float *angle = angles + row * step + 2 * pair;
+      const float *angle = angles.of(rows, row) + 2 * pair;
       const float turned = p * angle[0] - q * angle[1];
       q = q * angle[0] + p * angle[1];
       p = turned;

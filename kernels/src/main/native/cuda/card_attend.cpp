@@ -1,5 +1,6 @@
 // Attention on a card: lists of rows, angles and turned queries are laid out for the kernels of attend.inl.
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "card_device.h"
@@ -19,13 +20,38 @@ double query_position(const kernels_segment &segment, int64_t query_row) {
   }
 }
 
+bool is_whole(double position) { return position >= 0 && position == std::floor(position) && position < 1e15; }
+
+// One past the largest position of keys, whose lists have up to so many rows, if they are all whole; else -1.
+int64_t whole_keys(const kernels_segment &segment, int64_t longest) {
+  int64_t first = INT64_MAX, last = -1;
+  for (int64_t g = 0; g < segment.groups; g++) {
+    const int64_t begin = segment.run_starts[g], end = segment.run_starts[g + 1];
+    if (begin == end) continue;
+    first = std::min(first, segment.runs[begin].row);
+    last = std::max(last, segment.runs[end - 1].row + segment.runs[end - 1].count - 1);
+  }
+  switch (segment.key_kind) {
+    case KERNELS_POSITION_CONTIGUOUS: return segment.key_first < 0 ? -1 : segment.key_first + longest;
+    case KERNELS_POSITION_CONSTANT:
+      return is_whole(segment.key_position) ? static_cast<int64_t>(segment.key_position) + 1 : -1;
+    case KERNELS_POSITION_LISTED: return -1;
+    case KERNELS_POSITION_STRIDED:
+      if (segment.key_first < 0 || first < segment.key_anchor) return -1;
+      return segment.chosen_count != nullptr ? -1
+                                             : segment.key_first + (last - segment.key_anchor) / segment.key_stride + 1;
+    default: return segment.chosen_count != nullptr ? -1 : last + 1;
+  }
+}
+
 // Where each list of a segment begins and ends, behind `first` rows of the segments before it. Where the card chose
 // some of the rows, with room for the most.
 std::vector<int64_t> starts_of(const kernels_segment &segment, int64_t first) {
   std::vector<int64_t> starts = {first};
   for (int64_t g = 0; g < segment.groups; g++) {
     const int64_t begin = segment.run_starts[g], end = segment.run_starts[g + 1];
-    const int64_t length = begin == end ? 0 : segment.runs[end - 1].index + segment.runs[end - 1].count;
+    int64_t length = begin == end ? 0 : segment.runs[end - 1].index + segment.runs[end - 1].count;
+    if (segment.kept_runs != nullptr) length = std::min(length, segment.list_end);
     starts.push_back(starts.back() + length + (segment.chosen_count == nullptr ? 0 : segment.chosen_most));
   }
   return starts;
@@ -42,6 +68,9 @@ struct Attend {
   ListRow *rows = nullptr;
   const float *queries = nullptr;
   const double *frequencies = nullptr;
+  // angles of whole positions up to a number of them, if there are such
+  const float *table = nullptr;
+  int64_t table_positions = 0;
 
   const Units units;
 
@@ -60,8 +89,51 @@ struct Attend {
     queries = operation.in(call.queries, call.tokens * call.heads * head_dim);
     const int64_t numbers = call.encoding == KERNELS_ALIBI ? call.heads : call.pairs;
     frequencies = operation.in(call.frequencies, numbers);
+    if (turns()) find_table();
     for (int64_t s = 0; s < call.segment_count; s++) segments.push_back(lay_out(s));
     fill();
+  }
+
+  // One past the largest position that queries of a segment turn by, if they are all whole; else -1.
+  int64_t whole_queries(const kernels_segment &segment) const {
+    double most = -1;
+    for (int64_t row = std::max(segment.query_from, call.first_row);
+         row < std::min(segment.query_to, call.first_row + call.tokens); row++) {
+      const double at = query_position(segment, row);
+      if (!is_whole(at)) return -1;
+      most = std::max(most, at);
+    }
+    const bool moves = segment.chosen_count != nullptr && segment.query_kind == KERNELS_POSITION_PACKED;
+    return static_cast<int64_t>(most) + 1 + (moves ? segment.chosen_most : 0);
+  }
+
+  int64_t whole_keys_of(int64_t s) const {
+    const std::vector<int64_t> &of = starts[static_cast<size_t>(s)];
+    int64_t longest = 0;
+    for (size_t g = 0; g + 1 < of.size(); g++) longest = std::max(longest, of[g + 1] - of[g]);
+    return whole_keys(call.segments[s], longest);
+  }
+
+  // One table for all segments: asking for another may move it.
+  void find_table() {
+    int64_t keys = 0, all = 0;
+    for (int64_t s = 0; s < call.segment_count; s++) {
+      if (call.segments[s].head_scales != nullptr) continue;
+      keys = std::max(keys, whole_keys_of(s));
+      all = std::max(all, whole_queries(call.segments[s]));
+    }
+    // queries are few, and may be far from their keys
+    for (int64_t positions : {std::max(keys, all), keys}) {
+      if (table != nullptr || positions == 0) continue;
+      table = operation.angle_table().of(call.frequencies, call.pairs, call.attention_factor, positions);
+      table_positions = positions;
+    }
+  }
+
+  // The table, if it has all of these.
+  const float *table_of(const kernels_segment &segment, int64_t positions) const {
+    const bool has = segment.head_scales == nullptr && positions >= 0 && positions <= table_positions;
+    return has ? table : nullptr;
   }
 
   CardSegment lay_out(int64_t s) {
@@ -83,7 +155,9 @@ struct Attend {
     positions(from, segment);
     list(s, from, segment);
     if (turns()) {
-      turn(from, segment, starts[static_cast<size_t>(s)].back() - segment.first);
+      turn(from, segment);
+      segment.table = table_of(from, whole_keys_of(s));
+      if (segment.table == nullptr) angles(from, segment, starts[static_cast<size_t>(s)].back() - segment.first);
     } else {
       segment.queries = queries;
     }
@@ -112,16 +186,27 @@ struct Attend {
       moved = runs_on_card(operation, *call.layout, from.runs, count);
       runs = moved.data();
     }
-    std::vector<int64_t> lists;
-    for (int64_t g = 0; g < from.groups; g++) {
-      lists.insert(lists.end(), static_cast<size_t>(from.run_starts[g + 1] - from.run_starts[g]),
-                   starts[static_cast<size_t>(s)][static_cast<size_t>(g)]);
+    if (from.kept_runs != nullptr) {
+      to.runs = from.kept_runs;
+      to.end = from.list_end;
+    } else {
+      to.runs = operation.in(runs, count);
     }
-    to.runs = operation.in(runs, count);
-    to.list_starts = operation.in(lists.data(), count);
+    std::vector<int64_t> lists;
+    if (from.groups == 1) {
+      to.rows = rows + starts[static_cast<size_t>(s)].front();
+    } else {
+      for (int64_t g = 0; g < from.groups; g++) {
+        lists.insert(lists.end(), static_cast<size_t>(from.run_starts[g + 1] - from.run_starts[g]),
+                     starts[static_cast<size_t>(s)][static_cast<size_t>(g)]);
+      }
+      to.list_starts = operation.in(lists.data(), count);
+    }
     if (from.key_kind == KERNELS_POSITION_LISTED) {
       int64_t last = 0;
-      for (int64_t i = 0; i < count; i++) last = std::max(last, runs[i].row + runs[i].count);
+      for (int64_t i = 0; i < count; i++) {
+        last = std::max(last, runs[i].row + std::min(runs[i].count, to.end - runs[i].index));
+      }
       to.key_positions = operation.in(from.key_positions, last - from.key_anchor);
     }
     Grid grid;
@@ -158,14 +243,14 @@ struct Attend {
     segment.positions = operation.in(at.data(), call.tokens);
   }
 
-  // Queries of a segment turned, and the angles of its keys.
-  void turn(const kernels_segment &from, CardSegment &segment, int64_t count) {
+  void turn(const kernels_segment &from, CardSegment &segment) {
     TurnArgs to = {};
     to.queries = queries;
     to.turned = operation.scratch<float>(call.tokens * call.heads * head_dim);
     to.positions = segment.positions;
     to.scales = segment.scales;
     to.frequencies = frequencies;
+    to.table = table_of(from, whole_queries(from));
     to.heads = call.heads;
     to.head_dim = head_dim;
     to.pairs = call.pairs;
@@ -175,7 +260,10 @@ struct Attend {
     grid.x = call.tokens;
     operation.launch(Kernel::card_turn, grid, to);
     segment.queries = to.turned;
+  }
 
+  // Of the keys of a segment.
+  void angles(const kernels_segment &from, CardSegment &segment, int64_t count) {
     AnglesArgs angles = {};
     angles.rows = rows + segment.first;
     angles.starts = segment.starts;
@@ -188,6 +276,7 @@ struct Attend {
     angles.variants = segment.variants;
     angles.pairs = call.pairs;
     angles.factor = call.attention_factor;
+    Grid grid;
     grid.x = blocks_of(count * segment.variants * call.pairs, kThreads);
     operation.launch(Kernel::card_angles, grid, angles);
     segment.angles = angles.angles;

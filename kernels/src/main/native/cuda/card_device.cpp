@@ -31,7 +31,7 @@ void *CardDevice::taken(int64_t bytes, BlockPool *pool, Take take) {
     memory = take();
   } catch (const CardFull &) {
     card_->wait();
-    const int64_t more = pool == &pinned_ ? pinned_.trim(0) : blocks_.trim(0) + card_->shrink() + near_.give_back();
+    const int64_t more = pool == &pinned_ ? pinned_.trim(0) : blocks_.trim(0) + card_->shrink() + near_.give_back() + angles_.give_back();
     if (more == 0) throw;
     memory = take();
   }
@@ -60,7 +60,7 @@ void *CardDevice::take_pinned(int64_t bytes) {
 void CardDevice::free_bytes(int64_t *free, int64_t *all) {
   std::lock_guard<std::mutex> lock(busy_);
   card_->free_bytes(free, all);
-  *free += blocks_.empty_bytes() + near_.bytes();
+  *free += blocks_.empty_bytes() + near_.bytes() + angles_.bytes();
 }
 
 void CardDevice::wait() {

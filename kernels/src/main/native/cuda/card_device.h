@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "angle_table.h"
 #include "block_pool.h"
 #include "card.h"
 #include "lists.h"
@@ -23,9 +24,10 @@ enum class Units { kLibrary, kTensorCores, kOrdinary };
 class CardDevice {
  public:
   explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kLibrary,
-                      int64_t near_bytes = NearRoom::kUsualBytes)
+                      int64_t near_bytes = NearRoom::kUsualBytes, int64_t angle_bytes = AngleTable::kMostBytes)
       : card_(std::move(card)), units_(units), blocks_(*card_),
-        pinned_(*card_, Lies::kPinned), near_(*card_, near_bytes) {}
+        pinned_(*card_, Lies::kPinned), near_(*card_, near_bytes),
+        angles_(*card_, angle_bytes) {}
   ~CardDevice();
 
   // From now on tensor cores do what the library did. Before the device serves anybody.
@@ -88,6 +90,7 @@ class CardDevice {
   BlockPool blocks_;
   BlockPool pinned_;
   NearRoom near_;
+  AngleTable angles_;
   std::mutex busy_;
   std::atomic<bool> pending_{false}; // whether something may not be done yet
   std::mutex map_;
@@ -173,6 +176,7 @@ class Operation {
   // Whether what an operation reads may lie in pinned memory.
   bool uses_pinned() const { return device_.pinned_.in_use(); }
   NearRoom &near_room() { return device_.near_; }
+  AngleTable &angle_table() { return device_.angles_; }
 
  private:
   CardDevice &device_;

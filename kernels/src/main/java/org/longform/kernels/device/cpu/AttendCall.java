@@ -10,14 +10,18 @@ import org.longform.kernels.attention.QueryGain;
 import org.longform.kernels.attention.QueryPositions;
 import org.longform.kernels.attention.Segment;
 import org.longform.kernels.cache.ChosenRows;
+import org.longform.kernels.cache.KvView;
 import org.longform.kernels.cache.Rows;
 import org.longform.kernels.device.AttendRequest;
 import org.longform.kernels.tensor.MemoryOwner;
+import org.longform.kernels.tensor.MemorySource;
 import org.longform.kernels.tensor.Tensor;
 
 /** Writes an {@link AttendRequest} as the structs of {@code kernels_attention}. */
-final class AttendCall {
-  private static final int SEGMENT_WORDS = 27;
+final class AttendCall implements AutoCloseable {
+  private static final int SEGMENT_WORDS = 29;
+  // fewer are faster listed than looked for
+  private static final long LEAST_KEPT_ROWS = 64L * KvView.pageRows();
   private static final int ATTENTION_WORDS = 17;
   // ordinals of kernels_position_kind, kernels_band_kind and kernels_encoding
   private static final long TRUE = 0;
@@ -31,7 +35,9 @@ final class AttendCall {
 
   private final AttendRequest request;
   private final MemoryOwner owner;
+  // those of a segment are listed here, or the cache keeps a list of them
   private final List<RunList> runs = new ArrayList<>();
+  private final List<Optional<KeyList>> kept = new ArrayList<>();
   // for each segment, where the runs of each of its groups begin, and the end
   private final List<long[]> starts = new ArrayList<>();
   // for each segment, the rows that the card chose and the host need not know
@@ -39,29 +45,72 @@ final class AttendCall {
 
   /**
    * @param owner of the device's own memory; null if it has none
+   * @param source of memory that the device reads
    */
-  AttendCall(AttendRequest request, MemoryOwner owner) {
+  AttendCall(AttendRequest request, MemoryOwner owner, MemorySource source) {
     this.request = request;
     this.owner = owner;
-    for (Segment segment : request.plan().segments()) {
-      Optional<ChosenRows> untold = segment.rows().untold().filter(this::isKept);
-      // what was chosen stands between the others when the card lists them
-      Rows rows =
-          untold.map(own -> own.behind().between(own.before(), Rows.none())).orElse(segment.rows());
-      RunList list = new RunList(owner);
-      long[] begins = new long[rows.groups() + 1];
-      for (int g = 0; g < rows.groups(); g++) {
-        long index = 0;
-        for (int i = 0; i < rows.ranges(g); i++) {
-          list.add(request.cache(), rows.start(g, i), rows.end(g, i), index);
-          index += rows.end(g, i) - rows.start(g, i);
-        }
-        begins[g + 1] = list.size();
+    try {
+      for (Segment segment : request.plan().segments()) {
+        list(segment, source);
       }
-      runs.add(list);
-      starts.add(begins);
-      chosen.add(untold);
+    } catch (Throwable e) {
+      close();
+      throw e;
     }
+  }
+
+  private void list(Segment segment, MemorySource source) {
+    Optional<ChosenRows> untold = segment.rows().untold().filter(this::isKept);
+    chosen.add(untold);
+    RunList list = new RunList(owner);
+    runs.add(list);
+    // what was chosen stands between the others when the card lists them
+    Rows rows =
+        untold.map(own -> own.behind().between(own.before(), Rows.none())).orElse(segment.rows());
+    Optional<KeyList> pages = untold.isPresent() ? Optional.empty() : keptList(rows, source);
+    kept.add(pages);
+    if (pages.isPresent()) {
+      starts.add(new long[] {0, pages.get().size(rows.end(0, 0))});
+      return;
+    }
+    long[] begins = new long[rows.groups() + 1];
+    for (int g = 0; g < rows.groups(); g++) {
+      long index = 0;
+      for (int i = 0; i < rows.ranges(g); i++) {
+        list.add(request.cache(), rows.start(g, i), rows.end(g, i), index);
+        index += rows.end(g, i) - rows.start(g, i);
+      }
+      begins[g + 1] = list.size();
+    }
+    starts.add(begins);
+  }
+
+  /**
+   * Of a card, which rows from the document's first on lie where; the list is kept from token to
+   * token. Whoever reports masses names the rows.
+   */
+  private Optional<KeyList> keptList(Rows rows, MemorySource source) {
+    if (owner == null
+        || request.taps().wantsMass()
+        || rows.groups() != 1
+        || rows.ranges(0) != 1
+        || rows.start(0, 0) != 0
+        || rows.end(0, 0) < LEAST_KEPT_ROWS
+        || !request.cache().isSettled(rows.end(0, 0))) {
+      return Optional.empty();
+    }
+    KeyList list = KeyList.borrow(request.cache(), 0, rows.end(0, 0), owner, source);
+    if (list.isResident()) {
+      return Optional.of(list);
+    }
+    list.giveBack();
+    return Optional.empty();
+  }
+
+  @Override
+  public void close() {
+    kept.forEach(list -> list.ifPresent(KeyList::giveBack));
   }
 
   /** Whether the device finds rows where it chose them. Whoever reports masses names their rows. */
@@ -168,8 +217,11 @@ final class AttendCall {
     long segments = buffer.address();
     for (int i = 0; i < runs.size(); i++) {
       segment(i, parts.get(i), buffer);
-      buffer.put(runs.get(i).isResident() ? 1L : 0L);
+      buffer.put(kept.get(i).isPresent() || runs.get(i).isResident() ? 1L : 0L);
       chosen(chosen.get(i), buffer);
+      buffer
+          .put(kept.get(i).map(KeyList::address).orElse(0L))
+          .put(kept.get(i).isPresent() ? segmentEnd(i) : 0L);
     }
     long attention = buffer.address();
     boolean rope = request.encoding() instanceof PositionEncoding.Rope;
@@ -192,6 +244,11 @@ final class AttendCall {
         .put((long) runs.size())
         .put(request.softCap());
     return attention;
+  }
+
+  /** Rows of a kept list that are attended to. */
+  private long segmentEnd(int index) {
+    return request.plan().segments().get(index).rows().end(0, 0);
   }
 
   private long bytes() {
@@ -236,7 +293,7 @@ final class AttendCall {
    */
   private long[] lists(int index, CallBuffer buffer) {
     Segment segment = request.plan().segments().get(index);
-    long list = buffer.address();
+    long list = kept.get(index).map(KeyList::hostAddress).orElse(buffer.address());
     runs.get(index).write(buffer);
     long begins = buffer.address();
     buffer.putAll(starts.get(index), starts.get(index).length);

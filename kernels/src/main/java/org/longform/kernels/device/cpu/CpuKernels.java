@@ -281,7 +281,9 @@ class CpuKernels implements Kernels {
   @Override
   public void attend(AttendRequest request) {
     request.plan().validate(request.cache(), request.heads(), request.firstRow());
-    new AttendCall(request, owner).run(handle.address());
+    try (AttendCall call = new AttendCall(request, owner, memory())) {
+      call.run(handle.address());
+    }
     Reference.reachabilityFence(handle);
   }
 

@@ -152,9 +152,14 @@ final class KeyList implements KvView.Notes {
     sketches.update(cache, this, device);
   }
 
-  /** Address of the runs. */
+  /** Address of the runs, in the owner's memory if they are there. */
   long address() {
     return (copy == null ? runs : copy).address(0, owner);
+  }
+
+  /** Address of the runs on the host. */
+  long hostAddress() {
+    return runs.address(0);
   }
 
   /** Address of a list of the addresses of their sketches, or 0 where a run has none. */

@@ -29,6 +29,11 @@ final class RunList {
 
   /** Appends rows {@code from} to {@code to}; the first has place {@code index} in its list. */
   void add(KvView cache, long from, long to, long index) {
+    long pages = (to - from) / KvView.pageRows() + 2;
+    if (size + pages * WORDS > words.length) {
+      words =
+          Arrays.copyOf(words, Math.toIntExact(Math.max(size + pages * WORDS, 2L * words.length)));
+    }
     for (long row = from; row < to; ) {
       int count = cache.contiguous(row, to);
       addRun(cache, row, index + row - from, count);
