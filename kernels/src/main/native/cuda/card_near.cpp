@@ -1,5 +1,7 @@
 #include "card_near.h"
 
+#include <algorithm>
+
 #include "sizes.h"
 
 namespace longform::card {
@@ -53,6 +55,27 @@ void NearRows::launch(const NearArgs &args) const {
   Grid grid;
   grid.x = blocks_of(args.count, kNearRows);
   operation_.launch(Kernel::card_near, grid, all);
+}
+
+NearPieces::NearPieces(Operation &operation, const kernels_kv_layout &layout, const ListRow *rows, int64_t count,
+                       int64_t reads)
+    : near_(operation, layout, false), list_(rows), all_(count), rows_(std::max<int64_t>(1, count)) {
+  if (!NearRows::wanted(operation, reads)) return;
+  NearRoom &place = operation.near_room();
+  const int64_t fit = std::clamp<int64_t>(place.usual_bytes() / near_.row_bytes(1), 1, rows_);
+  room_ = place.of(fit * near_.row_bytes(1));
+  if (room_ == nullptr) return;
+  rows_ = fit;
+  copies_ = operation.scratch<ListRow>(fit);
+}
+
+void NearPieces::turn_to(int64_t piece, TopKeysArgs &args) const {
+  args.first = piece * rows_;
+  args.items = std::min(rows_, all_ - args.first);
+  if (room_ == nullptr) return;
+  near_.copy(list_ + args.first, args.items, copies_, room_);
+  args.rows = copies_;
+  args.layout = near_.layout();
 }
 
 }  // namespace longform::card

@@ -18,7 +18,7 @@ class NearRows {
   // Of a row of one of so many lists.
   int64_t row_bytes(int64_t groups) const { return groups == 1 ? near_.row_bytes : near_.head_stride; }
 
-  // Rows of one list for all heads, up to what there is room for.
+  // Rows of one list for all heads.
   void copy(const ListRow *rows, int64_t count, ListRow *copies, char *room) const;
   // Of the lists of a segment, in their place: there may be fewer than `count`.
   void copy(const CardSegment &segment, ListRow *rows, int64_t count, char *room) const;
@@ -30,6 +30,28 @@ class NearRows {
   const kernels_kv_layout layout_;
   kernels_kv_layout near_;
   const bool values_;
+};
+
+// Candidates of a search piece by piece: all of them where they lie, or, if their keys are read so often that they are
+// copied, as many at a time as there is room for. The card has scored a piece when the next one takes its place.
+class NearPieces {
+ public:
+  NearPieces(Operation &operation, const kernels_kv_layout &layout, const ListRow *rows, int64_t count, int64_t reads);
+
+  // Rows of a piece, and pieces.
+  int64_t rows() const { return rows_; }
+  int64_t count() const { return blocks_of(all_, rows_); }
+
+  // The kernels that are launched with these arguments next score this piece.
+  void turn_to(int64_t piece, TopKeysArgs &args) const;
+
+ private:
+  const NearRows near_;
+  const ListRow *const list_;
+  const int64_t all_;
+  int64_t rows_;
+  char *room_ = nullptr; // or NULL if keys are read where they lie
+  ListRow *copies_ = nullptr;
 };
 
 }  // namespace longform::card

@@ -87,45 +87,6 @@ struct TopKeys {
     return std::max<int64_t>(1, std::min(wanted, blocks_of(keys, keys_of_tile) / 4));
   }
 
-  // Candidates piece by piece: all of them where they lie, or as many as there is room for are copied to the card
-  // first. The card has scored a piece when the next one takes its place.
-  class Pieces {
-   public:
-    Pieces(TopKeys &find, int64_t reads)
-        : find_(find), list_(find.args.rows), near_(find.operation, *find.request.layout, false), rows_(find.count) {
-      if (!NearRows::wanted(find.operation, reads)) return;
-      NearRoom &place = find.operation.near_room();
-      const int64_t fit = std::max<int64_t>(1, place.usual_bytes() / near_.row_bytes(1));
-      const int64_t rows = std::min(find.count, fit);
-      room_ = place.of(rows * near_.row_bytes(1));
-      if (room_ == nullptr) return;
-      rows_ = rows;
-      copies_ = find.operation.scratch<ListRow>(rows);
-    }
-
-    int64_t rows() const { return rows_; }
-    int64_t count() const { return blocks_of(find_.count, rows_); }
-
-    // The next kernels score this one.
-    void turn_to(int64_t piece) {
-      TopKeysArgs &args = find_.args;
-      args.first = piece * rows_;
-      args.items = std::min(rows_, find_.count - args.first);
-      if (room_ == nullptr) return;
-      near_.copy(list_ + args.first, args.items, copies_, room_);
-      args.rows = copies_;
-      args.layout = near_.layout();
-    }
-
-   private:
-    TopKeys &find_;
-    const ListRow *list_;
-    NearRows near_;
-    int64_t rows_; // of a piece
-    char *room_ = nullptr;
-    ListRow *copies_ = nullptr;
-  };
-
   // What scores up to kSlots answers, of all rows or of listed half pages, by blocks of some rows of queries.
   struct Scoring {
     Kernel kernel;
@@ -159,13 +120,13 @@ struct TopKeys {
   void best_of_shares() {
     list_rows();
     const Scoring all = scoring(false);
-    Pieces pieces(*this, all.grid.x);
+    NearPieces pieces(operation, *request.layout, args.rows, count, all.grid.x);
     int64_t shares = splits(pieces.rows(), all.grid.x * request.layout->kv_heads, all.keys_of_tile);
     if (pieces.count() > 1) shares = std::clamp<int64_t>(kPieceLists / pieces.count(), 1, shares);
     args.lists = pieces.count() * shares;
     args.best = operation.scratch<uint64_t>(answers * args.lists * kSlots);
     for (int64_t piece = 0; piece < pieces.count(); piece++) {
-      pieces.turn_to(piece);
+      pieces.turn_to(piece, args);
       score(all, piece * shares, shares);
     }
     merge();
@@ -211,7 +172,7 @@ struct TopKeys {
     const int64_t at_once = std::max<int64_t>(1, std::min(tiles, kMostWords / (columns * kTileQueries * kv_heads)));
     args.columns = columns;
     args.best = operation.scratch<uint64_t>(kv_heads * at_once * kTileQueries * columns);
-    Pieces pieces(*this, at_once);
+    NearPieces pieces(operation, *request.layout, args.rows, count, at_once);
     for (int64_t first = 0; first < tiles; first += at_once) {
       const int64_t here = std::min(at_once, tiles - first);
       std::vector<int64_t> names;
@@ -229,7 +190,7 @@ struct TopKeys {
       grid.shared_bytes = tile_bytes(request.layout->head_dim);
       args.first_tile = first;
       for (int64_t piece = 0; piece < pieces.count(); piece++) {
-        pieces.turn_to(piece);
+        pieces.turn_to(piece, args);
         operation.launch(kernel_of_heads(Kernel::whole_scores_32, request.layout->head_dim), grid, args);
       }
       SortArgs sort = {};

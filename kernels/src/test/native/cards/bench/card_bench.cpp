@@ -19,7 +19,7 @@
 namespace {
 
 kernels_device *card = nullptr;
-double copy_rate = 0;  // bytes a second, read plus written, from the largest row-wise operation
+double copy_rate = 0;  // bytes a second, read plus written, from the largest row-wise operation; of the bus for pinned keys
 
 void done(int32_t status) {
   if (status == KERNELS_OK) return;
@@ -119,24 +119,55 @@ void matmul(const char *name, int64_t dtype, int64_t tokens, int64_t inner, int6
   kernels_card_release(card, out);
 }
 
-// A cache of float16 rows as a device that holds pages would have it: [head][key or value][row].
+// A cache of float16 rows as a device that holds pages would have it: [head][key or value][row]; or in pinned pages.
 struct Cache {
   int64_t rows, kv_heads, dim;
   uint16_t *memory;
   kernels_kv_layout layout;
+  std::vector<char *> pinned;
 
   Cache(int64_t rows_, int64_t kv_heads_, int64_t dim_, bool normal = false)
       : rows(rows_), kv_heads(kv_heads_), dim(dim_),
         memory(normal ? normal_halves(2 * rows * kv_heads * dim, dim) : halves(2 * rows * kv_heads * dim, false)) {
     layout = {KERNELS_KV_F16, kv_heads, dim, dim * 2, rows * dim * 2, 2 * rows * dim * 2};
   }
-  ~Cache() { kernels_card_release(card, memory); }
+  ~Cache() {
+    kernels_card_release(card, memory);
+    for (char *page : pinned) kernels_card_release(card, page);
+  }
+
+  void move_to_pinned() {
+    const int64_t part = 64 * dim * 2, bytes = 2 * kv_heads * part;
+    char *page = allocate<char>(bytes);
+    for (int64_t row = 0; row < rows; row += 64) {
+      std::vector<kernels_piece> pieces;
+      for (int64_t i = 0; i < 2 * kv_heads; i++) {
+        pieces.push_back({reinterpret_cast<const char *>(memory + (i * rows + row) * dim), page + i * part, part});
+      }
+      done(kernels_copy(card, pieces.data(), static_cast<int64_t>(pieces.size())));
+      void *there = nullptr;
+      done(kernels_card_take_pinned(card, bytes, &there));
+      pinned.push_back(static_cast<char *>(there));
+      const kernels_piece whole = {page, pinned.back(), bytes};
+      done(kernels_copy(card, &whole, 1));
+    }
+    done(kernels_card_release(card, page));
+    done(kernels_card_release(card, memory));
+    memory = nullptr;
+    layout.value_stride = part;
+    layout.head_stride = 2 * part;
+  }
+
+  const char *key(int64_t row) const {
+    if (pinned.empty()) return reinterpret_cast<const char *>(memory + row * dim);
+    return pinned[static_cast<size_t>(row / 64)] + row % 64 * layout.row_bytes;
+  }
 
   // pages of 64 rows, as Longform's caches give them
   std::vector<kernels_run> runs(int64_t from, int64_t to) const {
     std::vector<kernels_run> all;
-    for (int64_t row = from; row < to; row += 64) {
-      all.push_back({reinterpret_cast<const char *>(memory + row * dim), row, row - from, std::min<int64_t>(64, to - row)});
+    for (int64_t row = from; row < to; row += 64 - row % 64) {
+      all.push_back({key(row), row, row - from, std::min(64 - row % 64, to - row)});
     }
     return all;
   }
@@ -204,7 +235,8 @@ class Attention {
 };
 
 std::string sizes(const Cache &cache, int64_t heads) {
-  return std::to_string(heads) + "/" + std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim);
+  return std::to_string(heads) + "/" + std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim) +
+         (cache.pinned.empty() ? "" : ", pinned");
 }
 
 void attend(const Cache &cache, int64_t tokens, int64_t heads, int64_t window) {
@@ -283,12 +315,16 @@ void top_keys(const Cache &cache, int64_t queries, int64_t heads) {
   request.runs = list;
   request.resident = 1;
   const double time = timed([&] { done(kernels_top_keys(card, &request)); }, 5);
-  const std::string size = std::to_string(queries) + " queries of " + std::to_string(heads) + "/" +
-                           std::to_string(cache.kv_heads) + " heads of " + std::to_string(cache.dim) + ", " +
-                           std::to_string(cache.rows >> 10) + "k keys";
+  const std::string size =
+      std::to_string(queries) + " queries of " + sizes(cache, heads) + ", " + std::to_string(cache.rows >> 10) + "k keys";
   const double bytes = 2. * static_cast<double>(cache.rows * cache.kv_heads * cache.dim);
   const double products = 2. * static_cast<double>(queries * heads) * static_cast<double>(cache.rows * cache.dim);
   row("top keys, " + size, time, bytes, products);
+  if (!cache.pinned.empty()) {
+    kernels_card_release(card, q);
+    kernels_card_release(card, list);
+    return;
+  }
   request.runs = runs.data();
   request.resident = 0;
   row("top keys listed by the host, " + size, timed([&] { done(kernels_top_keys(card, &request)); }, 5), bytes, products);
@@ -324,7 +360,7 @@ void sketched_top_keys(const Cache &cache, int64_t heads) {
   const double keys = 2. * static_cast<double>(cache.rows * cache.kv_heads * cache.dim);
   const std::string size = sizes(cache, heads) + ", " + std::to_string(cache.rows >> 10) + "k keys";
   const double making = timed([&] { done(kernels_sketch(card, &cache.layout, each.data(), pages)); }, 3);
-  row("sketches, " + size, making, keys + static_cast<double>(bytes), 0);
+  row("sketches, " + size, making, keys + (cache.pinned.empty() ? static_cast<double>(bytes) : 0), 0);
 
   float *q = floats(heads * cache.dim);
   std::vector<int64_t> rows(static_cast<size_t>(heads * 4));
@@ -355,7 +391,8 @@ void sketched_top_keys(const Cache &cache, int64_t heads) {
   request.sketches = there;
   done(kernels_top_keys(card, &request));
   const double share = static_cast<double>(rescored) / static_cast<double>(heads * cache.rows);
-  const double read = static_cast<double>(bytes) + share * keys;
+  // of pinned keys what crosses the bus
+  const double read = share * keys + (cache.pinned.empty() ? static_cast<double>(bytes) : 0);
   char scored[64];
   std::snprintf(scored, sizeof scored, ", %.1f%% of the keys scored", 100 * share);
   row("votes of one query with sketches, " + size + scored, timed(vote, 5), read, 0);
@@ -363,6 +400,35 @@ void sketched_top_keys(const Cache &cache, int64_t heads) {
   kernels_card_release(card, q);
   kernels_card_release(card, list);
   kernels_card_release(card, there);
+}
+
+// Keys that lie in pinned memory: what crosses the bus, over the rate of copies across it.
+void across_the_bus(int64_t rows, int64_t queries, int64_t kv_heads, int64_t dim) {
+  Cache cache(rows, kv_heads, dim, true);
+  cache.move_to_pinned();
+  const int64_t bytes = 2 * kv_heads * 64 * dim * 2, some = std::min<int64_t>(1000, static_cast<int64_t>(cache.pinned.size()));
+  char *page = allocate<char>(bytes);
+  const double all = static_cast<double>(some * bytes);
+  const auto copies = [&](bool out) {
+    return timed(
+        [&] {
+          for (int64_t i = 0; i < some; i++) {
+            char *there = cache.pinned[static_cast<size_t>(i)];
+            const kernels_piece piece = {out ? page : there, out ? there : page, bytes};
+            done(kernels_copy(card, &piece, 1));
+          }
+        },
+        3);
+  };
+  const double in = copies(false);
+  copy_rate = all / in;
+  row("pages of " + std::to_string(bytes >> 10) + " KB from pinned memory to the card", in, all, 0);
+  row("pages of " + std::to_string(bytes >> 10) + " KB from the card to pinned memory", copies(true), all, 0);
+  kernels_card_release(card, page);
+  top_keys(cache, 1, 4 * kv_heads);
+  top_keys(cache, queries, 4 * kv_heads);
+  sketched_top_keys(cache, 4 * kv_heads);
+  attend(cache, queries, 4 * kv_heads, std::min<int64_t>(4096, rows - queries));
 }
 
 }  // namespace
@@ -399,6 +465,7 @@ int main(int count, char **arguments) {
     const Cache cache(quick ? 1024 : 1 << 20, quick ? 2 : 8, quick ? 64 : 128, true);
     sketched_top_keys(cache, 4 * cache.kv_heads);
   }
+  across_the_bus(quick ? 1024 : 1 << 18, quick ? 20 : 512, quick ? 2 : 8, quick ? 64 : 128);
   kernels_close(card);
   return 0;
 }

@@ -72,6 +72,13 @@ def main(folder):
     if line:
         row("best keys, 512 queries × 1M keys", "≥ 60% of the bf16 matrix rate",
             f"{100 * line.tflops / matrix:.1f}% ({line.ms:.1f} ms)")
+    line = find(bench, r"top keys, 512 queries of 32/8 .*pinned, 256k keys")
+    bus = find(bench, r"pages of .* from pinned memory to the card")
+    decode = find(bench, r"votes of one query with sketches, 32/8 .*pinned, 256k keys")
+    if line and bus and decode:
+        row("best keys of 256k pinned keys", "≥ 80% of the rate of copies across the bus",
+            f"512 queries {100 * line.gbytes / bus.gbytes:.1f}% ({line.ms:.1f} ms), one query with sketches "
+            f"{100 * decode.gbytes / bus.gbytes:.1f}% ({decode.ms:.2f} ms), copies {bus.gbytes:.1f} GB/s")
     line = find(bench, r"attend, LM-Infinite prefill")
     if line:
         theirs = find(peer, r"flex_attention, LM-Infinite")
