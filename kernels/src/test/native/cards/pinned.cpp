@@ -668,6 +668,31 @@ void without_copies() {
   expect(tiered.bus->copied == 0, "rows are copied when no page is pinned any more");
 }
 
+// As the header has it.
+void contract() {
+  kernels_device *card = nullptr, *processor = nullptr;
+  expect(kernels_open_card(0, 1, &card) == KERNELS_OK, kernels_last_error());
+  if (card == nullptr) return;
+  void *first = nullptr, *second = nullptr, *huge = nullptr;
+  constexpr int64_t kBytes = 70000;
+  expect(kernels_card_take_pinned(card, kBytes, &first) == KERNELS_OK, kernels_last_error());
+  expect(kernels_card_take_pinned(card, kBytes, &second) == KERNELS_OK, kernels_last_error());
+  std::vector<char> given(kBytes), found(kBytes);
+  for (char &each : given) each = static_cast<char>(draws());
+  const kernels_piece piece = {static_cast<const char *>(first), static_cast<char *>(second), kBytes};
+  expect(kernels_card_copy(card, first, given.data(), kBytes) == KERNELS_OK, kernels_last_error());
+  expect(kernels_copy(card, &piece, 1) == KERNELS_OK, kernels_last_error());
+  expect(kernels_card_copy(card, found.data(), second, kBytes) == KERNELS_OK && found == given, "pinned memory is not copied");
+  expect(kernels_card_take_pinned(card, int64_t{1} << 44, &huge) == KERNELS_NO_MEMORY, "a system gives more than it has");
+  expect(kernels_card_release(card, first) == KERNELS_OK && kernels_card_release(card, second) == KERNELS_OK,
+         kernels_last_error());
+  expect(kernels_copy(card, &piece, 1) == KERNELS_UNSUPPORTED, "released pinned memory is still the card's");
+  kernels_close(card);
+  expect(kernels_open(kernels_isa_count() - 1, 1, &processor) == KERNELS_OK, kernels_last_error());
+  expect(kernels_card_take_pinned(processor, kBytes, &first) == KERNELS_UNSUPPORTED, "a processor has pinned memory");
+  kernels_close(processor);
+}
+
 }  // namespace
 
 int main() {
@@ -689,6 +714,7 @@ int main() {
   compare({KERNELS_KV_F16, 256, 4, 4, 120}, Units::kTensorCores, 50);
   compare({KERNELS_KV_F16, 64, 8, 1, 150}, Units::kTensorCores, 90);
   without_copies();
+  contract();
   expect(searches_of_copies > 50 && attentions_of_copies > 20 && attentions_in_place > 10,
          "too few ways were tried: " + std::to_string(searches_of_copies) + ", " + std::to_string(attentions_of_copies) +
              ", " + std::to_string(attentions_in_place));
