@@ -59,6 +59,13 @@ class Card {
   virtual void launch(Kernel kernel, const Grid &grid, const void *args) = 0;
   virtual void wait() = 0;
 
+  // Launches beside all that, in an order of their own: copies across the bus while kernels work. What is launched ahead
+  // comes after what was asked for before the last let_ahead_wait(); what is asked for after wait_for_ahead() comes
+  // after what was launched ahead before it. An operation waits for all that it launched ahead.
+  virtual void launch_ahead(Kernel kernel, const Grid &grid, const void *args) = 0;
+  virtual void let_ahead_wait() = 0;
+  virtual void wait_for_ahead() = 0;
+
   // Whether a library of the card's maker has a way for such a product, whose x and out may be missing and are then as
   // scratch is; and asking for it, in the order of the calls, too. multiply() may answer false where multiplies() said
   // yes: then nothing was asked for.

@@ -159,6 +159,18 @@ class Operation {
     card().launch(kernel, grid, &args);
   }
 
+  // Beside what is launched, after what was asked for so far; see wait_for_ahead().
+  template <typename Args>
+  void launch_ahead(Kernel kernel, const Grid &grid, const Args &args) {
+    lists_.send();
+    device_.pending_ = true;
+    card().let_ahead_wait();
+    card().launch_ahead(kernel, grid, &args);
+  }
+
+  // What is launched from here on finds what was launched ahead done.
+  void wait_for_ahead() { card().wait_for_ahead(); }
+
   // By a library; false if there is none that does it.
   bool multiply(const Gemm &gemm) {
     lists_.send();

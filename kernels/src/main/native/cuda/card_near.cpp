@@ -16,6 +16,12 @@ int64_t stored_bytes_of_head(const kernels_kv_layout &layout) {
   }
 }
 
+Grid grid_of(int64_t rows) {
+  Grid grid;
+  grid.x = blocks_of(rows, kNearRows);
+  return grid;
+}
+
 }  // namespace
 
 NearRows::NearRows(Operation &operation, const kernels_kv_layout &layout, bool values)
@@ -25,57 +31,60 @@ NearRows::NearRows(Operation &operation, const kernels_kv_layout &layout, bool v
   near_.row_bytes = layout.kv_heads * near_.head_stride;
 }
 
-void NearRows::copy(const ListRow *rows, int64_t count, ListRow *copies, char *room) const {
-  NearArgs args = {};
-  args.from = rows;
-  args.to = copies;
-  args.room = room;
-  args.groups = 1;
-  args.count = count;
-  launch(args);
-}
-
-void NearRows::copy(const CardSegment &segment, ListRow *rows, int64_t count, char *room) const {
-  NearArgs args = {};
-  args.from = args.to = rows + segment.first;
-  args.room = room;
-  args.starts = segment.starts;
-  args.groups = segment.groups;
-  args.first = segment.first;
-  args.count = count;
-  launch(args);
-}
-
-void NearRows::launch(const NearArgs &args) const {
-  NearArgs all = args;
+NearArgs NearRows::args(ListRow *copies, int64_t count, char *room) const {
+  NearArgs all = {};
+  all.from = all.to = copies;
+  all.room = room;
+  all.groups = 1;
+  all.count = count;
   all.values = values_;
   all.bytes = stored_bytes_of_head(layout_);
   all.layout = layout_;
   all.near = near_;
-  Grid grid;
-  grid.x = blocks_of(args.count, kNearRows);
-  operation_.launch(Kernel::card_near, grid, all);
+  return all;
+}
+
+void NearRows::copy_ahead(const ListRow *rows, int64_t count, ListRow *copies, char *room) const {
+  NearArgs all = args(copies, count, room);
+  all.from = rows;
+  operation_.launch_ahead(Kernel::card_near, grid_of(count), all);
+}
+
+void NearRows::copy(const CardSegment &segment, ListRow *rows, int64_t count, char *room) const {
+  NearArgs all = args(rows + segment.first, count, room);
+  all.starts = segment.starts;
+  all.groups = segment.groups;
+  all.first = segment.first;
+  operation_.launch(Kernel::card_near, grid_of(count), all);
 }
 
 NearPieces::NearPieces(Operation &operation, const kernels_kv_layout &layout, const ListRow *rows, int64_t count,
                        int64_t reads)
-    : near_(operation, layout, false), list_(rows), all_(count), rows_(std::max<int64_t>(1, count)) {
+    : operation_(operation), near_(operation, layout, false), list_(rows), all_(count),
+      rows_(std::max<int64_t>(1, count)) {
   if (!NearRows::wanted(operation, reads)) return;
   NearRoom &place = operation.near_room();
-  const int64_t fit = std::clamp<int64_t>(place.usual_bytes() / near_.row_bytes(1), 1, rows_);
-  room_ = place.of(fit * near_.row_bytes(1));
+  const int64_t fit = std::clamp<int64_t>(place.usual_bytes() / 2 / near_.row_bytes(1), 1, rows_);
+  room_ = place.of(2 * fit * near_.row_bytes(1));
   if (room_ == nullptr) return;
   rows_ = fit;
-  copies_ = operation.scratch<ListRow>(fit);
+  copies_ = operation.scratch<ListRow>(2 * fit);
 }
 
 void NearPieces::turn_to(int64_t piece, TopKeysArgs &args) const {
   args.first = piece * rows_;
-  args.items = std::min(rows_, all_ - args.first);
+  args.items = items(piece);
   if (room_ == nullptr) return;
-  near_.copy(list_ + args.first, args.items, copies_, room_);
-  args.rows = copies_;
+  if (piece == 0) copy_ahead(piece);
+  operation_.wait_for_ahead();
+  // what has read the place of the next one was launched before this one's turn
+  if (piece + 1 < count()) copy_ahead(piece + 1);
+  args.rows = copies(piece);
   args.layout = near_.layout();
+}
+
+void NearPieces::copy_ahead(int64_t piece) const {
+  near_.copy_ahead(list_ + piece * rows_, items(piece), copies(piece), room(piece));
 }
 
 }  // namespace longform::card

@@ -2,6 +2,8 @@
 // crosses the bus is in no cache. See near.inl.
 #pragma once
 
+#include <algorithm>
+
 #include "card_device.h"
 
 namespace longform::card {
@@ -18,13 +20,13 @@ class NearRows {
   // Of a row of one of so many lists.
   int64_t row_bytes(int64_t groups) const { return groups == 1 ? near_.row_bytes : near_.head_stride; }
 
-  // Rows of one list for all heads.
-  void copy(const ListRow *rows, int64_t count, ListRow *copies, char *room) const;
+  // Rows of one list for all heads, ahead.
+  void copy_ahead(const ListRow *rows, int64_t count, ListRow *copies, char *room) const;
   // Of the lists of a segment, in their place: there may be fewer than `count`.
   void copy(const CardSegment &segment, ListRow *rows, int64_t count, char *room) const;
 
  private:
-  void launch(const NearArgs &args) const;
+  NearArgs args(ListRow *copies, int64_t count, char *room) const;
 
   Operation &operation_;
   const kernels_kv_layout layout_;
@@ -33,7 +35,7 @@ class NearRows {
 };
 
 // Candidates of a search piece by piece: all of them where they lie, or, if their keys are read so often that they are
-// copied, as many at a time as there is room for. The card has scored a piece when the next one takes its place.
+// copied, as many at a time as there is room for twice: one piece crosses the bus while the one before is scored.
 class NearPieces {
  public:
   NearPieces(Operation &operation, const kernels_kv_layout &layout, const ListRow *rows, int64_t count, int64_t reads);
@@ -42,10 +44,17 @@ class NearPieces {
   int64_t rows() const { return rows_; }
   int64_t count() const { return blocks_of(all_, rows_); }
 
-  // The kernels that are launched with these arguments next score this piece.
+  // The kernels that are launched with these arguments next score this piece. From the first piece to the last, in turn.
   void turn_to(int64_t piece, TopKeysArgs &args) const;
 
  private:
+  int64_t items(int64_t piece) const { return std::min(rows_, all_ - piece * rows_); }
+  void copy_ahead(int64_t piece) const;
+  // Pieces lie in two places by turns.
+  ListRow *copies(int64_t piece) const { return copies_ + piece % 2 * rows_; }
+  char *room(int64_t piece) const { return room_ + piece % 2 * rows_ * near_.row_bytes(1); }
+
+  Operation &operation_;
   const NearRows near_;
   const ListRow *const list_;
   const int64_t all_;

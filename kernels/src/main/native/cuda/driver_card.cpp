@@ -77,6 +77,8 @@ class DriverCard : public Card {
     check(cuda.cuDevicePrimaryCtxRetain(&context_, device_), "it is opened");
     current();
     check(cuda.cuStreamCreate(&stream_, CU_STREAM_NON_BLOCKING), "it is opened");
+    check(cuda.cuStreamCreate(&ahead_, CU_STREAM_NON_BLOCKING), "it is opened");
+    for (CUevent *event : {&asked_, &ahead_done_}) check(cuda.cuEventCreate(event, CU_EVENT_DISABLE_TIMING), "it is opened");
     staging_ = std::make_unique<Staging>(stream_);
     const CUresult loaded = cuda.cuModuleLoadData(&module_, longform_card_image);
     check(loaded, "its kernels are loaded");
@@ -100,6 +102,8 @@ class DriverCard : public Card {
     blas_.reset();
     if (workspace_ != nullptr) cuda.cuMemFree_v2(address(workspace_));
     cuda.cuModuleUnload(module_);
+    for (CUevent event : {asked_, ahead_done_}) cuda.cuEventDestroy_v2(event);
+    cuda.cuStreamDestroy_v2(ahead_);
     cuda.cuStreamDestroy_v2(stream_);
     cuda.cuDevicePrimaryCtxRelease_v2(device_);
   }
@@ -195,21 +199,17 @@ class DriverCard : public Card {
     check(driver().cuMemcpyAsync(address(to), address(from), static_cast<size_t>(bytes), stream_), "it copies");
   }
 
-  void launch(Kernel kernel, const Grid &grid, const void *args) override {
-    current();
-    void *parameters[] = {const_cast<void *>(args)};
-    const size_t number = static_cast<size_t>(kernel);
-    const CUresult result = driver().cuLaunchKernel(
-        functions_[number], static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z),
-        kThreads, 1, 1, static_cast<unsigned>(grid.shared_bytes), stream_, parameters, nullptr);
-    if (result != CUDA_SUCCESS) check(result, ("it launches " + std::string(kNames[number])).c_str());
-  }
+  void launch(Kernel kernel, const Grid &grid, const void *args) override { launch(kernel, grid, args, stream_); }
 
   void wait() override {
     current();
     check(driver().cuStreamSynchronize(stream_), "kernels run");
     staging_->rewind();
   }
+
+  void launch_ahead(Kernel kernel, const Grid &grid, const void *args) override { launch(kernel, grid, args, ahead_); }
+  void let_ahead_wait() override { order(asked_, stream_, ahead_); }
+  void wait_for_ahead() override { order(ahead_done_, ahead_, stream_); }
 
   bool multiplies(const Gemm &gemm) override {
     current();
@@ -234,6 +234,23 @@ class DriverCard : public Card {
 
  private:
   static constexpr int64_t kLeastBlock = int64_t{64} << 20;
+
+  void launch(Kernel kernel, const Grid &grid, const void *args, CUstream stream) {
+    current();
+    void *parameters[] = {const_cast<void *>(args)};
+    const size_t number = static_cast<size_t>(kernel);
+    const CUresult result = driver().cuLaunchKernel(
+        functions_[number], static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y), static_cast<unsigned>(grid.z),
+        kThreads, 1, 1, static_cast<unsigned>(grid.shared_bytes), stream, parameters, nullptr);
+    if (result != CUDA_SUCCESS) check(result, ("it launches " + std::string(kNames[number])).c_str());
+  }
+
+  // What one stream was asked for so far comes before what the other one is asked for from now on.
+  void order(CUevent event, CUstream before, CUstream after) {
+    current();
+    check(driver().cuEventRecord(event, before), "its streams wait for each other");
+    check(driver().cuStreamWaitEvent(after, event, 0), "its streams wait for each other");
+  }
 
   [[noreturn]] void full(int64_t bytes) const {
     int64_t free_now = 0, all = 0;
@@ -266,6 +283,8 @@ class DriverCard : public Card {
   CUdevice device_ = 0;
   CUcontext context_ = nullptr;
   CUstream stream_ = nullptr;
+  CUstream ahead_ = nullptr;
+  CUevent asked_ = nullptr, ahead_done_ = nullptr;
   CUmodule module_ = nullptr;
   std::unique_ptr<Staging> staging_;
   std::array<CUfunction, static_cast<size_t>(Kernel::kCount)> functions_ = {};

@@ -1,5 +1,6 @@
 // The card of the tests: kernels run by emulation.cpp, in memory that only they may touch. Nothing is done before
-// somebody waits for it: whoever takes an answer that nobody waited for has none.
+// somebody waits for it: whoever takes an answer that nobody waited for has none. What is launched ahead is done as early or
+// as late as its order allows, by chance.
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <random>
 #include <vector>
 
 #include "card.h"
@@ -132,12 +134,19 @@ class EmulatedCard : public Card {
   }
 
   void launch(Kernel kernel, const Grid &grid, const void *args) override {
-    const int number = static_cast<int>(kernel);
-    const auto copy = kept(args, kArgumentBytes[number]);
-    queue_.push_back([=] {
-      const int64_t blocks[3] = {grid.x, grid.y, grid.z};
-      emulation::run(kEntries[number], copy.get(), blocks, grid.shared_bytes);
-    });
+    queue_.push_back(running(kernel, grid, args));
+  }
+
+  void launch_ahead(Kernel kernel, const Grid &grid, const void *args) override {
+    ahead_.push_back({ahead_after_, running(kernel, grid, args)});
+    ahead_asked_++;
+  }
+
+  void let_ahead_wait() override { ahead_after_ = done_ + static_cast<int64_t>(queue_.size()); }
+
+  void wait_for_ahead() override {
+    const int64_t until = ahead_asked_;
+    queue_.push_back([=] { work_ahead(until - ahead_done_); });
   }
 
   // As a library that knows only rows which begin at multiples of 16 bytes, and has a tensor core's sums.
@@ -167,13 +176,42 @@ class EmulatedCard : public Card {
   }
 
  private:
-  void work() {
-    for (; !queue_.empty(); queue_.pop_front()) queue_.front()();
+  std::function<void()> running(Kernel kernel, const Grid &grid, const void *args) {
+    const int number = static_cast<int>(kernel);
+    const auto copy = kept(args, kArgumentBytes[number]);
+    return [=] {
+      const int64_t blocks[3] = {grid.x, grid.y, grid.z};
+      emulation::run(kEntries[number], copy.get(), blocks, grid.shared_bytes);
+    };
   }
+
+  void work() {
+    for (; !queue_.empty(); queue_.pop_front(), done_++) {
+      if (chance_() % 2 == 0) work_ahead(1);
+      queue_.front()();
+    }
+  }
+
+  // Up to so many of those that may be done now.
+  void work_ahead(int64_t most) {
+    for (; most > 0 && !ahead_.empty() && ahead_.front().after <= done_; most--, ahead_done_++) {
+      ahead_.front().job();
+      ahead_.pop_front();
+    }
+  }
+
+  struct Ahead {
+    int64_t after; // so much of the queue
+    std::function<void()> job;
+  };
 
   EmulatedMemory memory_;
   std::vector<void *> scratch_;
   std::deque<std::function<void()>> queue_;
+  int64_t done_ = 0; // of it
+  std::deque<Ahead> ahead_;
+  int64_t ahead_asked_ = 0, ahead_done_ = 0, ahead_after_ = 0;
+  std::mt19937 chance_{7};
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Memory of the card where an operation has copies of what lies across the bus and would be read more than once. What is
-// copied there later comes after all that reads what was there, in the order of the calls. For one thread at a time.
+// Memory of the card where an operation has copies of what lies across the bus and would be read more than once. The next
+// operation's copies come after all that reads these, in the order of the calls. For one thread at a time.
 #pragma once
 
 #include "card.h"

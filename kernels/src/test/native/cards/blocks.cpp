@@ -72,6 +72,11 @@ class SmallCard : public Card {
   void zero(void *memory, int64_t bytes) override { card_->zero(memory, bytes); }
   void copy(void *to, const void *from, int64_t bytes) override { card_->copy(to, from, bytes); }
   void launch(Kernel kernel, const Grid &grid, const void *args) override { card_->launch(kernel, grid, args); }
+  void launch_ahead(Kernel kernel, const Grid &grid, const void *args) override {
+    card_->launch_ahead(kernel, grid, args);
+  }
+  void let_ahead_wait() override { card_->let_ahead_wait(); }
+  void wait_for_ahead() override { card_->wait_for_ahead(); }
   void wait() override {
     waits++;
     card_->wait();

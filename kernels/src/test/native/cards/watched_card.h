@@ -45,6 +45,11 @@ class WatchedCard : public card::Card {
     launches++;
     card_->launch(kernel, grid, args);
   }
+  void launch_ahead(card::Kernel kernel, const card::Grid &grid, const void *args) override {
+    card_->launch_ahead(kernel, grid, args);
+  }
+  void let_ahead_wait() override { card_->let_ahead_wait(); }
+  void wait_for_ahead() override { card_->wait_for_ahead(); }
   void wait() override {
     waits++;
     card_->wait();

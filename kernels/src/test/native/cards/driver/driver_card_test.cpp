@@ -212,10 +212,30 @@ void memory() {
   expect(fake().used == before && fake().pinned == 0, "a card that is closed keeps memory");
 }
 
+// Two streams, and an event for each way that one waits for the other.
+void ahead() {
+  const auto card = longform::card::open_card(0);
+  fake().calls[0] = '\0';
+  const auto launch = [&] { card->launch(longform::card::Kernel::card_add, {}, nullptr); };
+  const auto launch_ahead = [&] { card->launch_ahead(longform::card::Kernel::card_near, {}, nullptr); };
+  launch();
+  card->let_ahead_wait();
+  launch_ahead();
+  card->wait_for_ahead();
+  launch();
+  const std::string calls = fake().calls;
+  expect(calls.size() == 18, "calls of two streams: " + calls);
+  if (calls.size() != 18) return;
+  const char asked = calls[4], done = calls[12];
+  const std::string expected = std::string("L1R1") + asked + "W2" + asked + "L2R2" + done + "W1" + done + "L1";
+  expect(calls == expected && asked != done, "calls of two streams: " + calls + ", not " + expected);
+}
+
 void failures() {
   const auto card = longform::card::open_card(0);
+  const int64_t launches = fake().launches;
   card->launch(longform::card::Kernel::card_add, {}, nullptr);
-  expect(fake().launches == 1, "a kernel is not launched");
+  expect(fake().launches == launches + 1, "a kernel is not launched");
   fake().fails_launches = 1;
   std::string said;
   try {
@@ -240,6 +260,7 @@ int main() {
   pinned_memory();
   without_pinned_memory();
   memory();
+  ahead();
   failures();
   return end("NVIDIA's driver");
 }

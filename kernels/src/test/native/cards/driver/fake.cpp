@@ -13,7 +13,7 @@
 
 namespace {
 
-FakeDriver state = {int64_t{1} << 30, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+FakeDriver state = {int64_t{1} << 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, {}};
 std::map<uintptr_t, size_t> memory, pinned;
 std::map<uintptr_t, unsigned> pinned_flags;
 std::deque<std::function<void()>> stream;
@@ -36,6 +36,19 @@ bool holds(const std::map<uintptr_t, size_t> &blocks, uintptr_t at, size_t bytes
   if (after == blocks.begin()) return false;
   --after;
   return at + bytes <= after->first + after->second;
+}
+
+// Streams are counted from 1; each event has where it is and its letter.
+struct Event {
+  int64_t before = 0;
+  char name;
+};
+int64_t streams = 0;
+char events = 0;
+
+void note(char what, CUstream on, const Event *event) {
+  char text[8] = {what, static_cast<char>('0' + reinterpret_cast<uintptr_t>(on)), event == nullptr ? '\0' : event->name};
+  if (strlen(state.calls) + strlen(text) < sizeof state.calls) strcat(state.calls, text);
 }
 
 void *pointer(CUdeviceptr address) { return reinterpret_cast<void *>(address); }
@@ -74,9 +87,10 @@ CUresult CUDAAPI cuModuleLoadData(CUmodule *, const void *) { return CUDA_SUCCES
 CUresult CUDAAPI cuModuleUnload(CUmodule) { return CUDA_SUCCESS; }
 CUresult CUDAAPI cuModuleGetFunction(CUfunction *, CUmodule, const char *) { return CUDA_SUCCESS; }
 CUresult CUDAAPI cuFuncSetAttribute(CUfunction, CUfunction_attribute, int) { return CUDA_SUCCESS; }
-CUresult CUDAAPI cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream,
+CUresult CUDAAPI cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream on,
                                 void **, void **) {
   state.launches++;
+  note('L', on, nullptr);
   return state.fails_launches != 0 ? CUDA_ERROR_LAUNCH_FAILED : CUDA_SUCCESS;
 }
 
@@ -158,8 +172,18 @@ CUresult CUDAAPI cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t byt
   return CUDA_SUCCESS;
 }
 
-CUresult CUDAAPI cuStreamCreate(CUstream *, unsigned) { return CUDA_SUCCESS; }
-CUresult CUDAAPI cuStreamDestroy(CUstream) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuStreamCreate(CUstream *on, unsigned) {
+  *on = reinterpret_cast<CUstream>(++streams);
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuStreamDestroy(CUstream) {
+  streams--;
+  return CUDA_SUCCESS;
+}
+CUresult CUDAAPI cuStreamWaitEvent(CUstream on, CUevent event, unsigned) {
+  note('W', on, reinterpret_cast<Event *>(event));
+  return CUDA_SUCCESS;
+}
 CUresult CUDAAPI cuStreamSynchronize(CUstream) {
   state.waits++;
   work(asked);
@@ -167,20 +191,21 @@ CUresult CUDAAPI cuStreamSynchronize(CUstream) {
 }
 // an event is how much of the stream is before it
 CUresult CUDAAPI cuEventCreate(CUevent *event, unsigned) {
-  *event = reinterpret_cast<CUevent>(new int64_t(0));
+  *event = reinterpret_cast<CUevent>(new Event{0, static_cast<char>('a' + events++ % 26)});
   return CUDA_SUCCESS;
 }
 CUresult CUDAAPI cuEventDestroy(CUevent event) {
-  delete reinterpret_cast<int64_t *>(event);
+  delete reinterpret_cast<Event *>(event);
   return CUDA_SUCCESS;
 }
-CUresult CUDAAPI cuEventRecord(CUevent event, CUstream) {
-  *reinterpret_cast<int64_t *>(event) = asked;
+CUresult CUDAAPI cuEventRecord(CUevent event, CUstream on) {
+  note('R', on, reinterpret_cast<Event *>(event));
+  reinterpret_cast<Event *>(event)->before = asked;
   return CUDA_SUCCESS;
 }
 CUresult CUDAAPI cuEventSynchronize(CUevent event) {
   state.waits++;
-  work(std::max(done, *reinterpret_cast<int64_t *>(event)));
+  work(std::max(done, reinterpret_cast<Event *>(event)->before));
   return CUDA_SUCCESS;
 }
 }

@@ -16,6 +16,8 @@ struct FakeDriver {
   int64_t waits;        // of the host
   int64_t pageable;     // copies from or to memory that is not pinned
   int64_t late_changes; // copies that found another content than they were asked for
+  // the newest launches, records of events and waits of streams for them: L, R or W, the stream, and the event's letter
+  char calls[64];
 };
 
 extern "C" FakeDriver *fake_driver();
