@@ -1,6 +1,6 @@
-// Blocks of memory that a card uses, its own or pinned, cut out of slabs. A slab takes the driver up to a millisecond, pinned
-// much longer, and goes back only when the card stands still; a block needs neither. The blocks of a slab are of one size, as the
-// pages of a model are, whatever documents they hold.
+// Blocks of memory that a card uses, its own or pinned, cut out of slabs. A slab takes the driver up to a millisecond,
+// a pinned one longer, and goes back only when the card stands still; a block needs neither. The blocks of a slab are
+// of one size, as the pages of a model are, whatever documents they hold.
 //
 // What a card was asked to do may still write to a block that was given back. Its next owner gets it when all of that
 // is done, in the order of the calls, and zeroed if it is the card's own. For one thread at a time.

@@ -14,8 +14,8 @@ namespace longform::card {
   F(cuMemAlloc_v2) F(cuMemFree_v2) F(cuMemGetInfo_v2) F(cuMemcpyAsync)                                          \
   F(cuMemsetD8Async)                                                                                           \
   F(cuStreamCreate) F(cuStreamDestroy_v2) F(cuStreamSynchronize)                                    \
-  F(cuMemHostAlloc) F(cuMemFreeHost) F(cuMemHostGetDevicePointer_v2) F(cuEventCreate) F(cuEventDestroy_v2) F(cuEventRecord) F(cuEventSynchronize) \
-  F(cuStreamWaitEvent)
+  F(cuMemHostAlloc) F(cuMemFreeHost) F(cuMemHostGetDevicePointer_v2)                                           \
+  F(cuEventCreate) F(cuEventDestroy_v2) F(cuEventRecord) F(cuEventSynchronize) F(cuStreamWaitEvent)
 
 // Functions of libcuda.so.1; `missing` says why they cannot be called.
 struct Driver {

@@ -26,8 +26,9 @@ CARD void copy_sixteen(const char *from, int64_t bytes, char *to) {
 
 // One block for a few rows.
 CARD_KERNEL(card_near, NearArgs) {
-  const int64_t begin = block_x() * kNearRows, all = args.starts == nullptr ? args.count : args.starts[args.groups] - args.first;
+  const int64_t begin = block_x() * kNearRows;
   // there is room for more rows than a card chose
+  const int64_t all = args.starts == nullptr ? args.count : args.starts[args.groups] - args.first;
   const int64_t rows = least(kNearRows, all - begin);
   if (rows <= 0) return;
   const int64_t heads = args.groups == 1 ? args.layout.kv_heads : 1, kinds = args.values != 0 ? 2 : 1;

@@ -47,6 +47,7 @@ class Bus : public WatchedCard {
   void launch(Kernel kernel, const Grid &grid, const void *args) override {
     const bool near = kernel == Kernel::card_near;
     if (near) copied += static_cast<const NearArgs *>(args)->count;
+    if (crosses) scored_meanwhile++;
     if (!hides(kernel)) {
       WatchedCard::launch(kernel, grid, args);
       return;
@@ -68,7 +69,12 @@ class Bus : public WatchedCard {
 
   void launch_ahead(Kernel kernel, const Grid &grid, const void *args) override {
     copied += static_cast<const NearArgs *>(args)->count;
+    crosses = true;
     WatchedCard::launch_ahead(kernel, grid, args);
+  }
+  void wait_for_ahead() override {
+    crosses = false;
+    WatchedCard::wait_for_ahead();
   }
 
   // Only these may read what is hidden: those that copy, and norms of values, once.
@@ -81,6 +87,8 @@ class Bus : public WatchedCard {
   bool full = false;
   bool (*hides)(Kernel) = nothing;
   int64_t copied = 0; // rows
+  bool crosses = false; // whether a copy was launched that nobody waits for
+  int64_t scored_meanwhile = 0; // launches
   std::map<char *, int64_t> pinned;
 };
 
@@ -262,7 +270,7 @@ Best best_keys(Document &document, const Asked &asked, const std::vector<float> 
   return best;
 }
 
-int64_t searches_of_copies = 0;
+int64_t searches_of_copies = 0, scored_meanwhile = 0;
 
 void check_best_keys(Twins &twins, const Asked &asked, Units units) {
   const Shape &shape = twins.plain.shape;
@@ -364,7 +372,8 @@ Plan plan_of(const Shape &shape, int64_t tokens) {
     if (draws() % 4 == 0) {
       for (int64_t h = 0; h < shape.heads; h++) part.scales.push_back(0.5 + 0.25 * static_cast<double>(h));
     }
-    part.band = std::vector<int64_t>{KERNELS_BAND_CAUSAL, KERNELS_BAND_NEAR, KERNELS_BAND_FAR}[static_cast<size_t>(drawn(3))];
+    const int64_t bands[] = {KERNELS_BAND_CAUSAL, KERNELS_BAND_NEAR, KERNELS_BAND_FAR};
+    part.band = bands[drawn(3)];
     part.width = 1 + drawn(shape.rows);
     part.key_kind = draws() % 2 == 0 ? KERNELS_POSITION_TRUE : KERNELS_POSITION_CONTIGUOUS;
     plan.parts.push_back(part);
@@ -580,7 +589,8 @@ void check_key_scores(Twins &twins) {
 void check_stores_and_copies(Twins &twins) {
   const Shape &shape = twins.plain.shape;
   const int64_t tokens = 70, first = drawn(shape.rows - tokens);
-  const std::vector<float> keys = numbers(tokens * shape.kv_heads * shape.dim), values = numbers(tokens * shape.kv_heads * shape.dim);
+  const int64_t width = shape.kv_heads * shape.dim;
+  const std::vector<float> keys = numbers(tokens * width), values = numbers(tokens * width);
   for (Document *document : {&twins.plain, &twins.tiered}) {
     std::vector<kernels_place> places;
     for (const kernels_run &run : document->runs(first, first + tokens)) {
@@ -628,6 +638,7 @@ void compare(const Shape &shape, Units units, int64_t near_rows) {
   }
   check_key_scores(twins);
   check_stores_and_copies(twins);
+  scored_meanwhile += twins.tiered.bus->scored_meanwhile;
 }
 
 // A card without room for copies reads keys where they lie, and one without pinned pages copies nothing.
@@ -682,7 +693,8 @@ void contract() {
   const kernels_piece piece = {static_cast<const char *>(first), static_cast<char *>(second), kBytes};
   expect(kernels_card_copy(card, first, given.data(), kBytes) == KERNELS_OK, kernels_last_error());
   expect(kernels_copy(card, &piece, 1) == KERNELS_OK, kernels_last_error());
-  expect(kernels_card_copy(card, found.data(), second, kBytes) == KERNELS_OK && found == given, "pinned memory is not copied");
+  expect(kernels_card_copy(card, found.data(), second, kBytes) == KERNELS_OK && found == given,
+         "pinned memory is not copied");
   expect(kernels_card_take_pinned(card, int64_t{1} << 44, &huge) == KERNELS_NO_MEMORY, "a system gives more than it has");
   expect(kernels_card_release(card, first) == KERNELS_OK && kernels_card_release(card, second) == KERNELS_OK,
          kernels_last_error());
@@ -718,6 +730,7 @@ int main() {
   expect(searches_of_copies > 50 && attentions_of_copies > 20 && attentions_in_place > 10,
          "too few ways were tried: " + std::to_string(searches_of_copies) + ", " + std::to_string(attentions_of_copies) +
              ", " + std::to_string(attentions_in_place));
+  expect(scored_meanwhile > 50, "keys cross the bus only while nothing is scored");
   return end("pinned", ", " + std::to_string(searches_of_copies) + " searches and " +
                            std::to_string(attentions_of_copies) + " attentions read copies");
 }

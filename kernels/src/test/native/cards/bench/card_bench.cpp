@@ -406,7 +406,8 @@ void sketched_top_keys(const Cache &cache, int64_t heads) {
 void across_the_bus(int64_t rows, int64_t queries, int64_t kv_heads, int64_t dim) {
   Cache cache(rows, kv_heads, dim, true);
   cache.move_to_pinned();
-  const int64_t bytes = 2 * kv_heads * 64 * dim * 2, some = std::min<int64_t>(1000, static_cast<int64_t>(cache.pinned.size()));
+  const int64_t bytes = 2 * kv_heads * 64 * dim * 2;
+  const int64_t some = std::min<int64_t>(1000, static_cast<int64_t>(cache.pinned.size()));
   char *page = allocate<char>(bytes);
   const double all = static_cast<double>(some * bytes);
   const auto copies = [&](bool out) {

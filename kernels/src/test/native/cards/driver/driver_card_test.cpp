@@ -119,7 +119,8 @@ void pinned_memory() {
     const auto card = longform::card::open_card(0);
     const int64_t before = fake().pinned, taken = fake().used;
     for (int64_t bytes : {int64_t{1}, int64_t{4097}, 8 * kMega + 3}) {
-      char *pinned = static_cast<char *>(card->allocate_pinned(bytes)), *other = static_cast<char *>(card->allocate_pinned(bytes));
+      char *pinned = static_cast<char *>(card->allocate_pinned(bytes));
+      char *other = static_cast<char *>(card->allocate_pinned(bytes));
       char *there = static_cast<char *>(card->allocate(bytes));
       expect(fake().pinned - before == 2 * bytes && fake().used - taken == bytes, "pinned memory is not the host's");
       const std::vector<char> given = drawn(bytes, 11);

@@ -87,8 +87,8 @@ CUresult CUDAAPI cuModuleLoadData(CUmodule *, const void *) { return CUDA_SUCCES
 CUresult CUDAAPI cuModuleUnload(CUmodule) { return CUDA_SUCCESS; }
 CUresult CUDAAPI cuModuleGetFunction(CUfunction *, CUmodule, const char *) { return CUDA_SUCCESS; }
 CUresult CUDAAPI cuFuncSetAttribute(CUfunction, CUfunction_attribute, int) { return CUDA_SUCCESS; }
-CUresult CUDAAPI cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream on,
-                                void **, void **) {
+CUresult CUDAAPI cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                                CUstream on, void **, void **) {
   state.launches++;
   note('L', on, nullptr);
   return state.fails_launches != 0 ? CUDA_ERROR_LAUNCH_FAILED : CUDA_SUCCESS;
