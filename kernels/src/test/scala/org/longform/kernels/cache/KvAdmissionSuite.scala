@@ -4,45 +4,22 @@ import java.nio.file.Path
 import java.util.concurrent.atomic.{AtomicBoolean, AtomicInteger}
 import java.util.function.BooleanSupplier
 
+import org.longform.kernels.cache.SmallDocuments.{PAGE, SHAPE, SKETCH, using}
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.kernels.tensor.{Memory, MemorySource, Tensor}
+import org.longform.kernels.tensor.{Memory, MemorySource}
 import org.longform.kernels.weights.TempDirectory
 import org.scalatest.funsuite.AnyFunSuite
 
 /** Documents that are read at once wait for memory, or send others to disk. */
 class KvAdmissionSuite extends AnyFunSuite {
-  private val SHAPE = new KvShape(2, 1, 4, KvDType.F16)
-  private val PAGE = 64 * SHAPE.bytesPerToken()
-  private val SKETCH = 16L
   private val never: BooleanSupplier = () => false
-
-  private def value(layer: Int, token: Long): Float = ((token % 1000) + layer * 1000).toFloat
 
   private def append(cache: KvCache, tokens: Int, during: => Unit = ()): Unit = {
     cache.admit(tokens, never)
-    cache.reserve(tokens)
-    val first = cache.length()
-    for (layer <- 0 until SHAPE.layers()) {
-      val rows =
-        Tensor.of(Array.tabulate(tokens * 4)(i => value(layer, first + i / 4)), tokens.toLong, 4L)
-      try cache.put(layer, rows, rows)
-      finally rows.close()
-    }
-    during
-    cache.commit()
+    SmallDocuments.append(cache, tokens, during)
   }
 
-  private def check(cache: KvCache): Unit = {
-    val target = new Array[Float](4)
-    for (layer <- 0 until SHAPE.layers(); row <- 0L until cache.length()) {
-      cache.view(layer).readKey(0, row, target)
-      assert(target.forall(_ == value(layer, row)), s"layer $layer, row $row")
-    }
-  }
-
-  private def using[A](caches: KvCache*)(body: => A): A =
-    try body
-    finally caches.foreach(_.close())
+  private def check(cache: KvCache): Unit = SmallDocuments.check(cache, 0, cache.length())
 
   /** Sketches of every full page, as a device makes them. */
   private def sketch(cache: KvCache): Int =

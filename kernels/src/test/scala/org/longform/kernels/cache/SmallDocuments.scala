@@ -9,7 +9,7 @@ object SmallDocuments {
 
   def value(layer: Int, token: Long): Float = ((token % 1000) + layer * 1000).toFloat
 
-  def append(cache: KvCache, tokens: Int): Unit = {
+  def append(cache: KvCache, tokens: Int, during: => Unit = ()): Unit = {
     cache.reserve(tokens)
     val first = cache.length()
     for (layer <- 0 until SHAPE.layers()) {
@@ -18,6 +18,7 @@ object SmallDocuments {
       try cache.put(layer, rows, rows)
       finally rows.close()
     }
+    during
     cache.commit()
   }
 

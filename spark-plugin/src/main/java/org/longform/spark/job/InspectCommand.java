@@ -118,7 +118,9 @@ final class InspectCommand implements Callable<Integer> {
     return all.get() == Long.MAX_VALUE ? all.get() : Math.max(0, all.get() - weights);
   }
 
-  /** What weights have to share with keys and values: a device's own memory, if nobody said less. */
+  /**
+   * What weights have to share with keys and values: a device's own memory, if nobody said less.
+   */
   private static Optional<Long> memoryOf(Optional<DeviceProvider> device, Options options) {
     return device
         .filter(each -> !LongformRuntime.complete(options).isSet(CacheOptions.KV_MEMORY))
