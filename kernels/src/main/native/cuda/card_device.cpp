@@ -31,7 +31,9 @@ void *CardDevice::taken(int64_t bytes, BlockPool *pool, Take take) {
     memory = take();
   } catch (const CardFull &) {
     card_->wait();
-    const int64_t more = pool == &pinned_ ? pinned_.trim(0) : blocks_.trim(0) + card_->shrink() + near_.give_back() + angles_.give_back();
+    const int64_t more = pool == &pinned_
+                             ? pinned_.trim(0)
+                             : blocks_.trim(0) + card_->shrink() + near_.give_back() + angles_.give_back();
     if (more == 0) throw;
     memory = take();
   }

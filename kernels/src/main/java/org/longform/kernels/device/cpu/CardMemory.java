@@ -42,7 +42,8 @@ final class CardMemory implements MemorySource, MemoryOwner {
   private Memory take(long size, Taking taking, String refusal) {
     try (Memory answer = Memory.allocate(Long.BYTES)) {
       int status = taking.take(card.address(), size, answer.address(0));
-      if (status == CpuNative.NO_MEMORY) {
+      // where a card cannot reach the host's memory there is none for it
+      if (status == CpuNative.NO_MEMORY || status == CpuNative.UNSUPPORTED) {
         throw new LongformException(
             ErrorClass.OUT_OF_MEMORY, refusal.formatted(size, CpuNative.lastError()));
       }
