@@ -47,7 +47,7 @@ final class KvMemories {
   }
 
   /** Bytes of the process's memory for what has no room on the device. */
-  private long pinnedBytes(Options options) {
+  long pinnedBytes(Options options) {
     return deviceBytes.apply(options).isEmpty()
         ? 0
         : options.find(CacheOptions.KV_PINNED_MEMORY).orElseGet(() -> process.kvBytes());

@@ -125,6 +125,11 @@ public final class LongformRuntime {
     return KV_MEMORIES.budgetBytes(processOptions.and(options));
   }
 
+  /** Bytes of a process's memory for those that a card has no room for; 0 on other devices. */
+  public static long kvPinnedBytes(Options options) {
+    return KV_MEMORIES.pinnedBytes(processOptions.and(options));
+  }
+
   /** A reader for options as one call gives them, by SQL key. */
   public static DocumentReader reader(Map<String, String> options) {
     return reader(Options.ofCall(options));

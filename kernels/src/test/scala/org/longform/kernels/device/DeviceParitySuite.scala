@@ -28,6 +28,7 @@ class DeviceParitySuite extends AnyFunSuite {
       classOf[Kernels].getDeclaredMethods.filterNot(_.isSynthetic).map(_.getName).toSet -- Set(
         "weight",
         "memory",
+        "pinnedMemory",
         "turn",
         "alikeRows",
         "prefetch",

@@ -94,7 +94,8 @@ final class DryRun {
             complete.get(ContextOptions.CONTEXT),
             complete.get(CacheOptions.KV_DTYPE),
             models.stream().mapToLong(ReadingModel::kvBytesPerToken).sum(),
-            LongformRuntime.kvBudgetBytes(options)),
+            LongformRuntime.kvBudgetBytes(options),
+            LongformRuntime.kvPinnedBytes(options)),
         writing(request, complete, ofTask),
         new Forecast.Cluster(executors(), Math.max(1, slots() / executors())),
         probes(

@@ -55,6 +55,7 @@ record Forecast(
    * @param secondModels at most one
    * @param kvBytesPerToken of keys and values as kvDType stores them, of all models together
    * @param budgetBytes for keys and values of one executor
+   * @param pinnedBytes of the host for what a card has no room for
    */
   record Memory(
       String model,
@@ -63,7 +64,8 @@ record Forecast(
       String method,
       String kvDType,
       long kvBytesPerToken,
-      long budgetBytes) {}
+      long budgetBytes,
+      long pinnedBytes) {}
 
   /**
    * @param executors processes with a loaded model each
@@ -172,9 +174,7 @@ record Forecast(
         "",
         "an executor keeps %s in memory%s",
         unlimited ? "everything" : "up to " + mebibytes(memory.budgetBytes()),
-        !unlimited && together > memory.budgetBytes()
-            ? "; %s go to its local disk".formatted(mebibytes(together - memory.budgetBytes()))
-            : "");
+        unlimited ? "" : beyond(together - memory.budgetBytes()));
     long heap = mostAtOnce(Document::heapBytes);
     if (heap > 0) {
       line(
@@ -185,6 +185,13 @@ record Forecast(
           memory.method(),
           Math.min(cluster.slots(), documents.size()));
     }
+  }
+
+  /** Where keys and values go that an executor has no room for. */
+  private String beyond(long bytes) {
+    long pinned = Math.min(bytes, memory.pinnedBytes());
+    return (pinned > 0 ? "; %s go to pinned memory".formatted(mebibytes(pinned)) : "")
+        + (bytes > pinned ? "; %s go to its local disk".formatted(mebibytes(bytes - pinned)) : "");
   }
 
   /** Of as many documents as an executor reads at once. */

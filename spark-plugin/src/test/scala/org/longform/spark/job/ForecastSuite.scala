@@ -29,13 +29,24 @@ class ForecastSuite extends AnyFunSuite {
       writing: Writing,
       second: Seq[SecondModel],
       probes: SpeedProbe*
+  ): Seq[String] = forecast(documents, memory(budget, 0, second), slots, writing, probes: _*)
+
+  private def memory(budget: Long, pinned: Long, second: Seq[SecondModel] = Nil): Memory =
+    new Memory("m", 5 * mib, second.asJava, "reattention", "f16", 1024, budget, pinned)
+
+  private def forecast(
+      documents: Seq[Document],
+      memory: Memory,
+      slots: Int,
+      writing: Writing,
+      probes: SpeedProbe*
   ): Seq[String] =
     new Forecast(
       documents.asJava,
       3,
       7,
       2,
-      new Memory("m", 5 * mib, second.asJava, "reattention", "f16", 1024, budget),
+      memory,
       writing,
       new Cluster(1, slots),
       probes.asJava
@@ -69,6 +80,19 @@ class ForecastSuite extends AnyFunSuite {
     assert(text.contains("an executor keeps up to 50.0 MiB in memory; 23.2 MiB go to its local disk"))
     assert(forecast(documents, Long.MaxValue, 2).exists(_.endsWith("an executor keeps everything in memory")))
     assert(forecast(documents, 100 * mib, 2).exists(_.endsWith("keeps up to 100.0 MiB in memory")))
+  }
+
+  test("on a card what it has no room for goes to pinned memory first") {
+    def told(pinned: Long): String =
+      forecast(documents, memory(50 * mib, pinned), 2, unknown).find(_.contains("an executor keeps")).get
+    assert(told(100 * mib).endsWith("keeps up to 50.0 MiB in memory; 23.2 MiB go to pinned memory"))
+    assert(
+      told(3 * mib).endsWith(
+        "keeps up to 50.0 MiB in memory; 3.0 MiB go to pinned memory; 20.2 MiB go to its local disk"
+      )
+    )
+    val roomy = forecast(documents, memory(100 * mib, mib), 2, unknown)
+    assert(roomy.exists(_.endsWith("keeps up to 100.0 MiB in memory")))
   }
 
   test("a second model and what a context remembers on the Java heap are told where there are such") {
