@@ -68,6 +68,11 @@ struct Attend {
   ListRow *rows = nullptr;
   const float *queries = nullptr;
   const double *frequencies = nullptr;
+  // of each segment one past the largest position, if they are all whole; else -1
+  struct Whole {
+    int64_t keys = -1, queries = -1;
+  };
+  std::vector<Whole> whole;
   // angles of whole positions up to a number of them, if there are such
   const float *table = nullptr;
   int64_t table_positions = 0;
@@ -118,22 +123,26 @@ struct Attend {
   void find_table() {
     int64_t keys = 0, all = 0;
     for (int64_t s = 0; s < call.segment_count; s++) {
-      if (call.segments[s].head_scales != nullptr) continue;
-      keys = std::max(keys, whole_keys_of(s));
-      all = std::max(all, whole_queries(call.segments[s]));
+      // scaled by heads they are not whole
+      const bool plain = call.segments[s].head_scales == nullptr;
+      whole.push_back(plain ? Whole{whole_keys_of(s), whole_queries(call.segments[s])} : Whole{});
+      keys = std::max(keys, whole.back().keys);
+      all = std::max({all, whole.back().keys, whole.back().queries});
     }
+    ask_for_table(all);
     // queries are few, and may be far from their keys
-    for (int64_t positions : {std::max(keys, all), keys}) {
-      if (table != nullptr || positions == 0) continue;
-      table = operation.angle_table().of(call.frequencies, call.pairs, call.attention_factor, positions);
-      table_positions = positions;
-    }
+    if (table == nullptr && keys < all) ask_for_table(keys);
+  }
+
+  void ask_for_table(int64_t positions) {
+    if (positions == 0) return;
+    table = operation.angle_table().of(call.frequencies, call.pairs, call.attention_factor, positions);
+    table_positions = positions;
   }
 
   // The table, if it has all of these.
-  const float *table_of(const kernels_segment &segment, int64_t positions) const {
-    const bool has = segment.head_scales == nullptr && positions >= 0 && positions <= table_positions;
-    return has ? table : nullptr;
+  const float *table_of(int64_t positions) const {
+    return positions >= 0 && positions <= table_positions ? table : nullptr;
   }
 
   CardSegment lay_out(int64_t s) {
@@ -155,8 +164,8 @@ struct Attend {
     positions(from, segment);
     list(s, from, segment);
     if (turns()) {
-      turn(from, segment);
-      segment.table = table_of(from, whole_keys_of(s));
+      turn(segment, table_of(whole[static_cast<size_t>(s)].queries));
+      segment.table = table_of(whole[static_cast<size_t>(s)].keys);
       if (segment.table == nullptr) angles(from, segment, starts[static_cast<size_t>(s)].back() - segment.first);
     } else {
       segment.queries = queries;
@@ -243,14 +252,15 @@ struct Attend {
     segment.positions = operation.in(at.data(), call.tokens);
   }
 
-  void turn(const kernels_segment &from, CardSegment &segment) {
+  // Queries of a segment; `whole_table` if all their positions are there.
+  void turn(CardSegment &segment, const float *whole_table) {
     TurnArgs to = {};
     to.queries = queries;
     to.turned = operation.scratch<float>(call.tokens * call.heads * head_dim);
     to.positions = segment.positions;
     to.scales = segment.scales;
     to.frequencies = frequencies;
-    to.table = table_of(from, whole_queries(from));
+    to.table = whole_table;
     to.heads = call.heads;
     to.head_dim = head_dim;
     to.pairs = call.pairs;

@@ -7,10 +7,9 @@ namespace longform::card {
 CARD_KERNEL(key_angles, KeyScoresArgs) {
   const int64_t i = element_of_grid();
   if (i >= args.count * args.pairs) return;
-  double sine, cosine;
-  sine_and_cosine(args.positions[i / args.pairs] * args.frequencies[i % args.pairs], &sine, &cosine);
-  args.angles[2 * i] = static_cast<float>(cosine * args.factor);
-  args.angles[2 * i + 1] = static_cast<float>(sine * args.factor);
+  const Angle angle = angle_of(args.positions[i / args.pairs] * args.frequencies[i % args.pairs], args.factor);
+  args.angles[2 * i] = angle.cosine;
+  args.angles[2 * i + 1] = angle.sine;
 }
 
 // One warp for each key of a head: a lane has every 32nd pair of dimensions of it.
