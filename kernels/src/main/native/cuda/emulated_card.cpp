@@ -72,7 +72,7 @@ void multiply_now(const Gemm &gemm) {
           products[i] = static_cast<double>(wide(gemm.dtype, gemm.x, row * gemm.x_stride + from + i)) *
                         static_cast<double>(wide(gemm.dtype, gemm.w, column * gemm.w_stride + from + i));
         }
-        sum = add_cut(sum, products);
+        sum = emulation::add_cut(sum, products);
       }
       gemm.out[row * gemm.out_stride + column] = sum;
     }

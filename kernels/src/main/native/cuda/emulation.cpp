@@ -16,7 +16,8 @@ namespace {
 
 constexpr int kThreads = 128;
 constexpr int kWarp = 32;
-constexpr size_t kStackBytes = size_t{256} << 10;
+// no power of two, or the upmost words of all stacks would share a few lines of the processor's cache
+constexpr size_t kStackBytes = (size_t{256} << 10) + 5 * 64;
 
 // --- switching stacks ---
 
@@ -89,7 +90,6 @@ struct Fiber {
   State state = State::kDone;
   // words offered to others, by turns: a slow reader of one exchange still finds it during the next
   uint64_t words[2];
-  Words shown[2];
   int turn = 0;
   // the same of what threads of a block say, who may have had other exchanges within their warps
   bool said[2];
@@ -99,35 +99,33 @@ struct Fiber {
 struct Machine {
   std::unique_ptr<char[]> stacks;
   Fiber fibers[kThreads];
+  // of matrices, by the same turns
+  Fragment fragments[2][kThreads];
   Stack scheduler;
-  Place place;
   Fiber *running = nullptr;
   void (*kernel)(const void *) = nullptr;
   const void *args = nullptr;
   uint32_t launches = 0;
 };
 
-Machine &machine() {
-  static Machine one;
-  return one;
-}
+Machine the_machine;
 
 void wait(State state) {
-  Machine &m = machine();
+  Machine &m = the_machine;
   m.running->state = state;
   switch_stack(m.running->stack, m.scheduler);
 }
 
 void entry() {
-  Machine &m = machine();
+  Machine &m = the_machine;
   m.kernel(m.args);
   wait(State::kDone);
   abort();  // nobody goes on with a thread that is done
 }
 
 void resume(int thread) {
-  Machine &m = machine();
-  m.place.thread = thread;
+  Machine &m = the_machine;
+  here.thread = thread;
   m.running = &m.fibers[thread];
   switch_stack(m.scheduler, m.running->stack);
 }
@@ -135,7 +133,7 @@ void resume(int thread) {
 // If all threads from `first` on wait at such a barrier they may go on. Stricter than a card, which does not
 // wait for threads that are done.
 bool release(int first, int count, State barrier) {
-  Machine &m = machine();
+  Machine &m = the_machine;
   for (int i = first; i < first + count; i++) {
     if (m.fibers[i].state != barrier) return false;
   }
@@ -144,7 +142,7 @@ bool release(int first, int count, State barrier) {
 }
 
 void run_block() {
-  Machine &m = machine();
+  Machine &m = the_machine;
   for (int i = 0; i < kThreads; i++) {
     m.fibers[i].stack.start(m.stacks.get() + static_cast<size_t>(i) * kStackBytes, entry);
     m.fibers[i].state = State::kReady;
@@ -171,12 +169,12 @@ void run_block() {
 
 }  // namespace
 
-const Place &now() { return machine().place; }
+Place here;
 
 void wait_for_block() { wait(State::kAtBlockBarrier); }
 
 bool any_of_block(bool said) {
-  Machine &m = machine();
+  Machine &m = the_machine;
   const int vote = m.running->vote++ & 1;
   m.running->said[vote] = said;
   wait(State::kAtBlockBarrier);
@@ -187,31 +185,28 @@ bool any_of_block(bool said) {
 }
 
 uint64_t word_of_lane(uint64_t word, int mask) {
-  Machine &m = machine();
+  Machine &m = the_machine;
   const int turn = m.running->turn++ & 1;
   m.running->words[turn] = word;
-  const int other = m.place.thread ^ mask;
+  const int other = here.thread ^ mask;
   wait(State::kAtWarpBarrier);
   return m.fibers[other].words[turn];
 }
 
-void show(const Words &words) {
-  Machine &m = machine();
-  m.running->shown[m.running->turn++ & 1] = words;
-  wait(State::kAtWarpBarrier);
-}
-
-const Words &shown(int lane) {
-  Machine &m = machine();
+const Fragment *show(const Fragment &fragment) {
+  Machine &m = the_machine;
   // by this lane's turns: another one may be an exchange further
-  return m.fibers[m.place.thread / kWarp * kWarp + lane].shown[(m.running->turn - 1) & 1];
+  Fragment *shown = m.fragments[m.running->turn++ & 1];
+  shown[here.thread] = fragment;
+  wait(State::kAtWarpBarrier);
+  return shown + here.thread / kWarp * kWarp;
 }
 
 void run(void (*kernel)(const void *), const void *args, const int64_t *blocks, int64_t shared_bytes) {
   // several cards may be open
   static std::mutex one_at_a_time;
   const std::lock_guard<std::mutex> lock(one_at_a_time);
-  Machine &m = machine();
+  Machine &m = the_machine;
   if (m.stacks == nullptr) m.stacks.reset(new char[kStackBytes * kThreads]);
   m.kernel = kernel;
   m.args = args;
@@ -222,11 +217,11 @@ void run(void (*kernel)(const void *), const void *args, const int64_t *blocks, 
     // of its exact size, so that what is beyond it is seen
     std::unique_ptr<unsigned char[]> shared(new unsigned char[static_cast<size_t>(shared_bytes)]);
     memset(shared.get(), 0xff, static_cast<size_t>(shared_bytes));
-    m.place.shared = shared.get();
-    m.place.block[0] = block % blocks[0];
-    m.place.block[1] = block / blocks[0] % blocks[1];
-    m.place.block[2] = block / blocks[0] / blocks[1];
-    for (int axis = 0; axis < 3; axis++) m.place.blocks[axis] = blocks[axis];
+    here.shared = shared.get();
+    here.block[0] = block % blocks[0];
+    here.block[1] = block / blocks[0] % blocks[1];
+    here.block[2] = block / blocks[0] / blocks[1];
+    for (int axis = 0; axis < 3; axis++) here.blocks[axis] = blocks[axis];
     run_block();
   }
 }

@@ -15,20 +15,30 @@ struct Place {
 };
 
 // Of the fiber that runs now.
-const Place &now();
+extern Place here;
+inline const Place &now() { return here; }
 
 void wait_for_block();
 bool any_of_block(bool said);
 uint64_t word_of_lane(uint64_t word, int mask);
 
-// What a lane shows to its warp.
-struct Words {
-  uint32_t of[6];
+// What a lane shows to its warp: words of two matrices, and the numbers of 16 bits in them where they have such.
+struct Fragment {
+  uint32_t a[4], b[2];
+  float numbers_a[8], numbers_b[4];
 };
-// Every lane of a warp shows its own and waits for the others.
-void show(const Words &words);
-// What a lane of this warp showed last; until the warp's next exchange but one.
-const Words &shown(int lane);
+// Every lane of a warp shows its own and waits for the others. What they all showed, by lanes, until the warp's next
+// exchange but one.
+const Fragment *show(const Fragment &fragment);
+
+// Eight products and the sum so far are brought to the exponent of the largest, cut there and added, and what comes
+// out is cut to float32: nothing is rounded to nearest. So the tensor cores that were looked into do
+// (Fasi, Higham, Mikaitis and Pranesh, 2021), with at least as many bits; NVIDIA promises less.
+float add_cut(float sum, const double (&products)[8]);
+
+// c += a · b, the part of one lane of a warp that showed these (mma.h): of their numbers, or of signed bytes.
+void add_products(const Fragment *warp, int lane, float (&c)[4]);
+void add_products(const Fragment *warp, int lane, int (&c)[4]);
 
 // Runs a kernel over a grid. Ends the program with a sentence where threads wait at different barriers.
 void run(void (*kernel)(const void *args), const void *args, const int64_t *blocks, int64_t shared_bytes);

@@ -38,59 +38,12 @@ CARD void multiply_s8_half(int (&c)[4], uint32_t low, uint32_t high, uint32_t b)
 
 #else
 
-CARD double power_of_two(int64_t exponent) {
-  const uint64_t bits = static_cast<uint64_t>(exponent + 1023) << 52;
-  double value;
-  memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-// Eight products and the sum so far are brought to the exponent of the largest, cut there and added, and what comes
-// out is cut to float32: nothing is rounded to nearest. So the tensor cores that were looked into do
-// (Fasi, Higham, Mikaitis and Pranesh, 2021), with at least as many bits; NVIDIA promises less.
-CARD float add_cut(float sum, const double (&products)[8]) {
-  double whole = sum, largest = fabs(static_cast<double>(sum));
-  for (double product : products) {
-    whole += product;
-    largest = fmax(largest, fabs(product));
-  }
-  if (!isfinite(whole) || largest == 0) return static_cast<float>(whole);
-  // neither these products nor sums are subnormal float64 numbers
-  uint64_t bits;
-  memcpy(&bits, &largest, sizeof bits);
-  const int64_t exponent = static_cast<int64_t>(bits >> 52) - 1023;
-  const double unit = power_of_two(exponent - 24), per_unit = power_of_two(24 - exponent);
-  int64_t added = static_cast<int64_t>(sum * per_unit);
-  for (double product : products) added += static_cast<int64_t>(product * per_unit);
-  const double exact = static_cast<double>(added) * unit;
-  const float nearest = static_cast<float>(exact);
-  return isfinite(nearest) && fabs(static_cast<double>(nearest)) > fabs(exact) ? nextafterf(nearest, 0.f) : nearest;
-}
-
-CARD uint32_t word_of_row(int row, int word) {
-  return emulation::shown(row % 8 * 4 + word % 4).of[row / 8 + word / 4 * 2];
-}
-CARD uint32_t word_of_column(int column, int word) {
-  return emulation::shown(column * 4 + word % 4).of[4 + word / 4];
-}
-
 template <typename ToFloat>
 CARD void multiply_halves(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2], ToFloat to_float) {
-  emulation::show({{a[0], a[1], a[2], a[3], b[0], b[1]}});
-  const int lane = thread_of_block() % kWarp;
-  for (int i = 0; i < 4; i++) {
-    const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-    for (int word = 0; word < 8; word += 4) {
-      double products[8];
-      for (int k = 0; k < 8; k++) {
-        const int shift = k % 2 * 16;
-        const float x = to_float(static_cast<uint16_t>(word_of_row(row, word + k / 2) >> shift));
-        const float w = to_float(static_cast<uint16_t>(word_of_column(column, word + k / 2) >> shift));
-        products[k] = static_cast<double>(x) * static_cast<double>(w);
-      }
-      c[i] = add_cut(c[i], products);
-    }
-  }
+  emulation::Fragment mine = {};
+  for (int i = 0; i < 8; i++) mine.numbers_a[i] = to_float(static_cast<uint16_t>(a[i / 2] >> i % 2 * 16));
+  for (int i = 0; i < 4; i++) mine.numbers_b[i] = to_float(static_cast<uint16_t>(b[i / 2] >> i % 2 * 16));
+  emulation::add_products(emulation::show(mine), thread_of_block() % kWarp, c);
 }
 
 CARD void multiply_f16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
@@ -102,12 +55,8 @@ CARD void multiply_bf16(float (&c)[4], const uint32_t (&a)[4], const uint32_t (&
 }
 
 CARD void multiply_s8(int (&c)[4], const uint32_t (&a)[4], const uint32_t (&b)[2]) {
-  emulation::show({{a[0], a[1], a[2], a[3], b[0], b[1]}});
-  const int lane = thread_of_block() % kWarp;
-  for (int i = 0; i < 4; i++) {
-    const int row = lane / 4 + i / 2 * 8, column = lane % 4 * 2 + i % 2;
-    for (int word = 0; word < 8; word++) c[i] = dot4(word_of_row(row, word), word_of_column(column, word), c[i]);
-  }
+  const emulation::Fragment mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}, {}, {}};
+  emulation::add_products(emulation::show(mine), thread_of_block() % kWarp, c);
 }
 
 // Rows and columns of four words: word t of row g, of row g + 8, and of column g.
