@@ -1,4 +1,4 @@
-// kernels_attend against a plain loop in float64, for every instruction set of this processor.
+// kernels_attend against a plain loop in float64, for every instruction set of this processor, or for one.
 
 #include <algorithm>
 #include <cmath>
@@ -11,9 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "isas.h"
 #include "kernels.h"
 
 namespace {
+
+std::vector<int32_t> isas;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int64_t kPageRows = 64;
@@ -341,8 +344,7 @@ void run(const Case &test, uint32_t seed) {
   const Answer expected = slow(test, cache, plan, queries, frequencies, scale);
   const kernels_kv_layout layout = {test.dtype,      test.kv_heads,        test.head_dim,
                                     cache.row_bytes, cache.value_stride(), 2 * cache.value_stride()};
-  for (int32_t isa = 0; isa < kernels_isa_count(); isa++) {
-    if (kernels_isa_missing(isa) != nullptr) continue;
+  for (int32_t isa : isas) {
     std::vector<std::vector<float>> answers;
     for (int threads : {1, 3}) {
       kernels_device *device = nullptr;
@@ -579,7 +581,8 @@ void draw(uint32_t seed) {
 
 }  // namespace
 
-int main() {
+int main(int count, char **arguments) {
+  isas = isas_of(count, arguments);
   sizes();
   corners();
   for (uint32_t seed = 1; seed <= 150; seed++) draw(seed);

@@ -3,6 +3,7 @@
 // Weights are blocks of random bytes with scales of sound size; each dtype has a decoder here that
 // looks up one element by the text of the GGUF specification. For quantised weights the expected
 // product is that of activations rounded as the kernels promise: blocks of 32, largest magnitude / 127.
+#include "isas.h"
 #include "kernels.h"
 
 #include <cmath>
@@ -326,12 +327,9 @@ void check_gather(const Device &device) {
 
 }  // namespace
 
-// matmul_test [ISA]: of this instruction set, or of all that are here
 int main(int count, char **arguments) {
   int opened = 0;
-  for (int32_t isa = 0; isa < kernels_isa_count(); isa++) {
-    if (kernels_isa_missing(isa) != nullptr) continue;
-    if (count > 1 && std::strcmp(arguments[1], kernels_isa_name(isa)) != 0) continue;
+  for (int32_t isa : isas_of(count, arguments)) {
     for (int32_t threads : {1, 3}) {
       Device device = {nullptr, std::string(kernels_isa_name(isa)) + " on " + std::to_string(threads)};
       if (kernels_open(isa, threads, &device.open) != KERNELS_OK) return 1;

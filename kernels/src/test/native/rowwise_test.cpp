@@ -8,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "isas.h"
 #include "kernels.h"
 
 namespace {
@@ -236,10 +237,9 @@ void functions(kernels_device *device) {
 
 }  // namespace
 
-int main() {
+int main(int count, char **arguments) {
   int32_t tried = 0;
-  for (int32_t isa = 0; isa < kernels_isa_count(); isa++) {
-    if (kernels_isa_missing(isa) != nullptr) continue;
+  for (int32_t isa : isas_of(count, arguments)) {
     current_isa = kernels_isa_name(isa);
     for (int32_t threads : {1, 3}) {
       kernels_device *device = nullptr;
