@@ -1,6 +1,7 @@
 package org.longform.kernels.device
 
 import java.util.Random
+import java.util.concurrent.ConcurrentHashMap
 
 import org.longform.kernels.cache.{KvCache, KvDType, KvShape}
 import org.longform.kernels.tensor.{BlockFormat, DType, Memory, Shape, Tensor}
@@ -22,8 +23,13 @@ final class Draws(seed: Long) {
     val shape = Shape.of(axes: _*)
     val elements = shape.elements().toInt
     val memory = Memory.allocate(dtype.bytes(elements.toLong))
-    if (dtype.isQuantised) BlockFormat.encode(dtype, uniform(elements), memory, 0)
-    else
+    if (dtype.isQuantised) {
+      val blocks = Draws.blocks(dtype)
+      for (i <- 0 until elements / dtype.blockElements()) {
+        val block = blocks(random.nextInt(blocks.size))
+        memory.writeBytes(i.toLong * block.length, block, 0, block.length)
+      }
+    } else
       for (i <- 0 until elements) {
         if (dtype == DType.F32) memory.putFloat(4L * i, random.nextFloat() * 2 - 1)
         else if (dtype == DType.F16) {
@@ -74,4 +80,28 @@ final class Draws(seed: Long) {
       }
     }
   }
+}
+
+object Draws {
+  private val encoded = new ConcurrentHashMap[DType, IndexedSeq[Array[Byte]]]()
+
+  /** Blocks of random numbers, once for each dtype: to encode them takes longer than most of what they are
+    * for.
+    */
+  private def blocks(dtype: DType): IndexedSeq[Array[Byte]] = encoded.computeIfAbsent(
+    dtype,
+    _ => {
+      val count = 200
+      val size = dtype.bytes(dtype.blockElements().toLong).toInt
+      val memory = Memory.allocate(count.toLong * size)
+      try {
+        BlockFormat.encode(dtype, new Draws(1).uniform(count * dtype.blockElements()), memory, 0)
+        IndexedSeq.tabulate(count) { i =>
+          val block = new Array[Byte](size)
+          memory.readBytes(i.toLong * size, block, 0, size)
+          block
+        }
+      } finally memory.close()
+    }
+  )
 }

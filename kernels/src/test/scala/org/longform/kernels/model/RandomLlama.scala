@@ -95,10 +95,13 @@ final case class RandomLlama(
     file
   }
 
-  /** Blocks of normally distributed weights; a prime number, so that rows are no copies of each other. */
+  /** Blocks of normally distributed weights; as many as the largest matrix has, or a prime number, so that
+    * rows are no copies of each other.
+    */
   private def pool: Array[Byte] = {
     val random = new SplittableRandom(1)
-    val count = RandomLlama.PoolBlocks * dtype.blockElements()
+    val largest = tensors.filter(_.shape().rank() > 1).map(_.shape().elements()).max
+    val count = math.min(largest, RandomLlama.PoolBlocks * dtype.blockElements()).toInt
     val values = Array.fill(count)((random.nextGaussian() / math.sqrt(hidden.toDouble)).toFloat)
     val bytes = new Array[Byte](dtype.bytes(count.toLong).toInt)
     val memory = Memory.allocate(bytes.length.toLong)
@@ -117,7 +120,7 @@ final case class RandomLlama(
 
 object RandomLlama {
   private val FirstWord = 3 + 256
-  private val PoolBlocks = 40009
+  private val PoolBlocks = 40009L
 
   /** SentencePiece's order: unknown, begin, end, the bytes, words. */
   def token(id: Int): String =

@@ -33,15 +33,16 @@ final class ReferenceKernels implements Kernels {
     Tensor matrix = StoredWeight.of(w);
     int inner = MatmulShape.of(x, w, out).inner();
     long outer = matrix.rows();
-    float[] row = new float[inner];
+    int tokens = Math.toIntExact(x.rows());
+    float[] rows = new float[Math.multiplyExact(tokens, inner)];
+    x.read(0, rows);
     float[] column = new float[inner];
     for (long o = 0; o < outer; o++) {
       matrix.read(o * inner, column);
-      for (long t = 0; t < x.rows(); t++) {
-        x.read(t * inner, row);
+      for (int t = 0; t < tokens; t++) {
         double sum = 0;
         for (int i = 0; i < inner; i++) {
-          sum += (double) row[i] * column[i];
+          sum += (double) rows[t * inner + i] * column[i];
         }
         out.set(t * outer + o, (float) sum);
       }

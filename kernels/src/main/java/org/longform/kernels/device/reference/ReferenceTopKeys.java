@@ -1,7 +1,7 @@
 package org.longform.kernels.device.reference;
 
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.Arrays;
 import java.util.List;
 import org.longform.kernels.attention.PositionEncoding;
 import org.longform.kernels.device.TopKeys;
@@ -23,17 +23,20 @@ final class ReferenceTopKeys {
     float[] scores = new float[rows.length];
     for (int h = 0; h < heads; h++) {
       for (int t = 0; t < queries; t++) {
-        List<Scored> best = best(request, h, request.firstQuery() + t);
+        Scored[] candidates = candidates(request, h, request.firstQuery() + t);
+        long[] order = order(candidates);
         for (int j = 0; j < k; j++) {
-          rows[(h * queries + t) * k + j] = best.get(j).row;
-          scores[(h * queries + t) * k + j] = best.get(j).score;
+          Scored chosen = candidates[(int) order[j]];
+          rows[(h * queries + t) * k + j] = chosen.row;
+          scores[(h * queries + t) * k + j] = chosen.score;
         }
       }
     }
     return TopKeys.exhaustive(request, k, rows, scores);
   }
 
-  private static List<Scored> best(TopKeysRequest request, int head, int query) {
+  /** The best row of each block, in the order of the blocks. */
+  private static Scored[] candidates(TopKeysRequest request, int head, int query) {
     int headDim = request.cache().headDim();
     int heads = request.heads();
     int kvHeads = request.cache().kvHeads();
@@ -57,9 +60,20 @@ final class ReferenceTopKeys {
       }
       scored.add(best);
     }
-    scored.sort(
-        Comparator.comparingDouble((Scored s) -> s.score).reversed().thenComparingLong(s -> s.row));
-    return scored;
+    return scored.toArray(new Scored[0]);
+  }
+
+  /** Numbers of candidates in the low words: the best first, of equal ones the first first. */
+  private static long[] order(Scored[] candidates) {
+    long[] order = new long[candidates.length];
+    for (int i = 0; i < order.length; i++) {
+      int bits = Float.floatToIntBits(candidates[i].score);
+      // whole numbers in the order of the scores
+      int rank = bits < 0 ? bits ^ Integer.MAX_VALUE : bits;
+      order[i] = (long) ~rank << Integer.SIZE | i;
+    }
+    Arrays.sort(order);
+    return order;
   }
 
   private static float score(TopKeysRequest request, float[] q, int kvHead, long row) {
