@@ -122,6 +122,7 @@ struct Attend {
   // One table for all segments: asking for another may move it.
   void find_table() {
     int64_t keys = 0, all = 0;
+    whole.reserve(static_cast<size_t>(call.segment_count));
     for (int64_t s = 0; s < call.segment_count; s++) {
       // scaled by heads they are not whole
       const bool plain = call.segments[s].head_scales == nullptr;

@@ -1,4 +1,5 @@
-// What tensor cores make of the fragments of a warp.
+// What tensor cores make of the fragments of a warp. Nothing of portable.h is used: its functions are inline, and of
+// those built with sanitizers and without the linker keeps one.
 #include <math.h>
 #include <string.h>
 

@@ -108,57 +108,52 @@ struct Machine {
   uint32_t launches = 0;
 };
 
-Machine the_machine;
+Machine machine;
 
 void wait(State state) {
-  Machine &m = the_machine;
-  m.running->state = state;
-  switch_stack(m.running->stack, m.scheduler);
+  machine.running->state = state;
+  switch_stack(machine.running->stack, machine.scheduler);
 }
 
 void entry() {
-  Machine &m = the_machine;
-  m.kernel(m.args);
+  machine.kernel(machine.args);
   wait(State::kDone);
   abort();  // nobody goes on with a thread that is done
 }
 
 void resume(int thread) {
-  Machine &m = the_machine;
   here.thread = thread;
-  m.running = &m.fibers[thread];
-  switch_stack(m.scheduler, m.running->stack);
+  machine.running = &machine.fibers[thread];
+  switch_stack(machine.scheduler, machine.running->stack);
 }
 
 // If all threads from `first` on wait at such a barrier they may go on. Stricter than a card, which does not
 // wait for threads that are done.
 bool release(int first, int count, State barrier) {
-  Machine &m = the_machine;
   for (int i = first; i < first + count; i++) {
-    if (m.fibers[i].state != barrier) return false;
+    if (machine.fibers[i].state != barrier) return false;
   }
-  for (int i = first; i < first + count; i++) m.fibers[i].state = State::kReady;
+  for (int i = first; i < first + count; i++) machine.fibers[i].state = State::kReady;
   return true;
 }
 
 void run_block() {
-  Machine &m = the_machine;
   for (int i = 0; i < kThreads; i++) {
-    m.fibers[i].stack.start(m.stacks.get() + static_cast<size_t>(i) * kStackBytes, entry);
-    m.fibers[i].state = State::kReady;
-    m.fibers[i].turn = 0;
-    m.fibers[i].vote = 0;
+    machine.fibers[i].stack.start(machine.stacks.get() + static_cast<size_t>(i) * kStackBytes, entry);
+    machine.fibers[i].state = State::kReady;
+    machine.fibers[i].turn = 0;
+    machine.fibers[i].vote = 0;
   }
   for (;;) {
     for (int i = 0; i < kThreads; i++) {
       // forwards, backwards, or by strides that mix the warps
-      const int thread = m.launches % 3 == 0 ? i : m.launches % 3 == 1 ? kThreads - 1 - i : i * 37 % kThreads;
-      if (m.fibers[thread].state == State::kReady) resume(thread);
+      const int thread = machine.launches % 3 == 0 ? i : machine.launches % 3 == 1 ? kThreads - 1 - i : i * 37 % kThreads;
+      if (machine.fibers[thread].state == State::kReady) resume(thread);
     }
     bool goes_on = release(0, kThreads, State::kAtBlockBarrier);
     for (int w = 0; w < kThreads; w += kWarp) goes_on |= release(w, kWarp, State::kAtWarpBarrier);
     if (goes_on) continue;
-    for (const Fiber &fiber : m.fibers) {
+    for (const Fiber &fiber : machine.fibers) {
       if (fiber.state == State::kDone) continue;
       fprintf(stderr, "Cannot go on with a block: its threads wait at different barriers.\n");
       abort();
@@ -174,29 +169,26 @@ Place here;
 void wait_for_block() { wait(State::kAtBlockBarrier); }
 
 bool any_of_block(bool said) {
-  Machine &m = the_machine;
-  const int vote = m.running->vote++ & 1;
-  m.running->said[vote] = said;
+  const int vote = machine.running->vote++ & 1;
+  machine.running->said[vote] = said;
   wait(State::kAtBlockBarrier);
-  for (const Fiber &fiber : m.fibers) {
+  for (const Fiber &fiber : machine.fibers) {
     if (fiber.said[vote]) return true;
   }
   return false;
 }
 
 uint64_t word_of_lane(uint64_t word, int mask) {
-  Machine &m = the_machine;
-  const int turn = m.running->turn++ & 1;
-  m.running->words[turn] = word;
+  const int turn = machine.running->turn++ & 1;
+  machine.running->words[turn] = word;
   const int other = here.thread ^ mask;
   wait(State::kAtWarpBarrier);
-  return m.fibers[other].words[turn];
+  return machine.fibers[other].words[turn];
 }
 
 const Fragment *show(const Fragment &fragment) {
-  Machine &m = the_machine;
   // by this lane's turns: another one may be an exchange further
-  Fragment *shown = m.fragments[m.running->turn++ & 1];
+  Fragment *shown = machine.fragments[machine.running->turn++ & 1];
   shown[here.thread] = fragment;
   wait(State::kAtWarpBarrier);
   return shown + here.thread / kWarp * kWarp;
@@ -206,14 +198,13 @@ void run(void (*kernel)(const void *), const void *args, const int64_t *blocks, 
   // several cards may be open
   static std::mutex one_at_a_time;
   const std::lock_guard<std::mutex> lock(one_at_a_time);
-  Machine &m = the_machine;
-  if (m.stacks == nullptr) m.stacks.reset(new char[kStackBytes * kThreads]);
-  m.kernel = kernel;
-  m.args = args;
-  m.launches++;
+  if (machine.stacks == nullptr) machine.stacks.reset(new char[kStackBytes * kThreads]);
+  machine.kernel = kernel;
+  machine.args = args;
+  machine.launches++;
   const int64_t total = blocks[0] * blocks[1] * blocks[2];
   for (int64_t i = 0; i < total; i++) {
-    const int64_t block = m.launches % 2 == 0 ? i : total - 1 - i;
+    const int64_t block = machine.launches % 2 == 0 ? i : total - 1 - i;
     // of its exact size, so that what is beyond it is seen
     std::unique_ptr<unsigned char[]> shared(new unsigned char[static_cast<size_t>(shared_bytes)]);
     memset(shared.get(), 0xff, static_cast<size_t>(shared_bytes));

@@ -16,7 +16,6 @@ struct Place {
 
 // Of the fiber that runs now.
 extern Place here;
-inline const Place &now() { return here; }
 
 void wait_for_block();
 bool any_of_block(bool said);

@@ -100,12 +100,12 @@ struct alignas(16) Four {
   float x, y, z, w;
 };
 
-CARD int thread_of_block() { return emulation::now().thread; }
-CARD int64_t block_x() { return emulation::now().block[0]; }
-CARD int64_t block_y() { return emulation::now().block[1]; }
-CARD int64_t block_z() { return emulation::now().block[2]; }
-CARD int64_t blocks_x() { return emulation::now().blocks[0]; }
-CARD unsigned char *shared_memory() { return emulation::now().shared; }
+CARD int thread_of_block() { return emulation::here.thread; }
+CARD int64_t block_x() { return emulation::here.block[0]; }
+CARD int64_t block_y() { return emulation::here.block[1]; }
+CARD int64_t block_z() { return emulation::here.block[2]; }
+CARD int64_t blocks_x() { return emulation::here.blocks[0]; }
+CARD unsigned char *shared_memory() { return emulation::here.shared; }
 
 CARD void block_barrier() { emulation::wait_for_block(); }
 // what lanes do together waits for all of them here

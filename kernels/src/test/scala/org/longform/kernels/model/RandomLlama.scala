@@ -95,8 +95,8 @@ final case class RandomLlama(
     file
   }
 
-  /** Blocks of normally distributed weights; as many as the largest matrix has, or a prime number, so that
-    * rows are no copies of each other.
+  /** Blocks of normally distributed weights, as many as the largest matrix has; but at most a prime number of
+    * them, so that rows are no copies of each other.
     */
   private def pool: Array[Byte] = {
     val random = new SplittableRandom(1)

@@ -23,10 +23,10 @@ final class ReferenceTopKeys {
     float[] scores = new float[rows.length];
     for (int h = 0; h < heads; h++) {
       for (int t = 0; t < queries; t++) {
-        Scored[] candidates = candidates(request, h, request.firstQuery() + t);
+        List<Scored> candidates = candidates(request, h, request.firstQuery() + t);
         long[] order = order(candidates);
         for (int j = 0; j < k; j++) {
-          Scored chosen = candidates[(int) order[j]];
+          Scored chosen = candidates.get((int) order[j]);
           rows[(h * queries + t) * k + j] = chosen.row;
           scores[(h * queries + t) * k + j] = chosen.score;
         }
@@ -36,7 +36,7 @@ final class ReferenceTopKeys {
   }
 
   /** The best row of each block, in the order of the blocks. */
-  private static Scored[] candidates(TopKeysRequest request, int head, int query) {
+  private static List<Scored> candidates(TopKeysRequest request, int head, int query) {
     int headDim = request.cache().headDim();
     int heads = request.heads();
     int kvHeads = request.cache().kvHeads();
@@ -60,14 +60,14 @@ final class ReferenceTopKeys {
       }
       scored.add(best);
     }
-    return scored.toArray(new Scored[0]);
+    return scored;
   }
 
   /** Numbers of candidates in the low words: the best first, of equal ones the first first. */
-  private static long[] order(Scored[] candidates) {
-    long[] order = new long[candidates.length];
+  private static long[] order(List<Scored> candidates) {
+    long[] order = new long[candidates.size()];
     for (int i = 0; i < order.length; i++) {
-      int bits = Float.floatToIntBits(candidates[i].score);
+      int bits = Float.floatToIntBits(candidates.get(i).score);
       // whole numbers in the order of the scores
       int rank = bits < 0 ? bits ^ Integer.MAX_VALUE : bits;
       order[i] = (long) ~rank << Integer.SIZE | i;
