@@ -166,7 +166,8 @@ class FormedAnswersSuite extends AnyFunSuite with BeforeAndAfterAll {
     def softmax(logits: Array[Float]): Array[Double] = {
       val most = logits.max
       val weights = logits.map(logit => math.exp(logit.toDouble - most))
-      weights.map(_ / weights.sum)
+      val all = weights.sum
+      weights.map(_ / all)
     }
     val others = all.map(ids)
     texts.map { label =>

@@ -108,7 +108,8 @@ class GgufTokenizerSuite extends AnyFunSuite {
     assert(names.length > 30)
     names.foreach { name =>
       using(file(bytePairs(Some(name), merges: _*))) { tokenizer =>
-        NastyTexts.all(seed, longWord = 1 << 10).foreach { case (what, text) =>
+        NastyTexts.all(seed, longWord = 1 << 10).foreach { case (what, whole) =>
+          val text = NastyTexts.beginning(whole, 9000)
           val composed = java.text.Normalizer.normalize(text, java.text.Normalizer.Form.NFC)
           val found = tokenizer.decode(tokenizer.encode(text))
           if (found != text) assert(found == composed, s"$name: $what")

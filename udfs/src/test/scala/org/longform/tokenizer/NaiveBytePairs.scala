@@ -6,7 +6,7 @@ import java.util.regex.Pattern
 import scala.collection.mutable
 
 /** Byte pairs as the papers tell them, slowly: words by regular expressions one after the other, then the
-  * pair of lowest rank merges, the first of equals.
+  * pair of lowest rank merges wherever it is, from the left.
   */
 class NaiveBytePairs(patterns: Seq[String], ranks: Map[(String, String), Int], wholeWords: Set[String]) {
   private val compiled =
@@ -35,17 +35,17 @@ class NaiveBytePairs(patterns: Seq[String], ranks: Map[(String, String), Int], w
 
   private def merged(letters: Vector[String]): Seq[String] = {
     var symbols = letters
-    var more = true
-    while (more) {
-      val pairs =
-        symbols.indices.dropRight(1).flatMap(i => ranks.get(symbols(i) -> symbols(i + 1)).map(_ -> i))
-      more = pairs.nonEmpty
-      if (more) {
-        val at = pairs.min._2
-        symbols = symbols.patch(at, Seq(symbols(at) + symbols(at + 1)), 2)
-      }
+    var best = lowest(symbols)
+    while (best.isDefined) {
+      symbols = NaiveBytePairs.joined(symbols, best.get)
+      best = lowest(symbols)
     }
     symbols
+  }
+
+  private def lowest(symbols: Vector[String]): Option[(String, String)] = {
+    val pairs = symbols.iterator.zip(symbols.iterator.drop(1)).toSet.filter(ranks.contains)
+    if (pairs.isEmpty) None else Some(pairs.minBy(ranks))
   }
 }
 
@@ -62,10 +62,11 @@ object NaiveBytePairs {
     var table: Map[Vector[String], Int] = words.toMap
     while (made.size < count) {
       val pairs = mutable.Map.empty[(String, String), Int].withDefaultValue(0)
+      for ((word, n) <- table; pair <- word.iterator.zip(word.iterator.drop(1))) pairs(pair) += n
       // a token is made in one way only
-      for ((word, n) <- table; pair <- word.zip(word.drop(1)) if !texts(pair._1 + pair._2)) pairs(pair) += n
-      if (pairs.isEmpty) return made.toSeq
-      val best = pairs.toSeq.maxBy { case ((a, b), n) => (n, a, b) }._1
+      val others = pairs.toSeq.filterNot { case ((a, b), _) => texts(a + b) }
+      if (others.isEmpty) return made.toSeq
+      val best = others.maxBy { case ((a, b), n) => (n, a, b) }._1
       made += best
       texts += best._1 + best._2
       table =

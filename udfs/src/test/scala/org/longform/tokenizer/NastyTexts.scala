@@ -54,6 +54,11 @@ object NastyTexts {
     text.toString
   }
 
+  /** So many characters at most, none cut in two. */
+  def beginning(text: String, chars: Int): String =
+    if (text.length <= chars) text
+    else text.substring(0, if (Character.isLowSurrogate(text.charAt(chars))) chars - 1 else chars)
+
   /** Name and text. Each but the shortest needs several windows of 4096 characters. */
   def all(seed: Long, longWord: Int = 1 << 17): Seq[(String, String)] = {
     val random = new Random(seed)

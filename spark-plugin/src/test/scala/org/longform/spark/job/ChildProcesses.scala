@@ -21,7 +21,7 @@ class ChildProcesses(logs: Path) extends AutoCloseable {
   ): Process =
     synchronized {
       val java = Path.of(System.getProperty("java.home"), "bin", "java").toString
-      val builder = new ProcessBuilder((java +: ChildProcesses.javaOptions) ++ arguments: _*)
+      val builder = new ProcessBuilder(java +: (ChildProcesses.javaOptions ++ ChildProcesses.quickStart ++ arguments): _*)
       builder.environment().putAll((environment + ("CLASSPATH" -> classPath)).asJava)
       builder.directory(logs.toFile)
       builder.redirectErrorStream(true)
@@ -53,6 +53,9 @@ object ChildProcesses {
       option.startsWith("--add-opens") || option.startsWith("-XX:+Ignore") || option.contains("Direct")
     )
     .toSeq
+
+  /** Most of what these processes do is start. */
+  val quickStart: Seq[String] = Seq("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
   def classPath: Seq[String] = System.getProperty("java.class.path").split(File.pathSeparator).toSeq
 }

@@ -256,15 +256,16 @@ class CommandLineSuite extends JobFixture {
     assert(
       "answers       [1-5] tokens each, as those in the table; at most 5".r.findFirstIn(resumed.out).nonEmpty
     )
-    val bounded = command(("plan" +: asked) ++ Seq("--context", "streaming"): _*)
+    // one probe is enough for what follows
+    def onProcessor(more: String*): RanCommand = command(("plan" +: asked) ++ Seq("--device", "cpu") ++ more: _*)
+    val bounded = onProcessor("--context", "streaming")
     assert(bounded.out.contains("streaming as f16, 1,024 bytes a token: 0.6 MiB for the largest"), bounded)
     assert(bounded.out.contains("documents     3 to read, 0 rows"))
-    val two =
-      command(("plan" +: asked) ++ Seq("--decoding", "draft-model", "--draft-model", "longform-tiny"): _*)
+    val two = onProcessor("--decoding", "draft-model", "--draft-model", "longform-tiny")
     assert(two.out.contains("and beside it longform-tiny, weights 1.9 MiB"), two)
     assert(two.out.contains("reattention as f16, 2,048 bytes a token: "), two)
     // 6 query heads of 32 in 4 layers, 4 bytes a number, a key for 8 tokens
-    val remembering = command(("plan" +: asked) ++ Seq("--context", "infllm", "--max-new-tokens", "5"): _*)
+    val remembering = onProcessor("--context", "infllm", "--max-new-tokens", "5")
     assert(remembering.out.contains("Java heap     4.4 MiB for what infllm remembers of the 2 "), remembering)
   }
 

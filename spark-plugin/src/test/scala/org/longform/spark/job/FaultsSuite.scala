@@ -2,6 +2,7 @@ package org.longform.spark.job
 
 import org.apache.spark.sql.{Row, SparkSession}
 import org.longform.datasets.tasks.{CorpusGenerator, CorpusRequest}
+import org.longform.spark.LocalSession
 import org.scalatest.BeforeAndAfterAll
 
 import java.io.{ByteArrayOutputStream, PrintStream}
@@ -73,7 +74,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
     val job = cluster.submit(
       "poison",
       faultyJob,
-      Map("spark.task.maxFailures" -> "2"),
+      LocalSession.Interpreted + ("spark.task.maxFailures" -> "2"),
       Seq(in.toString, output.toString, "100", "3", "pause_ms=200"): _*
     )
     val printed = cluster.finished("poison", job)
@@ -104,7 +105,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
     val job = cluster.submit(
       "killed",
       faultyJob,
-      Map("spark.task.maxFailures" -> "2"),
+      LocalSession.Interpreted + ("spark.task.maxFailures" -> "2"),
       Seq(in.toString, output.toString, "20", "1000", "pause_ms=250"): _*
     )
     var killed = 0
@@ -132,7 +133,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
       cluster.submit(
         name,
         faultyJob,
-        Map.empty,
+        LocalSession.Interpreted,
         Seq(in.toString, output.toString, "6", "3", "pause_ms=300"): _*
       )
     val first = job("first")
@@ -168,7 +169,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
     val job = cluster.submit(
       "long",
       "org.longform.spark.job.LongformJob",
-      Map("spark.longform.checkpointTokens" -> "4000"),
+      LocalSession.Interpreted + ("spark.longform.checkpointTokens" -> "4000"),
       arguments(output, "--fail-on-error"): _*
     )
     // the first one is complete, the document is not

@@ -20,7 +20,7 @@ class HubModelSuite extends JobFixture with BeforeAndAfterAll {
   private lazy val hub = new LoopbackHub(BundledModels.localDirectory("longform-tiny"))
   private val weights = "GET /org/tiny/resolve/.*/model.safetensors"
 
-  override protected def sparkConf: Map[String, String] = Map(
+  override protected def sparkConf: Map[String, String] = super.sparkConf ++ Map(
     "spark.plugins" -> classOf[LongformPlugin].getName,
     "spark.longform.hubEndpoint" -> hub.endpoint,
     "spark.longform.hubOffline" -> "false",
@@ -115,7 +115,7 @@ class HubModelSuite extends JobFixture with BeforeAndAfterAll {
       val job = cluster.submit(
         "submit",
         "org.longform.spark.job.LongformJob",
-        Map(
+        LocalSession.Interpreted ++ Map(
           "spark.longform.hubEndpoint" -> own.endpoint,
           "spark.longform.modelCache" -> folder.resolve("driver").toString,
           "spark.executorEnv.HF_HUB_CACHE" -> node.toString

@@ -2,7 +2,7 @@ package org.longform.spark.job
 
 import org.apache.spark.sql.Row
 import org.longform.prompt.Task
-import org.longform.spark.SparkSuite
+import org.longform.spark.{LocalSession, SparkSuite}
 import org.longform.spark.job.input.InputSpec
 
 import java.io.{ByteArrayOutputStream, PrintStream}
@@ -13,6 +13,8 @@ import scala.collection.JavaConverters._
 
 /** Inputs, requests and outputs of jobs. */
 trait JobFixture extends SparkSuite {
+  override protected def sparkConf: Map[String, String] = LocalSession.Interpreted
+
   protected def write(folder: Path, name: String, text: String): Path = {
     Files.createDirectories(folder.resolve(name).getParent)
     Files.write(folder.resolve(name), text.getBytes(UTF_8))

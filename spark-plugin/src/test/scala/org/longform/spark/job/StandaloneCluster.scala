@@ -28,8 +28,6 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
     "SPARK_LOCAL_IP" -> "127.0.0.1",
     "RUST_FLAVOR" -> "cpu"
   )
-  // most of what these processes do is start
-  private val quickStart = Seq("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
   private val url = s"spark://127.0.0.1:${freePort()}"
 
   private val workerProcesses: Seq[Process] =
@@ -43,7 +41,7 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
     }
 
   private def start(name: String, arguments: String*): Process =
-    children.start(name, sparkHome.resolve("jars").toString + "/*", environment, quickStart ++ arguments)
+    children.start(name, sparkHome.resolve("jars").toString + "/*", environment, arguments)
 
   private def freePort(): Int = {
     val socket = new ServerSocket(0)
@@ -144,7 +142,7 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
       "spark.driver.bindAddress" -> "127.0.0.1",
       "spark.ui.enabled" -> "false",
       "spark.executor.memory" -> "1g",
-      "spark.executor.extraJavaOptions" -> (quickStart ++ executorOptions).mkString(" "),
+      "spark.executor.extraJavaOptions" -> (ChildProcesses.quickStart ++ executorOptions).mkString(" "),
       "spark.scheduler.minRegisteredResourcesRatio" -> "1.0",
       "spark.scheduler.maxRegisteredResourcesWaitingTime" -> "120s",
       "spark.sql.shuffle.partitions" -> "2",

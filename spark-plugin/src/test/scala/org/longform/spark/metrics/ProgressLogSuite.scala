@@ -51,7 +51,7 @@ class ProgressLogSuite extends SparkSuite {
     val session = LocalSession.of(
       Map(
         "spark.plugins" -> "org.longform.spark.LongformPlugin",
-        "spark.longform.progressInterval" -> "300ms"
+        "spark.longform.progressInterval" -> "100ms"
       )
     )
     val lines = new ConcurrentLinkedQueue[String]
@@ -66,7 +66,7 @@ class ProgressLogSuite extends SparkSuite {
     try {
       session
         .sql(
-          "SELECT ai_perplexity(repeat('The data on growth are open. ', 80000), map('context', 'lm-infinite'))"
+          "SELECT ai_perplexity(repeat('The data on growth are open. ', 20000), map('context', 'lm-infinite'))"
         )
         .collect()
       val tokens = lines.asScala.toSeq.map(_.split(" answers failed, ")(1).takeWhile(_ != ' '))

@@ -8,7 +8,7 @@ import org.apache.spark.sql.types.StructType
 import org.longform.kernels.error.{ErrorClass, LongformException}
 import org.longform.prompt.Task
 import org.longform.read.{Answer, AnswerError, RowTally}
-import org.longform.spark.{ReadOnlyFileSystem, SparkSuite}
+import org.longform.spark.{LocalSession, ReadOnlyFileSystem, SparkSuite}
 
 import java.nio.file.Files
 import java.time.Instant
@@ -16,7 +16,7 @@ import java.util.{Arrays, List => JList, Map => JMap}
 import scala.collection.JavaConverters._
 
 class AnswerTableSuite extends SparkSuite {
-  override protected def sparkConf: Map[String, String] = Map(ReadOnlyFileSystem.Setting)
+  override protected def sparkConf: Map[String, String] = LocalSession.Interpreted + ReadOnlyFileSystem.Setting
 
   private def row(content: String, value: String, attempt: Int = 1): Row = {
     val error =

@@ -2,13 +2,15 @@ package org.longform.spark.job.input
 
 import org.apache.spark.sql.{Row, SaveMode}
 import org.longform.kernels.error.{ErrorClass, LongformException}
-import org.longform.spark.SparkSuite
+import org.longform.spark.{LocalSession, SparkSuite}
 
 import java.nio.charset.StandardCharsets.UTF_8
 import java.nio.file.{Files, Path}
 import scala.collection.JavaConverters._
 
 class CorporaSuite extends SparkSuite {
+  override protected def sparkConf: Map[String, String] = LocalSession.Interpreted
+
   private def write(folder: Path, name: String, bytes: Array[Byte]): Path = {
     Files.createDirectories(folder.resolve(name).getParent)
     Files.write(folder.resolve(name), bytes)
