@@ -102,7 +102,7 @@ struct TopKeys {
                                 : Kernel::top_keys_cores_many_f16_64;
     Scoring scoring = {static_cast<Kernel>(static_cast<int64_t>(first) + 2 * q8 + large), {}, kCoreKeys};
     scoring.grid.x = blocks_of(query_rows(), few ? kFewCoreRows : kManyCoreRows);
-    scoring.grid.shared_bytes = large != 0 ? kKeyTurnBytes<128> : kKeyTurnBytes<64>;
+    scoring.grid.shared_bytes = large != 0 ? kCoreSearchBytes<128> : kCoreSearchBytes<64>;
     return scoring;
   }
 

@@ -162,6 +162,14 @@ void run_block() {
   }
 }
 
+// Waits until all lanes of the warp have offered a word; where these lie.
+int offer(uint64_t word) {
+  const int turn = machine.running->turn++ & 1;
+  machine.running->words[turn] = word;
+  wait(State::kAtWarpBarrier);
+  return turn;
+}
+
 }  // namespace
 
 Place here;
@@ -178,12 +186,17 @@ bool any_of_block(bool said) {
   return false;
 }
 
+bool any_of_warp(bool said) {
+  const int turn = offer(said);
+  for (int lane = 0; lane < kWarp; lane++) {
+    if (machine.fibers[here.thread / kWarp * kWarp + lane].words[turn] != 0) return true;
+  }
+  return false;
+}
+
 uint64_t word_of_lane(uint64_t word, int mask) {
-  const int turn = machine.running->turn++ & 1;
-  machine.running->words[turn] = word;
-  const int other = here.thread ^ mask;
-  wait(State::kAtWarpBarrier);
-  return machine.fibers[other].words[turn];
+  const int turn = offer(word);
+  return machine.fibers[here.thread ^ mask].words[turn];
 }
 
 const Fragment *show(const Fragment &fragment) {

@@ -19,6 +19,7 @@ extern Place here;
 
 void wait_for_block();
 bool any_of_block(bool said);
+bool any_of_warp(bool said);
 uint64_t word_of_lane(uint64_t word, int mask);
 
 // What a lane shows to its warp: words of two matrices, and the numbers of 16 bits in them where they have such.

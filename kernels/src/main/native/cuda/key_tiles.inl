@@ -12,6 +12,7 @@ struct KeyTurn {
   uint32_t *keys;      // (64, pitch)
   float *scales;       // (DIM / 32, 64), only of bytes
   float *norms;        // (64)
+  int *largest;        // (4) for each warp: what it brought has no larger number without its sign, or is none
 
   static CARD KeyTurn of_tile(int tile) {
     uint32_t *words = reinterpret_cast<uint32_t *>(shared_memory()) + tile % 2 * kKeyTurnWords<DIM>;
@@ -20,6 +21,7 @@ struct KeyTurn {
     turn.keys = words + 2 * kCoreKeys;
     turn.scales = reinterpret_cast<float *>(turn.keys + kCoreKeys * kPitch);
     turn.norms = turn.scales + DIM / 32 * kCoreKeys;
+    turn.largest = reinterpret_cast<int *>(turn.norms + kCoreKeys);
     return turn;
   }
 
@@ -28,6 +30,19 @@ struct KeyTurn {
   }
   CARD void put_norm(float norm) const {
     if (thread_of_block() < kCoreKeys) norms[thread_of_block()] = norm;
+  }
+
+  // Of float16 numbers without their signs the larger one has the larger bits, and what is no number the largest.
+  CARD void put_largest(int bits) const {
+    bits = warp_max(bits);
+    if (thread_of_block() % kWarp == 0) largest[thread_of_block() / kWarp] = bits;
+  }
+  // No key of the tile has a larger number without its sign; what is none is larger than all.
+  CARD float largest_number() const {
+    int bits = 0;
+#pragma unroll
+    for (int i = 0; i < kThreads / kWarp; i++) bits = largest[i] > bits ? largest[i] : bits;
+    return half_to_float(static_cast<uint16_t>(bits));
   }
 };
 
@@ -58,6 +73,8 @@ template <int DIM>
 struct HalfKeys {
   using Items = KeyItems<DIM>;
   static constexpr int64_t kDtype = KERNELS_KV_F16;
+  // what KeyTurn's largest number is times this
+  static constexpr float kLargest = 1;
 
   FourWords eights[Items::kCount];
 
@@ -82,8 +99,14 @@ struct HalfKeys {
   }
 
   CARD void put(const KeyTurn<DIM> &turn) const {
+    uint32_t largest = 0;
 #pragma unroll
-    for (int i = 0; i < Items::kCount; i++) Items::put(turn, i, eights[i]);
+    for (int i = 0; i < Items::kCount; i++) {
+      const FourWords eight = eights[i];
+      Items::put(turn, i, eight);
+      largest = larger_halves(largest, larger_halves(larger_halves(eight.x, eight.y), larger_halves(eight.z, eight.w)));
+    }
+    turn.put_largest(static_cast<int>(larger_halves(largest, largest >> 16) & 0xffff));
   }
 
   // The sum of a key's dimensions so far, and of 32 more.
@@ -95,6 +118,8 @@ struct ByteKeys {
   using Items = KeyItems<DIM>;
   static constexpr int64_t kDtype = KERNELS_KV_Q8;
   static constexpr int kScales = kCoreKeys * (DIM / 32) / kThreads;
+  // of numbers in units of their scales
+  static constexpr float kLargest = 128;
 
   uint32_t bytes[Items::kCount][2];
   uint16_t scales[kScales];
@@ -144,8 +169,13 @@ struct ByteKeys {
       halves_of_bytes(bytes[i][1], high);
       Items::put(turn, i, {low[0], low[1], high[0], high[1]});
     }
+    int largest = 0;
 #pragma unroll
-    for (int i = 0; i < kScales; i++) turn.scales[thread_of_block() + i * kThreads] = half_to_float(scales[i]);
+    for (int i = 0; i < kScales; i++) {
+      turn.scales[thread_of_block() + i * kThreads] = half_to_float(scales[i]);
+      largest = largest > (scales[i] & 0x7fff) ? largest : scales[i] & 0x7fff;
+    }
+    turn.put_largest(largest);
   }
 
   static CARD float with(float sum, float part, const KeyTurn<DIM> &turn, int block, int key) {

@@ -41,9 +41,12 @@ CARD void block_barrier() { __syncthreads(); }
 CARD void warp_barrier() { __syncwarp(); }
 // Whether any thread of the block says so; a barrier, too.
 CARD bool block_any(bool said) { return __syncthreads_or(said) != 0; }
+// Whether any lane of the warp says so; they wait for each other.
+CARD bool warp_any(bool said) { return __any_sync(0xffffffffu, said) != 0; }
 // What the lane whose number differs by `mask` has. All lanes of a warp call it.
 CARD float from_lane(float value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 CARD int from_lane(int value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+CARD uint32_t from_lane(uint32_t value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 CARD double from_lane(double value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 CARD uint64_t from_lane(uint64_t value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 
@@ -75,6 +78,13 @@ CARD uint32_t subtract_halves(uint32_t a, uint32_t b) {
   uint32_t difference;
   asm("sub.f16x2 %0, %1, %2;" : "=r"(difference) : "r"(a), "r"(b));
   return difference;
+}
+
+// Of each of two pairs of float16 numbers the larger one without its sign; no number if either is none.
+CARD uint32_t larger_halves(uint32_t a, uint32_t b) {
+  uint32_t larger;
+  asm("{ .reg .b32 x, y; abs.f16x2 x, %1; abs.f16x2 y, %2; max.NaN.f16x2 %0, x, y; }" : "=r"(larger) : "r"(a), "r"(b));
+  return larger;
 }
 
 CARD float bits_to_float(uint32_t bits) { return __uint_as_float(bits); }
@@ -111,6 +121,7 @@ CARD void block_barrier() { emulation::wait_for_block(); }
 // what lanes do together waits for all of them here
 CARD void warp_barrier() {}
 CARD bool block_any(bool said) { return emulation::any_of_block(said); }
+CARD bool warp_any(bool said) { return emulation::any_of_warp(said); }
 
 template <typename Value>
 CARD Value from_lane(Value value, int mask) {
@@ -169,6 +180,16 @@ CARD uint32_t subtract_halves(uint32_t a, uint32_t b) {
   return difference;
 }
 
+// what is no number has the largest bits
+CARD uint32_t larger_halves(uint32_t a, uint32_t b) {
+  uint32_t larger = 0;
+  for (int shift = 0; shift < 32; shift += 16) {
+    const uint32_t x = a >> shift & 0x7fff, y = b >> shift & 0x7fff;
+    larger |= (x > y ? x : y) << shift;
+  }
+  return larger;
+}
+
 CARD void sine_and_cosine(double angle, double *sine, double *cosine) {
   *sine = sin(angle);
   *cosine = cos(angle);
@@ -194,6 +215,14 @@ CARD Value warp_sum(Value value) {
 
 CARD float warp_max(float value) {
   for (int mask = kWarp / 2; mask > 0; mask /= 2) value = fmaxf(value, from_lane(value, mask));
+  return value;
+}
+
+CARD int warp_max(int value) {
+  for (int mask = kWarp / 2; mask > 0; mask /= 2) {
+    const int other = from_lane(value, mask);
+    value = value > other ? value : other;
+  }
   return value;
 }
 

@@ -49,11 +49,14 @@ constexpr int64_t kLeastCoreQueries = 16;
 constexpr int kCoreKeys = 64;
 constexpr int kFewCoreRows = 16;
 constexpr int kManyCoreRows = 64;
-// words of KeyTurn<SIZE>, of which there are two: places, keys, scales, norms
+// words of KeyTurn<SIZE>, of which there are two: places, keys, scales, norms, and one for each warp
 template <int SIZE>
-constexpr int kKeyTurnWords = kCoreKeys * (2 + SIZE / 2 + 4 + SIZE / 32 + 1);
+constexpr int kKeyTurnWords = kCoreKeys * (2 + SIZE / 2 + 4 + SIZE / 32 + 1) + 4;
 template <int SIZE>
 constexpr int64_t kKeyTurnBytes = 2 * 4 * kKeyTurnWords<SIZE>;
+// those, and what each thread has of the second pieces of 16 rows of queries
+template <int SIZE>
+constexpr int64_t kCoreSearchBytes = kKeyTurnBytes<SIZE> + kThreads * SIZE / 4 * 4;
 
 // of sketched_keys.inl: rows of a half page, which is what is scored or not; shares of the sketches for each
 // multiprocessor, some warps of which wait for memory while others count
@@ -83,5 +86,8 @@ constexpr int64_t bytes_of_tiles(int64_t size) {
   return kTileKeys * static_cast<int64_t>(sizeof(ListRow)) +
          ((kTileQueries + kTileKeys) * (size + 4) + kTileQueries * (kTileKeys + 1) + kTileQueries) * 4;
 }
+
+// what every kernel may have is what the largest of these has
+static_assert(kCoreSearchBytes<128> <= bytes_of_tiles(256), "more shared memory than the driver is asked for");
 
 }  // namespace longform::card

@@ -2,8 +2,12 @@
 // are queries times the heads that share keys. With many rows each warp of a block has 16 of its own, and all read the
 // same keys; with few rows all warps have the same 16, and each a quarter of the keys of a tile.
 //
-// A warp's rows stay in its registers: sums of two float16 numbers, times a power of two of the row. Keys of float16
+// Rows are sums of two float16 numbers, times a power of two of the row; a warp has the first ones in its registers. Keys of float16
 // are one such number, and so are bytes, whose scales are multiplied with the sums of their 32 dimensions.
+//
+// Keys are multiplied with the first of the two numbers, and with the second only where that may bring one among the
+// best: it adds no more than the sum of a row's second numbers, without their signs, times the largest of the tile's
+// keys. So most keys cost one product, and answers are those of two for all.
 //
 // A score that is no finite number is made again as ordinary units would have made it: infinity times a small piece of
 // a query would spoil what infinity times the query is.
@@ -15,15 +19,18 @@ namespace longform::card {
 // The 16 rows of a warp, as its lanes have them (mma.h).
 template <int DIM>
 struct WarpQueries {
-  uint32_t pieces[2][DIM / 16][4];
+  uint32_t pieces[DIM / 16][4]; // the first ones
   float scales[2]; // of the lane's two rows
+  float slack[2];  // what the second pieces add to a score at most, for each 1 that a key's numbers have
+  bool asked[2];   // whether there is such a row
 
   CARD void load(const TopKeysArgs &args, const QueryTile &tile, int first_row) {
     const int64_t head_dim = args.layout.head_dim;
 #pragma unroll
     for (int i = 0; i < 2; i++) {
       const int row = first_row + thread_of_block() % kWarp / 4 + 8 * i;
-      const float *query = row < tile.count() ? tile.query(args.queries, args.heads, head_dim, row) : nullptr;
+      asked[i] = row < tile.count();
+      const float *query = asked[i] ? tile.query(args.queries, args.heads, head_dim, row) : nullptr;
       // number n of the eight words of 16 dimensions that the lane has two of
       const auto number = [&](int step, int word, int n) {
         const int64_t d = 16 * step + 8 * word + thread_of_block() % 4 * 2 + n;
@@ -43,21 +50,53 @@ struct WarpQueries {
       }
       const HalfScale scale = half_scale(largest);
       scales[i] = spoil == 0 ? scale.back : spoil;
+      float left = 0, all = 0;
 #pragma unroll
       for (int n = 0; n < DIM / 8; n++) {
-        const TwoHalves low = two_halves(spoil == 0 ? number(n / 2, n % 2, 0) * scale.to : 0, 1);
-        const TwoHalves high = two_halves(spoil == 0 ? number(n / 2, n % 2, 1) * scale.to : 0, 1);
-        pieces[0][n / 2][n % 2 * 2 + i] = low.first | static_cast<uint32_t>(high.first) << 16;
-        pieces[1][n / 2][n % 2 * 2 + i] = low.second | static_cast<uint32_t>(high.second) << 16;
+        uint32_t words[2] = {};
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+          const float x = spoil == 0 ? number(n / 2, n % 2, h) * scale.to : 0;
+          const TwoHalves halves = two_halves(x, 1);
+          words[0] |= static_cast<uint32_t>(halves.first) << 16 * h;
+          words[1] |= static_cast<uint32_t>(halves.second) << 16 * h;
+          left += fabsf(half_to_float(halves.second));
+          all += fabsf(x);
+        }
+        pieces[n / 2][n % 2 * 2 + i] = words[0];
+        *second_word(2 * n + i) = words[1];
       }
+      for (int mask = 1; mask < 4; mask *= 2) {
+        left += from_lane(left, mask);
+        all += from_lane(all, mask);
+      }
+      slack[i] = most_of(left, all) * scales[i];
+      // a bound that is subnormal would be no bound
+      if (largest > 0 && scale.back < kLeastScale) slack[i] = NAN;
     }
   }
+
+  CARD void load_second(uint32_t (&second)[DIM / 16][4]) const {
+#pragma unroll
+    for (int n = 0; n < DIM / 4; n++) second[n / 4][n % 4] = *second_word(n);
+  }
+
+  // The second pieces lie behind the keys, each thread's where no other one looks.
+  static CARD uint32_t *second_word(int n) {
+    return reinterpret_cast<uint32_t *>(shared_memory() + kKeyTurnBytes<DIM>) + n * kThreads + thread_of_block();
+  }
+
+  // Of products with keys whose numbers are at most 1: what they add if the second pieces and all numbers have such sums
+  // without their signs. What rounding may add to that is much less than a 2^19th.
+  static constexpr float kLost = 1.f / (1 << 19);
+  static CARD float most_of(float second, float all) { return fmaf(all, kLost, second * (1 + 64 * kLost)); }
+  static constexpr float kLeastScale = 0x1p-100f;
 };
 
-// Products of a warp's rows with COLUMNS times eight keys of a tile.
+// Products of the first or second pieces of a warp's rows with COLUMNS times eight keys of a tile.
 template <int DIM, typename Keys, int COLUMNS>
-CARD void multiply_with_keys(const WarpQueries<DIM> &rows, const KeyTurn<DIM> &turn, int first_key, int head_dim,
-                             float (&sums)[COLUMNS][4]) {
+CARD void multiply_with_keys(const uint32_t (&pieces)[DIM / 16][4], const KeyTurn<DIM> &turn, int first_key,
+                             int head_dim, float (&sums)[COLUMNS][4]) {
   constexpr int kPitch = KeyTurn<DIM>::kPitch;
 #pragma unroll
   for (int block = 0; block < DIM / 32; block++) {
@@ -71,15 +110,12 @@ CARD void multiply_with_keys(const WarpQueries<DIM> &rows, const KeyTurn<DIM> &t
         load_columns_of_warp(from, kPitch, keys[j][step]);
       }
     }
-    // cores cut where they add: sums of theirs are short, the smaller pieces first, and added to nearest
+    // cores cut where they add: sums of theirs are short, and added to nearest
     float part[COLUMNS][4] = {};
 #pragma unroll
-    for (int piece = 1; piece >= 0; piece--) {
+    for (int step = 0; step < 2; step++) {
 #pragma unroll
-      for (int step = 0; step < 2; step++) {
-#pragma unroll
-        for (int j = 0; j < COLUMNS; j++) multiply_f16(part[j], rows.pieces[piece][2 * block + step], keys[j][step]);
-      }
+      for (int j = 0; j < COLUMNS; j++) multiply_f16(part[j], pieces[2 * block + step], keys[j][step]);
     }
 #pragma unroll
     for (int j = 0; j < COLUMNS; j++) {
@@ -98,21 +134,55 @@ CARD void multiply_with_keys(const WarpQueries<DIM> &rows, const KeyTurn<DIM> &t
 template <typename Candidates>
 struct KeptRow {
   Slots best;
-  float worst; // the score of the last of them; NaN as long as there are fewer
+  float worst; // the score of the last of the best that the four threads of a row have; NaN as long as there are fewer
 
-  CARD void clear() {
+  // Of what is no row nothing is kept.
+  CARD void clear(bool asked) {
     best.clear();
-    worst = score_of(kNoWord);
+    worst = asked ? NAN : INFINITY;
   }
 
   // Among equal scores the later key is behind; what is no number is looked at.
   CARD bool may_have(float score) const { return Candidates::kInOrder ? !(score <= worst) : !(score < worst); }
 
-  CARD void add(uint64_t word) {
-    best.add(word);
-    worst = score_of(best.words[kSlots - 1]);
+  // The four threads together: each learns of the others' scores.
+  CARD void share() {
+    // the upper halves of words, in the order of scores, best first
+    uint32_t ranks[kSlots];
+#pragma unroll
+    for (int s = 0; s < kSlots; s++) ranks[s] = static_cast<uint32_t>(best.words[s] >> 32);
+    keep_best_of_two(ranks, 1);
+    // a bitonic network: they rise and then fall, or fall and then rise
+    descend(ranks[0], ranks[2]);
+    descend(ranks[1], ranks[3]);
+    descend(ranks[0], ranks[1]);
+    descend(ranks[2], ranks[3]);
+    keep_best_of_two(ranks, 2);
+    uint32_t last = ranks[0];
+#pragma unroll
+    for (int s = 1; s < kSlots; s++) last = ranks[s] < last ? ranks[s] : last;
+    if (last != 0) worst = score_of(static_cast<uint64_t>(last) << 32);
+  }
+
+private:
+  // The best of this thread's and another's, both best first, in no order.
+  static CARD void keep_best_of_two(uint32_t (&ranks)[kSlots], int mask) {
+    uint32_t others[kSlots];
+#pragma unroll
+    for (int s = 0; s < kSlots; s++) others[s] = from_lane(ranks[s], mask);
+#pragma unroll
+    for (int s = 0; s < kSlots; s++) {
+      const uint32_t other = others[kSlots - 1 - s];
+      ranks[s] = ranks[s] > other ? ranks[s] : other;
+    }
+  }
+  static CARD void descend(uint32_t &a, uint32_t &b) {
+    const uint32_t more = a > b ? a : b;
+    b = a > b ? b : a;
+    a = more;
   }
 };
+static_assert(kSlots == 4, "KeptRow::share sorts four");
 
 template <typename Keys, typename Candidates>
 CARD float score_alone(const TopKeysArgs &args, const Candidates &candidates, const QueryTile &queries, int row,
@@ -140,49 +210,91 @@ struct CoreSearch {
   CARD int row(int n) const { return first_row + lane_row + n / 2 * 8; }
 };
 
+// What a warp knows of a tile.
+template <int DIM, int ROW_WARPS, typename Candidates>
+struct TileSearch {
+  const TopKeysArgs &args;
+  const Candidates &candidates;
+  const CoreSearch<ROW_WARPS> &at;
+  const QueryTile &queries;
+  const WarpQueries<DIM> &rows;
+  KeptRow<Candidates> (&kept)[2];
+};
+
+// Whether any of a warp's scores with eight keys may be among the best, by their sums with the first pieces.
+template <int DIM, int ROW_WARPS, typename Candidates>
+CARD bool may_be_best(const TileSearch<DIM, ROW_WARPS, Candidates> &search, const float (&sums)[4],
+                      const float (&most)[2], const float *norms) {
+  bool may = false;
+#pragma unroll
+  for (int n = 0; n < 4; n++) {
+    const float score = fmaf(sums[n], search.rows.scales[n / 2], most[n / 2]) * norms[n % 2];
+    may |= search.kept[n / 2].may_have(score);
+  }
+  return warp_any(may);
+}
+
+// Scores of a warp's rows with eight keys, to those that are kept. first: the item that is the lane's first key.
+template <typename Keys, int DIM, int ROW_WARPS, typename Candidates>
+CARD void keep_best(const TileSearch<DIM, ROW_WARPS, Candidates> &search, const float (&sums)[4], const float *norms,
+                    int64_t first) {
+  uint32_t odd = 0;
+#pragma unroll
+  for (int n = 0; n < 4; n++) {
+    KeptRow<Candidates> &kept = search.kept[n / 2];
+    const float score = sums[n] * search.rows.scales[n / 2] * norms[n % 2];
+    if (!kept.may_have(score)) continue;
+    if (fabsf(score) < INFINITY) {
+      kept.best.add(word_of(score, search.candidates.place(first + n % 2)));
+    } else {
+      odd |= 1u << n;
+    }
+  }
+  // seldom, and later than it was its turn: words know where they are among equal scores
+  for (int n = 0; odd != 0; n++, odd >>= 1) {
+    const int row = search.at.row(n);
+    const int64_t item = first + n % 2;
+    if ((odd & 1) == 0 || row >= search.queries.count() || search.candidates.key(item) == nullptr) continue;
+    const float score = score_alone<Keys>(search.args, search.candidates, search.queries, row, item);
+    const uint64_t word = word_of(score, search.candidates.place(item));
+    // an index that is known while compiling keeps the words in registers
+    if (n < 2) {
+      search.kept[0].best.add(word);
+    } else {
+      search.kept[1].best.add(word);
+    }
+  }
+  // the lanes have gone different ways
+  warp_barrier();
+  search.kept[0].share();
+  search.kept[1].share();
+}
+
 // Scores of a warp's rows with its keys of a tile, to those that are kept.
-template <int DIM, typename Keys, int ROW_WARPS, typename Candidates>
-CARD void search_tile(const TopKeysArgs &args, const Candidates &candidates, const CoreSearch<ROW_WARPS> &at,
-                      const QueryTile &queries, const WarpQueries<DIM> &rows, int tile,
-                      KeptRow<Candidates> (&kept)[2]) {
+template <typename Keys, int DIM, int ROW_WARPS, typename Candidates>
+CARD void search_tile(const TileSearch<DIM, ROW_WARPS, Candidates> &search, int tile) {
   constexpr int kColumns = 2; // times eight keys at once
+  const CoreSearch<ROW_WARPS> &at = search.at;
+  const int head_dim = static_cast<int>(search.args.layout.head_dim);
   const KeyTurn<DIM> turn = KeyTurn<DIM>::of_tile(tile);
+  const float largest = Keys::kLargest * turn.largest_number();
+  const float most[2] = {search.rows.slack[0] * largest, search.rows.slack[1] * largest};
 #pragma unroll 1
   for (int k = 0; k < at.kKeys; k += 8 * kColumns) {
-    // the lanes may have gone different ways with the keys before
-    warp_barrier();
     const int first_key = at.key_warp * at.kKeys + k;
-    const int64_t first = static_cast<int64_t>(tile) * kCoreKeys + first_key + at.lane_two;
     float sums[kColumns][4] = {};
-    multiply_with_keys<DIM, Keys>(rows, turn, first_key, static_cast<int>(args.layout.head_dim), sums);
-    uint32_t odd = 0;
+    multiply_with_keys<DIM, Keys>(search.rows.pieces, turn, first_key, head_dim, sums);
 #pragma unroll
     for (int j = 0; j < kColumns; j++) {
+      const int key = first_key + 8 * j + at.lane_two;
+      if (!may_be_best(search, sums[j], most, turn.norms + key)) continue;
+      uint32_t second[DIM / 16][4];
+      search.rows.load_second(second);
+      float more[1][4] = {};
+      multiply_with_keys<DIM, Keys>(second, turn, first_key + 8 * j, head_dim, more);
 #pragma unroll
-      for (int n = 0; n < 4; n++) {
-        const float norm = turn.norms[first_key + at.lane_two + 8 * j + n % 2];
-        const float score = sums[j][n] * rows.scales[n / 2] * norm;
-        if (!kept[n / 2].may_have(score)) continue;
-        if (fabsf(score) < INFINITY) {
-          kept[n / 2].add(word_of(score, candidates.place(first + 8 * j + n % 2)));
-        } else {
-          odd |= 1u << (4 * j + n);
-        }
-      }
-    }
-    // seldom, and later than it was its turn: words know where they are among equal scores
-    for (int i = 0; odd != 0; i++, odd >>= 1) {
-      const int row = at.row(i % 4);
-      const int64_t item = first + i / 4 * 8 + i % 2;
-      if ((odd & 1) == 0 || row >= queries.count() || candidates.key(item) == nullptr) continue;
-      const float score = score_alone<Keys>(args, candidates, queries, row, item);
-      const uint64_t word = word_of(score, candidates.place(item));
-      // an index that is known while compiling keeps the words in registers
-      if (i % 4 < 2) {
-        kept[0].add(word);
-      } else {
-        kept[1].add(word);
-      }
+      for (int n = 0; n < 4; n++) sums[j][n] += more[0][n];
+      keep_best<Keys>(search, sums[j], turn.norms + key, static_cast<int64_t>(tile) * kCoreKeys + key);
     }
   }
 }
@@ -225,8 +337,9 @@ CARD void top_keys_by_cores(const TopKeysArgs &args) {
   WarpQueries<DIM> rows;
   rows.load(args, queries, at.first_row);
   KeptRow<Candidates> kept[2];
-  kept[0].clear();
-  kept[1].clear();
+  kept[0].clear(rows.asked[0]);
+  kept[1].clear(rows.asked[1]);
+  const TileSearch<DIM, ROW_WARPS, Candidates> search = {args, share.candidates, at, queries, rows, kept};
 
   KeysOf<DIM> next;
   KeyTurn<DIM>::of_tile(share.begin).put_place(share.place(args, share.begin));
@@ -242,7 +355,7 @@ CARD void top_keys_by_cores(const TopKeysArgs &args) {
     const float norm = share.norm(tile + 1);
     const char *place_after = share.place(args, tile + 2);
     if (at.first_row < queries.count()) {
-      search_tile<DIM, KeysOf<DIM>>(args, share.candidates, at, queries, rows, tile, kept);
+      search_tile<KeysOf<DIM>>(search, tile);
     }
     // whoever still reads the other turn has not passed this barrier
     next.put(other);

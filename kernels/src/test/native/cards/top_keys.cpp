@@ -34,7 +34,10 @@ double worst_ordinary = 0;
 std::mt19937 draws(31);
 float uniform() { return std::uniform_real_distribution<float>(-1, 1)(draws); }
 
-enum class Numbers { kDrawn, kWhole, kSpoiledKeys, kSpoiledQueries, kLarge, kSmall, kUneven };
+enum class Numbers { kDrawn, kWhole, kSpoiledKeys, kSpoiledQueries, kLarge, kSmall, kUneven, kNear, kRounded };
+
+// of 1, to float16
+constexpr float kRoundedOff = 0.49f / 1024;
 
 struct Case {
   int64_t dtype, dim, sharers, queries, count;
@@ -83,6 +86,20 @@ struct Cache {
     if (test.numbers == Numbers::kUneven) {
       for (size_t d = 0; d < x.size(); d++) x[d] *= d % 7 == 0 ? 1 : 6e3f;
     }
+    // scores that differ by less than the first pieces of queries tell
+    if (test.numbers == Numbers::kNear) {
+      for (size_t d = 0; d < x.size(); d++) {
+        const bool own = row % test.dim == static_cast<int64_t>(d);
+        x[d] = std::sin(static_cast<float>(d + 1)) + (own ? x[d] / 64 : 0);
+      }
+    }
+    // of eight keys half have scores of dim / 2, and of the next eight, at first, one has more: all that queries lost when
+    // they were rounded adds to it, and without that it is behind those
+    if (test.numbers == Numbers::kRounded) {
+      const bool found = row % 16 == 15 && row < 128, plain = row % 16 < 4;
+      for (size_t d = 0; d < x.size(); d++) x[d] = found && d % 2 == 1 ? 1 : plain && d % 2 == 0 ? 0.5f : 0;
+      if (found) x[1] -= 0.7f * kRoundedOff * static_cast<float>(test.dim / 2);
+    }
     // a scale of one, so that bytes are the numbers
     if (test.numbers == Numbers::kWhole && test.dtype == KERNELS_KV_Q8) {
       for (size_t d = 0; d < x.size(); d += 32) x[d] = 127;
@@ -120,6 +137,7 @@ std::vector<float> questions(const Case &test) {
     if (test.numbers == Numbers::kSpoiledQueries && i % dim == row % dim && row % 4 != 3) {
       queries[i] = row % 4 == 0 ? INFINITY : row % 4 == 1 ? -INFINITY : std::nanf("");
     }
+    if (test.numbers == Numbers::kRounded) queries[i] = i % 2 == 1 ? 1 + kRoundedOff : 2;
     if (test.numbers == Numbers::kLarge) queries[i] *= row % 2 == 0 ? 1e32f : 1e9f;
     if (test.numbers == Numbers::kSmall) queries[i] *= row % 2 == 0 ? 1e-30f : 1e-9f;
     if (test.numbers == Numbers::kUneven && i % 7 != 0) queries[i] *= 1e-4f;
@@ -323,6 +341,12 @@ int main() {
       }
     }
     compare(cores, ordinary, {dtype, 64, 1, 130, 129, Numbers::kWhole});
+    // as many keys as make most of them not worth a second product
+    compare(cores, ordinary, {dtype, 128, 4, 5, 3000, Numbers::kNear, 1});
+    compare(cores, ordinary, {dtype, 40, 3, 6, 3000, Numbers::kUneven, 1, 3, KERNELS_PAIRING_GROUP, KERNELS_NORM_VALUE_L2});
+    for (int64_t dim : {64, 128}) {
+      for (int64_t queries : {1, 9}) compare(cores, ordinary, {dtype, dim, 4, queries, 1000, Numbers::kRounded});
+    }
     const Numbers odd[] = {Numbers::kSpoiledKeys, Numbers::kSpoiledQueries, Numbers::kLarge, Numbers::kSmall,
                            Numbers::kUneven};
     for (Numbers numbers : odd) {
