@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kMostWords = int64_t{1} << 26;
 // Lists of the best of shares of the keys that are scored in pieces; more only if there are more pieces.
 constexpr int64_t kPieceLists = 64;
+// Blocks of ordinary units that a multiprocessor has at once; a guess.
+constexpr int64_t kOrdinaryBlocks = 4;
 
 // What serves a request.
 enum class Way { kTensorCores, kRegisters, kSorting };
@@ -81,10 +83,21 @@ struct TopKeys {
     }
   }
 
-  // Of so many keys, which blocks of all rows of queries would read as one share.
-  int64_t splits(int64_t keys, int64_t blocks, int64_t keys_of_tile) {
-    const int64_t wanted = blocks_of(4 * operation.card().processors(), blocks);
-    return std::max<int64_t>(1, std::min(wanted, blocks_of(keys, keys_of_tile) / 4));
+  // Shares of so many keys, each read by so many blocks, of which a multiprocessor has some at once: the fewest that leave
+  // little of the card idle in the last round.
+  int64_t splits(int64_t keys, int64_t keys_of_tile, int64_t blocks, int64_t beside) {
+    constexpr int64_t kRounds = 4;
+    const int64_t at_once = beside * operation.card().processors();
+    int64_t best = 1;
+    double most_used = 0;
+    for (int64_t round = 1; round <= kRounds; round++) {
+      const int64_t shares = std::max<int64_t>(1, round * at_once / blocks), all = shares * blocks;
+      const double used = static_cast<double>(all) / static_cast<double>(blocks_of(all, at_once) * at_once);
+      if (used <= most_used + 0.05) continue;
+      most_used = used;
+      best = shares;
+    }
+    return std::max<int64_t>(1, std::min(best, blocks_of(keys, keys_of_tile) / 4));
   }
 
   // What scores up to kSlots answers, of all rows or of listed half pages, by blocks of some rows of queries.
@@ -92,7 +105,12 @@ struct TopKeys {
     Kernel kernel;
     Grid grid;
     int64_t keys_of_tile;
+    int64_t beside; // blocks of a multiprocessor at once
   };
+
+  int64_t splits_of(const Scoring &scoring, int64_t keys) {
+    return splits(keys, scoring.keys_of_tile, scoring.grid.x * request.layout->kv_heads, scoring.beside);
+  }
 
   Scoring by_cores(bool halves) const {
     const int64_t q8 = request.layout->dtype == KERNELS_KV_Q8, large = request.layout->head_dim > 64;
@@ -100,15 +118,26 @@ struct TopKeys {
     const Kernel first = halves ? Kernel::top_keys_cores_halves_f16_64
                          : few  ? Kernel::top_keys_cores_few_f16_64
                                 : Kernel::top_keys_cores_many_f16_64;
-    Scoring scoring = {static_cast<Kernel>(static_cast<int64_t>(first) + 2 * q8 + large), {}, kCoreKeys};
+    Scoring scoring = {static_cast<Kernel>(static_cast<int64_t>(first) + 2 * q8 + large), {}, kCoreKeys, 0};
     scoring.grid.x = blocks_of(query_rows(), few ? kFewCoreRows : kManyCoreRows);
-    scoring.grid.shared_bytes = large != 0 ? kCoreSearchBytes<128> : kCoreSearchBytes<64>;
+    if (large != 0) {
+      take_room<128>(scoring, few);
+    } else {
+      take_room<64>(scoring, few);
+    }
     return scoring;
+  }
+
+  template <int SIZE>
+  static void take_room(Scoring &scoring, bool few) {
+    constexpr int kFew = kFewCoreTiles, kMany = kManyCoreTiles;
+    scoring.grid.shared_bytes = few ? kCoreSearchBytes<SIZE, kFew> : kCoreSearchBytes<SIZE, kMany>;
+    scoring.beside = few ? kCoreBlocks<SIZE, kFew> : kCoreBlocks<SIZE, kMany>;
   }
 
   Scoring in_registers(bool halves) const {
     const Kernel first = halves ? Kernel::top_keys_halves_32 : Kernel::top_keys_32;
-    Scoring scoring = {kernel_of_heads(first, request.layout->head_dim), {}, kTileKeys};
+    Scoring scoring = {kernel_of_heads(first, request.layout->head_dim), {}, kTileKeys, kOrdinaryBlocks};
     scoring.grid.x = query_tiles();
     scoring.grid.shared_bytes = tile_bytes(request.layout->head_dim);
     return scoring;
@@ -121,7 +150,7 @@ struct TopKeys {
     list_rows();
     const Scoring all = scoring(false);
     NearPieces pieces(operation, *request.layout, args.rows, count, all.grid.x);
-    int64_t shares = splits(pieces.rows(), all.grid.x * request.layout->kv_heads, all.keys_of_tile);
+    int64_t shares = splits_of(all, pieces.rows());
     if (pieces.count() > 1) shares = std::clamp<int64_t>(kPieceLists / pieces.count(), 1, shares);
     args.lists = pieces.count() * shares;
     args.best = operation.scratch<uint64_t>(answers * args.lists * kSlots);
@@ -136,7 +165,7 @@ struct TopKeys {
   const uint32_t *best_of_sketched() {
     SketchedKeys sketched(request, operation, args.queries);
     const Scoring halves = scoring(true);
-    const int64_t shares = splits(count, halves.grid.x * request.layout->kv_heads, halves.keys_of_tile);
+    const int64_t shares = splits_of(halves, count);
     args.lists = kPeakShares + shares;
     args.best = operation.scratch<uint64_t>(answers * args.lists * kSlots);
     args.halves = sketched.peaks();
@@ -186,7 +215,7 @@ struct TopKeys {
       Grid grid;
       grid.x = here;
       grid.y = kv_heads;
-      args.splits = grid.z = splits(pieces.rows(), grid.x * grid.y, kTileKeys);
+      args.splits = grid.z = splits(pieces.rows(), kTileKeys, grid.x * grid.y, kOrdinaryBlocks);
       grid.shared_bytes = tile_bytes(request.layout->head_dim);
       args.first_tile = first;
       for (int64_t piece = 0; piece < pieces.count(); piece++) {

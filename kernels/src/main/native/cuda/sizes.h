@@ -45,18 +45,24 @@ constexpr int64_t kMostCoreDims = 128;
 // of attend_cores_*: with fewer queries for a list of keys ordinary units do it
 constexpr int64_t kLeastCoreQueries = 16;
 
-// of top_keys_cores_*: keys of a tile, and rows of queries of a block with few or many of them
+// of top_keys_cores_*: keys of a tile, and rows of queries of a block with few or many of them; with few all warps have the
+// same, of which a warp has so many times 16
 constexpr int kCoreKeys = 64;
 constexpr int kFewCoreRows = 16;
-constexpr int kManyCoreRows = 64;
+constexpr int kFewCoreTiles = 1;
+constexpr int kManyCoreRows = 128;
+constexpr int kManyCoreTiles = kManyCoreRows / 16 / (kThreads / kWarp);
 // words of KeyTurn<SIZE>, of which there are two: places, keys, scales, norms, and one for each warp
 template <int SIZE>
 constexpr int kKeyTurnWords = kCoreKeys * (2 + SIZE / 2 + 4 + SIZE / 32 + 1) + 4;
 template <int SIZE>
 constexpr int64_t kKeyTurnBytes = 2 * 4 * kKeyTurnWords<SIZE>;
-// those, and what each thread has of the second pieces of 16 rows of queries
-template <int SIZE>
-constexpr int64_t kCoreSearchBytes = kKeyTurnBytes<SIZE> + kThreads * SIZE / 4 * 4;
+// those, and what each thread has of the second pieces of its warp's rows, TILES times 16
+template <int SIZE, int TILES>
+constexpr int64_t kCoreSearchBytes = kKeyTurnBytes<SIZE> + kThreads * TILES * SIZE / 4 * 4;
+// so many blocks at once have room on a multiprocessor
+template <int SIZE, int TILES>
+constexpr int kCoreBlocks = (SIZE <= 64 ? 4 : 3) - (TILES - 1);
 
 // of sketched_keys.inl: rows of a half page, which is what is scored or not; shares of the sketches for each
 // multiprocessor, some warps of which wait for memory while others count
@@ -88,6 +94,6 @@ constexpr int64_t bytes_of_tiles(int64_t size) {
 }
 
 // what every kernel may have is what the largest of these has
-static_assert(kCoreSearchBytes<128> <= bytes_of_tiles(256), "more shared memory than the driver is asked for");
+static_assert(kCoreSearchBytes<128, kManyCoreTiles> <= bytes_of_tiles(256), "more shared memory than the driver is asked for");
 
 }  // namespace longform::card

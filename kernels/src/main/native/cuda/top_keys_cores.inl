@@ -1,5 +1,5 @@
 // top_keys<DIM> of top_keys.inl by tensor cores, for keys of float16 or bytes and heads of up to 128 dimensions. Rows
-// are queries times the heads that share keys. With many rows each warp of a block has 16 of its own, and all read the
+// are queries times the heads that share keys. With many rows each warp of a block has 32 of its own, and all read the
 // same keys; with few rows all warps have the same 16, and each a quarter of the keys of a tile.
 //
 // Rows are sums of two float16 numbers, times a power of two of the row; a warp has the first ones in its registers. Keys of float16
@@ -16,18 +16,34 @@ namespace longform::card {
 
 // --- rows of queries ---
 
-// The 16 rows of a warp, as its lanes have them (mma.h).
+// Which rows and keys a block's warps have.
+struct FewRows {
+  static constexpr int kRowWarps = 1, kTiles = kFewCoreTiles;
+};
+struct ManyRows {
+  static constexpr int kRowWarps = kThreads / kWarp, kTiles = kManyCoreTiles;
+};
+
+// One of the two float16 numbers of 16 rows, as lanes have them (mma.h).
 template <int DIM>
+struct Pieces {
+  uint32_t words[DIM / 16][4];
+};
+
+// The rows of a warp, TILES times 16.
+template <int DIM, int TILES>
 struct WarpQueries {
-  uint32_t pieces[DIM / 16][4]; // the first ones
-  float scales[2]; // of the lane's two rows
-  float slack[2];  // what the second pieces add to a score at most, for each 1 that a key's numbers have
-  bool asked[2];   // whether there is such a row
+  static constexpr int kRows = 2 * TILES; // of a lane, eight apart
+
+  Pieces<DIM> first[TILES];
+  float scales[kRows];
+  float slack[kRows]; // what the second pieces add to a score at most, for each 1 that a key's numbers have
+  bool asked[kRows];  // whether there is such a row
 
   CARD void load(const TopKeysArgs &args, const QueryTile &tile, int first_row) {
     const int64_t head_dim = args.layout.head_dim;
 #pragma unroll
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < kRows; i++) {
       const int row = first_row + thread_of_block() % kWarp / 4 + 8 * i;
       asked[i] = row < tile.count();
       const float *query = asked[i] ? tile.query(args.queries, args.heads, head_dim, row) : nullptr;
@@ -63,8 +79,8 @@ struct WarpQueries {
           left += fabsf(half_to_float(halves.second));
           all += fabsf(x);
         }
-        pieces[n / 2][n % 2 * 2 + i] = words[0];
-        *second_word(2 * n + i) = words[1];
+        first[i / 2].words[n / 2][n % 2 * 2 + i % 2] = words[0];
+        *second_word(i / 2, 2 * n + i % 2) = words[1];
       }
       for (int mask = 1; mask < 4; mask *= 2) {
         left += from_lane(left, mask);
@@ -76,14 +92,17 @@ struct WarpQueries {
     }
   }
 
-  CARD void load_second(uint32_t (&second)[DIM / 16][4]) const {
+  CARD Pieces<DIM> second(int tile) const {
+    Pieces<DIM> pieces;
 #pragma unroll
-    for (int n = 0; n < DIM / 4; n++) second[n / 4][n % 4] = *second_word(n);
+    for (int n = 0; n < DIM / 4; n++) pieces.words[n / 4][n % 4] = *second_word(tile, n);
+    return pieces;
   }
 
   // The second pieces lie behind the keys, each thread's where no other one looks.
-  static CARD uint32_t *second_word(int n) {
-    return reinterpret_cast<uint32_t *>(shared_memory() + kKeyTurnBytes<DIM>) + n * kThreads + thread_of_block();
+  static CARD uint32_t *second_word(int tile, int n) {
+    uint32_t *words = reinterpret_cast<uint32_t *>(shared_memory() + kKeyTurnBytes<DIM>);
+    return words + (tile * DIM / 4 + n) * kThreads + thread_of_block();
   }
 
   // Of products with keys whose numbers are at most 1: what they add if the second pieces and all numbers have such sums
@@ -93,10 +112,10 @@ struct WarpQueries {
   static constexpr float kLeastScale = 0x1p-100f;
 };
 
-// Products of the first or second pieces of a warp's rows with COLUMNS times eight keys of a tile.
-template <int DIM, typename Keys, int COLUMNS>
-CARD void multiply_with_keys(const uint32_t (&pieces)[DIM / 16][4], const KeyTurn<DIM> &turn, int first_key,
-                             int head_dim, float (&sums)[COLUMNS][4]) {
+// Products of pieces of TILES times 16 rows with COLUMNS times eight keys of a tile.
+template <typename Keys, int DIM, int TILES, int COLUMNS>
+CARD void multiply_with_keys(const Pieces<DIM> (&pieces)[TILES], const KeyTurn<DIM> &turn, int first_key, int head_dim,
+                             float (&sums)[TILES][COLUMNS][4]) {
   constexpr int kPitch = KeyTurn<DIM>::kPitch;
 #pragma unroll
   for (int block = 0; block < DIM / 32; block++) {
@@ -110,19 +129,22 @@ CARD void multiply_with_keys(const uint32_t (&pieces)[DIM / 16][4], const KeyTur
         load_columns_of_warp(from, kPitch, keys[j][step]);
       }
     }
-    // cores cut where they add: sums of theirs are short, and added to nearest
-    float part[COLUMNS][4] = {};
 #pragma unroll
-    for (int step = 0; step < 2; step++) {
+    for (int t = 0; t < TILES; t++) {
+      // cores cut where they add: sums of theirs are short, and added to nearest
+      float part[COLUMNS][4] = {};
 #pragma unroll
-      for (int j = 0; j < COLUMNS; j++) multiply_f16(part[j], pieces[2 * block + step], keys[j][step]);
-    }
+      for (int step = 0; step < 2; step++) {
 #pragma unroll
-    for (int j = 0; j < COLUMNS; j++) {
+        for (int j = 0; j < COLUMNS; j++) multiply_f16(part[j], pieces[t].words[2 * block + step], keys[j][step]);
+      }
 #pragma unroll
-      for (int n = 0; n < 4; n++) {
-        const int key = first_key + 8 * j + thread_of_block() % 4 * 2 + n % 2;
-        sums[j][n] = Keys::with(sums[j][n], part[j][n], turn, block, key);
+      for (int j = 0; j < COLUMNS; j++) {
+#pragma unroll
+        for (int n = 0; n < 4; n++) {
+          const int key = first_key + 8 * j + thread_of_block() % 4 * 2 + n % 2;
+          sums[t][j][n] = Keys::with(sums[t][j][n], part[j][n], turn, block, key);
+        }
       }
     }
   }
@@ -197,116 +219,121 @@ CARD float score_alone(const TopKeysArgs &args, const Candidates &candidates, co
 }
 
 // Where a warp's rows and keys are.
-template <int ROW_WARPS>
+template <typename Rows>
 struct CoreSearch {
-  static constexpr int kRows = 16 * ROW_WARPS, kKeyWarps = kThreads / kWarp / ROW_WARPS, kKeys = kCoreKeys / kKeyWarps;
+  static constexpr int kTiles = Rows::kTiles, kRows = 16 * kTiles * Rows::kRowWarps;
+  static constexpr int kKeyWarps = kThreads / kWarp / Rows::kRowWarps, kKeys = kCoreKeys / kKeyWarps;
 
   int first_row, key_warp, lane_row, lane_two;
 
   static CARD CoreSearch of_warp() {
     const int warp = thread_of_block() / kWarp;
-    return {warp % ROW_WARPS * 16, warp / ROW_WARPS, thread_of_block() % kWarp / 4, thread_of_block() % 4 * 2};
+    return {warp % Rows::kRowWarps * 16 * kTiles, warp / Rows::kRowWarps, thread_of_block() % kWarp / 4,
+            thread_of_block() % 4 * 2};
   }
-  CARD int row(int n) const { return first_row + lane_row + n / 2 * 8; }
+  // The lane's i-th row.
+  CARD int row(int i) const { return first_row + lane_row + 8 * i; }
 };
 
-// What a warp knows of a tile.
-template <int DIM, int ROW_WARPS, typename Candidates>
+// What a warp knows of its rows.
+template <int DIM, typename Rows, typename Candidates>
 struct TileSearch {
+  static constexpr int kTiles = Rows::kTiles;
+
   const TopKeysArgs &args;
   const Candidates &candidates;
-  const CoreSearch<ROW_WARPS> &at;
+  const CoreSearch<Rows> &at;
   const QueryTile &queries;
-  const WarpQueries<DIM> &rows;
-  KeptRow<Candidates> (&kept)[2];
+  const WarpQueries<DIM, kTiles> &rows;
+  KeptRow<Candidates> (&kept)[2 * kTiles];
+
+  // Whether any score of 16 rows with eight keys may be among the best, by sums with the first pieces.
+  CARD bool may_be_best(int tile, const float (&sums)[4], float largest, const float *norms) const {
+    bool may = false;
+#pragma unroll
+    for (int n = 0; n < 4; n++) {
+      const int i = 2 * tile + n / 2;
+      const float score = fmaf(sums[n], rows.scales[i], rows.slack[i] * largest) * norms[n % 2];
+      may |= kept[i].may_have(score);
+    }
+    return warp_any(may);
+  }
+
+  // Scores of 16 rows with eight keys, to those that are kept. first: the item that is the lane's first key.
+  template <typename Keys>
+  CARD void keep_best(int tile, const float (&sums)[4], const float *norms, int64_t first) const {
+    uint32_t odd = 0;
+#pragma unroll
+    for (int n = 0; n < 4; n++) {
+      const int i = 2 * tile + n / 2;
+      const float score = sums[n] * rows.scales[i] * norms[n % 2];
+      if (!kept[i].may_have(score)) continue;
+      if (fabsf(score) < INFINITY) {
+        kept[i].best.add(word_of(score, candidates.place(first + n % 2)));
+      } else {
+        odd |= 1u << n;
+      }
+    }
+    // seldom, and later than it was its turn: words know where they are among equal scores
+    for (int n = 0; odd != 0; n++, odd >>= 1) {
+      const int row = at.row(2 * tile + n / 2);
+      const int64_t item = first + n % 2;
+      if ((odd & 1) == 0 || row >= queries.count() || candidates.key(item) == nullptr) continue;
+      const float score = score_alone<Keys>(args, candidates, queries, row, item);
+      const uint64_t word = word_of(score, candidates.place(item));
+      // an index that is known while compiling keeps the words in registers
+      if (n < 2) {
+        kept[2 * tile].best.add(word);
+      } else {
+        kept[2 * tile + 1].best.add(word);
+      }
+    }
+    // the lanes have gone different ways
+    warp_barrier();
+    kept[2 * tile].share();
+    kept[2 * tile + 1].share();
+  }
 };
 
-// Whether any of a warp's scores with eight keys may be among the best, by their sums with the first pieces.
-template <int DIM, int ROW_WARPS, typename Candidates>
-CARD bool may_be_best(const TileSearch<DIM, ROW_WARPS, Candidates> &search, const float (&sums)[4],
-                      const float (&most)[2], const float *norms) {
-  bool may = false;
-#pragma unroll
-  for (int n = 0; n < 4; n++) {
-    const float score = fmaf(sums[n], search.rows.scales[n / 2], most[n / 2]) * norms[n % 2];
-    may |= search.kept[n / 2].may_have(score);
-  }
-  return warp_any(may);
-}
-
-// Scores of a warp's rows with eight keys, to those that are kept. first: the item that is the lane's first key.
-template <typename Keys, int DIM, int ROW_WARPS, typename Candidates>
-CARD void keep_best(const TileSearch<DIM, ROW_WARPS, Candidates> &search, const float (&sums)[4], const float *norms,
-                    int64_t first) {
-  uint32_t odd = 0;
-#pragma unroll
-  for (int n = 0; n < 4; n++) {
-    KeptRow<Candidates> &kept = search.kept[n / 2];
-    const float score = sums[n] * search.rows.scales[n / 2] * norms[n % 2];
-    if (!kept.may_have(score)) continue;
-    if (fabsf(score) < INFINITY) {
-      kept.best.add(word_of(score, search.candidates.place(first + n % 2)));
-    } else {
-      odd |= 1u << n;
-    }
-  }
-  // seldom, and later than it was its turn: words know where they are among equal scores
-  for (int n = 0; odd != 0; n++, odd >>= 1) {
-    const int row = search.at.row(n);
-    const int64_t item = first + n % 2;
-    if ((odd & 1) == 0 || row >= search.queries.count() || search.candidates.key(item) == nullptr) continue;
-    const float score = score_alone<Keys>(search.args, search.candidates, search.queries, row, item);
-    const uint64_t word = word_of(score, search.candidates.place(item));
-    // an index that is known while compiling keeps the words in registers
-    if (n < 2) {
-      search.kept[0].best.add(word);
-    } else {
-      search.kept[1].best.add(word);
-    }
-  }
-  // the lanes have gone different ways
-  warp_barrier();
-  search.kept[0].share();
-  search.kept[1].share();
-}
-
 // Scores of a warp's rows with its keys of a tile, to those that are kept.
-template <typename Keys, int DIM, int ROW_WARPS, typename Candidates>
-CARD void search_tile(const TileSearch<DIM, ROW_WARPS, Candidates> &search, int tile) {
-  constexpr int kColumns = 2; // times eight keys at once
-  const CoreSearch<ROW_WARPS> &at = search.at;
+template <typename Keys, int DIM, typename Rows, typename Candidates>
+CARD void search_tile(const TileSearch<DIM, Rows, Candidates> &search, int tile) {
+  constexpr int kColumns = 2, kTiles = Rows::kTiles; // times eight keys and 16 rows at once
+  const CoreSearch<Rows> &at = search.at;
   const int head_dim = static_cast<int>(search.args.layout.head_dim);
   const KeyTurn<DIM> turn = KeyTurn<DIM>::of_tile(tile);
   const float largest = Keys::kLargest * turn.largest_number();
-  const float most[2] = {search.rows.slack[0] * largest, search.rows.slack[1] * largest};
 #pragma unroll 1
   for (int k = 0; k < at.kKeys; k += 8 * kColumns) {
     const int first_key = at.key_warp * at.kKeys + k;
-    float sums[kColumns][4] = {};
-    multiply_with_keys<DIM, Keys>(search.rows.pieces, turn, first_key, head_dim, sums);
+    float sums[kTiles][kColumns][4] = {};
+    multiply_with_keys<Keys>(search.rows.first, turn, first_key, head_dim, sums);
 #pragma unroll
     for (int j = 0; j < kColumns; j++) {
       const int key = first_key + 8 * j + at.lane_two;
-      if (!may_be_best(search, sums[j], most, turn.norms + key)) continue;
-      uint32_t second[DIM / 16][4];
-      search.rows.load_second(second);
-      float more[1][4] = {};
-      multiply_with_keys<DIM, Keys>(second, turn, first_key + 8 * j, head_dim, more);
+      const float *norms = turn.norms + key;
 #pragma unroll
-      for (int n = 0; n < 4; n++) sums[j][n] += more[0][n];
-      keep_best<Keys>(search, sums[j], turn.norms + key, static_cast<int64_t>(tile) * kCoreKeys + key);
+      for (int t = 0; t < kTiles; t++) {
+        if (!search.may_be_best(t, sums[t][j], largest, norms)) continue;
+        const Pieces<DIM> second[1] = {search.rows.second(t)};
+        float more[1][1][4] = {};
+        multiply_with_keys<Keys>(second, turn, first_key + 8 * j, head_dim, more);
+#pragma unroll
+        for (int n = 0; n < 4; n++) sums[t][j][n] += more[0][0][n];
+        search.template keep_best<Keys>(t, sums[t][j], norms, static_cast<int64_t>(tile) * kCoreKeys + key);
+      }
     }
   }
 }
 
 // What the lanes of a quad, and warps with other keys, have kept becomes one list for each row.
-template <int ROW_WARPS, typename Candidates>
-CARD void write_kept(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, const QueryTile &queries,
-                     KeptRow<Candidates> (&kept)[2]) {
+template <typename Rows, typename Candidates>
+CARD void write_kept(const TopKeysArgs &args, const CoreSearch<Rows> &at, const QueryTile &queries,
+                     KeptRow<Candidates> (&kept)[2 * Rows::kTiles]) {
   // (rows, key warps, slots), where keys were, which no thread reads any more
   uint64_t *lists = reinterpret_cast<uint64_t *>(shared_memory());
 #pragma unroll
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < 2 * Rows::kTiles; i++) {
     Slots &best = kept[i].best;
     for (int mask = 1; mask < 4; mask *= 2) {
       uint64_t others[kSlots];
@@ -317,7 +344,7 @@ CARD void write_kept(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, c
     }
     if (at.lane_two != 0) continue;
 #pragma unroll
-    for (int s = 0; s < kSlots; s++) lists[(at.row(2 * i) * at.kKeyWarps + at.key_warp) * kSlots + s] = best.words[s];
+    for (int s = 0; s < kSlots; s++) lists[(at.row(i) * at.kKeyWarps + at.key_warp) * kSlots + s] = best.words[s];
   }
   block_barrier();
   const int row = thread_of_block();
@@ -328,18 +355,18 @@ CARD void write_kept(const TopKeysArgs &args, const CoreSearch<ROW_WARPS> &at, c
   write_best(args, queries, row, merged);
 }
 
-// Blocks: (rows of queries, key head, share of the keys). ROW_WARPS of the four warps have rows of their own.
-template <int DIM, template <int> class KeysOf, int ROW_WARPS, typename Candidates>
+// Blocks: (rows of queries, key head, share of the keys).
+template <int DIM, template <int> class KeysOf, typename Rows, typename Candidates>
 CARD void top_keys_by_cores(const TopKeysArgs &args) {
-  const auto at = CoreSearch<ROW_WARPS>::of_warp();
+  const auto at = CoreSearch<Rows>::of_warp();
   const QueryTile queries = asking(args, block_x() * at.kRows, block_y());
   const auto share = KeyShare<Candidates>::of_block(args);
-  WarpQueries<DIM> rows;
+  WarpQueries<DIM, Rows::kTiles> rows;
   rows.load(args, queries, at.first_row);
-  KeptRow<Candidates> kept[2];
-  kept[0].clear(rows.asked[0]);
-  kept[1].clear(rows.asked[1]);
-  const TileSearch<DIM, ROW_WARPS, Candidates> search = {args, share.candidates, at, queries, rows, kept};
+  KeptRow<Candidates> kept[2 * Rows::kTiles];
+#pragma unroll
+  for (int i = 0; i < 2 * Rows::kTiles; i++) kept[i].clear(rows.asked[i]);
+  const TileSearch<DIM, Rows, Candidates> search = {args, share.candidates, at, queries, rows, kept};
 
   KeysOf<DIM> next;
   KeyTurn<DIM>::of_tile(share.begin).put_place(share.place(args, share.begin));
@@ -366,20 +393,22 @@ CARD void top_keys_by_cores(const TopKeysArgs &args) {
   write_kept(args, at, queries, kept);
 }
 
-#define LONGFORM_KERNEL(name, DIM, BLOCKS, Keys, row_warps, Candidates) \
-  CARD_KERNEL_BESIDE(name##_##DIM, TopKeysArgs, BLOCKS) { top_keys_by_cores<DIM, Keys, row_warps, Candidates>(args); }
-
-#define LONGFORM_HEADS(DIM, BLOCKS)                                                              \
-  LONGFORM_KERNEL(top_keys_cores_few_f16, DIM, BLOCKS, HalfKeys, 1, AllRows)                     \
-  LONGFORM_KERNEL(top_keys_cores_few_q8, DIM, BLOCKS, ByteKeys, 1, AllRows)                      \
-  LONGFORM_KERNEL(top_keys_cores_halves_f16, DIM, BLOCKS, HalfKeys, 1, ListedHalves)             \
-  LONGFORM_KERNEL(top_keys_cores_halves_q8, DIM, BLOCKS, ByteKeys, 1, ListedHalves)              \
-  LONGFORM_KERNEL(top_keys_cores_many_f16, DIM, BLOCKS, HalfKeys, 4, AllRows)                    \
-  LONGFORM_KERNEL(top_keys_cores_many_q8, DIM, BLOCKS, ByteKeys, 4, AllRows)
-
 // without a bound some have more registers than they need, and one block less has room
-LONGFORM_HEADS(64, 4)
-LONGFORM_HEADS(128, 3)
+#define LONGFORM_KERNEL(name, DIM, Keys, Rows, Candidates)                             \
+  CARD_KERNEL_BESIDE(name##_##DIM, TopKeysArgs, (kCoreBlocks<DIM, Rows::kTiles>)) {    \
+    top_keys_by_cores<DIM, Keys, Rows, Candidates>(args);                              \
+  }
+
+#define LONGFORM_HEADS(DIM)                                                      \
+  LONGFORM_KERNEL(top_keys_cores_few_f16, DIM, HalfKeys, FewRows, AllRows)          \
+  LONGFORM_KERNEL(top_keys_cores_few_q8, DIM, ByteKeys, FewRows, AllRows)           \
+  LONGFORM_KERNEL(top_keys_cores_halves_f16, DIM, HalfKeys, FewRows, ListedHalves)  \
+  LONGFORM_KERNEL(top_keys_cores_halves_q8, DIM, ByteKeys, FewRows, ListedHalves)   \
+  LONGFORM_KERNEL(top_keys_cores_many_f16, DIM, HalfKeys, ManyRows, AllRows)        \
+  LONGFORM_KERNEL(top_keys_cores_many_q8, DIM, ByteKeys, ManyRows, AllRows)
+
+LONGFORM_HEADS(64)
+LONGFORM_HEADS(128)
 
 #undef LONGFORM_HEADS
 #undef LONGFORM_KERNEL

@@ -40,9 +40,9 @@ object LocalSession {
     "spark.sql.catalog.spark_catalog" -> "org.apache.spark.sql.delta.catalog.DeltaCatalog"
   )
 
-  /** For suites that ask what jobs and tables do, not how Spark computes an expression: compiling the small queries
-    * of jobs and of Delta is a third of what they cost. Suites of plans and functions, of a whole job in a cluster
-    * and of the README have Spark as users have it.
+  /** For suites that ask what jobs and tables do, not how Spark computes an expression: compiling the small
+    * queries of jobs and of Delta is a third of what they cost. Suites of plans and functions, of a whole job
+    * in a cluster and of the README have Spark as users have it.
     */
   val Interpreted: Map[String, String] = Map(
     "spark.sql.codegen.wholeStage" -> "false",

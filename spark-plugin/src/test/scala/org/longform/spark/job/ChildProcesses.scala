@@ -21,7 +21,8 @@ class ChildProcesses(logs: Path) extends AutoCloseable {
   ): Process =
     synchronized {
       val java = Path.of(System.getProperty("java.home"), "bin", "java").toString
-      val builder = new ProcessBuilder(java +: (ChildProcesses.javaOptions ++ ChildProcesses.quickStart ++ arguments): _*)
+      val builder =
+        new ProcessBuilder(java +: (ChildProcesses.javaOptions ++ ChildProcesses.quickStart ++ arguments): _*)
       builder.environment().putAll((environment + ("CLASSPATH" -> classPath)).asJava)
       builder.directory(logs.toFile)
       builder.redirectErrorStream(true)

@@ -257,7 +257,8 @@ class CommandLineSuite extends JobFixture {
       "answers       [1-5] tokens each, as those in the table; at most 5".r.findFirstIn(resumed.out).nonEmpty
     )
     // one probe is enough for what follows
-    def onProcessor(more: String*): RanCommand = command(("plan" +: asked) ++ Seq("--device", "cpu") ++ more: _*)
+    def onProcessor(more: String*): RanCommand =
+      command(("plan" +: asked) ++ Seq("--device", "cpu") ++ more: _*)
     val bounded = onProcessor("--context", "streaming")
     assert(bounded.out.contains("streaming as f16, 1,024 bytes a token: 0.6 MiB for the largest"), bounded)
     assert(bounded.out.contains("documents     3 to read, 0 rows"))

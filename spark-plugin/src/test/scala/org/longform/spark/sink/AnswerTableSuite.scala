@@ -16,7 +16,8 @@ import java.util.{Arrays, List => JList, Map => JMap}
 import scala.collection.JavaConverters._
 
 class AnswerTableSuite extends SparkSuite {
-  override protected def sparkConf: Map[String, String] = LocalSession.Interpreted + ReadOnlyFileSystem.Setting
+  override protected def sparkConf: Map[String, String] =
+    LocalSession.Interpreted + ReadOnlyFileSystem.Setting
 
   private def row(content: String, value: String, attempt: Int = 1): Row = {
     val error =
