@@ -189,17 +189,29 @@ CARD void load_keys(const AttendArgs &args, const CardSegment &segment, const Li
   load_keys<DIM>(args, segment, rows, first_row, count, kv_head, variant, floats);
 }
 
-// The logit of a tile's row and key whose product is `sum`; kNothing where the query does not see the key.
-CARD float logit_of(const AttendArgs &args, const CardSegment &segment, const QueryTile &queries, int row,
-                    const ListRow *rows, int key, int64_t count, float sum) {
-  const bool there = row < queries.count();
-  const int64_t token = there ? queries.token(row) : 0, head = there ? queries.head_of(row) : 0;
-  if (!there || key >= count || !sees(segment, args.first_row + token, rows[key].row)) return kNothing;
+// Who asks in a row of a tile: a token and its head. To find them is a division, so it is done once for many keys.
+struct Asking {
+  int token; // -1: nobody
+  int head;
+
+  static CARD Asking of(const QueryTile &queries, int row) {
+    if (row >= queries.count()) return {-1, 0};
+    return {static_cast<int>(queries.token(row)), static_cast<int>(queries.head_of(row))};
+  }
+  CARD bool sees_row(const AttendArgs &args, const CardSegment &segment, const ListRow &row) const {
+    return token >= 0 && sees(segment, args.first_row + token, row.row);
+  }
+};
+
+// The logit of a query and a tile's key whose product is `sum`; kNothing where the query does not see the key.
+CARD float logit_of(const AttendArgs &args, const CardSegment &segment, const Asking &asking, const ListRow *rows,
+                    int key, int64_t count, float sum) {
+  if (key >= count || !asking.sees_row(args, segment, rows[key])) return kNothing;
   float logit = sum * static_cast<float>(args.scale);
   if (args.slopes != nullptr) {
-    const double scale = segment.scales == nullptr ? 1 : segment.scales[head];
-    const double distance = (segment.positions[token] - rows[key].position) * scale;
-    logit -= static_cast<float>(args.slopes[head] * distance);
+    const double scale = segment.scales == nullptr ? 1 : segment.scales[asking.head];
+    const double distance = (segment.positions[asking.token] - rows[key].position) * scale;
+    logit -= static_cast<float>(args.slopes[asking.head] * distance);
   }
   logit *= static_cast<float>(segment.logit_scale);
   if (args.soft_cap > 0) {
@@ -219,11 +231,12 @@ CARD void score(const AttendArgs &args, const CardSegment &segment, const QueryT
 #pragma unroll
   for (int i = 0; i < 2; i++) {
     const int row = 2 * y + i;
+    const Asking asking = Asking::of(queries, row);
 #pragma unroll
     for (int j = 0; j < 4; j++) {
       const int key = x + 8 * j;
       tiles.scores[row * Tiles<DIM>::kScorePitch + key] =
-          logit_of(args, segment, queries, row, tiles.rows, key, count, sums[i][j]);
+          logit_of(args, segment, asking, tiles.rows, key, count, sums[i][j]);
     }
   }
 }
@@ -241,9 +254,8 @@ CARD bool sees_any(const AttendArgs &args, const CardSegment &segment, const Que
   const int x = thread_of_block() % 8, y = thread_of_block() / 8;
   bool any = false;
   for (int i = 0; i < 2; i++) {
-    if (2 * y + i >= queries.count()) continue;
-    const int64_t query = args.first_row + queries.token(2 * y + i);
-    for (int key = x; key < count; key += 8) any |= sees(segment, query, rows[key].row);
+    const Asking asking = Asking::of(queries, 2 * y + i);
+    for (int key = x; key < count; key += 8) any |= asking.sees_row(args, segment, rows[key]);
   }
   return any;
 }
@@ -292,11 +304,13 @@ CARD int64_t tiles_of_list(const AttendArgs &args, const CardSegment &segment) {
   return (segment.starts[group + 1] - segment.starts[group] + kTileKeys - 1) / kTileKeys;
 }
 
+// ROWS: of queries, of a block.
+template <int ROWS>
 CARD AttendPlace attend_place(const AttendArgs &args) {
   const int64_t sharers = args.heads / args.units, unit = block_y();
   int64_t all = 0;
   for (int64_t s = 0; s < args.segment_count; s++) all += tiles_of_list(args, args.segments[s]);
-  return {{block_x() * kTileQueries, sharers, unit * sharers, 1, args.tokens},
+  return {{block_x() * ROWS, sharers, unit * sharers, 1, args.tokens},
           unit * sharers * args.layout.kv_heads / args.heads,
           all * block_z() / args.splits,
           all * (block_z() + 1) / args.splits};
@@ -338,7 +352,7 @@ CARD void attend(const AttendArgs &args) {
   constexpr int kFours = DIM / 32;
   const Tiles<DIM> tiles = Tiles<DIM>::of_block();
   const int x = thread_of_block() % 8, y = thread_of_block() / 8;
-  const AttendPlace place = attend_place(args);
+  const AttendPlace place = attend_place<kTileQueries>(args);
   const QueryTile &queries = place.queries;
   Running running;
   Four sums[2][kFours] = {};

@@ -326,7 +326,9 @@ struct Attend {
     args.splits = std::max<int64_t>(1, std::min(wanted, most / 4));
   }
 
-  int64_t query_tiles() const { return blocks_of(call.tokens * (call.heads / args.units), kTileQueries); }
+  int64_t query_tiles() const {
+    return blocks_of(call.tokens * (call.heads / args.units), by_cores() ? kCoreQueries : kTileQueries);
+  }
 
   // How often keys are read, at most.
   int64_t reads() const {

@@ -44,6 +44,8 @@ constexpr int64_t kLibraryBytes = int64_t{32} << 20;
 constexpr int64_t kMostCoreDims = 128;
 // of attend_cores_*: with fewer queries for a list of keys ordinary units do it
 constexpr int64_t kLeastCoreQueries = 16;
+// rows of queries of a block
+constexpr int kCoreQueries = 64;
 
 // of top_keys_cores_*: keys of a tile, and rows of queries of a block with few or many of them; with few all warps have the
 // same, of which a warp has so many times 16
@@ -83,8 +85,7 @@ constexpr int64_t kHeadSizeCount = 5;
 
 // Of CoreTiles<size>.
 constexpr int64_t bytes_of_core_tiles(int64_t size) {
-  return kTileKeys * static_cast<int64_t>(sizeof(ListRow)) +
-         (2 * (kTileQueries + kTileKeys) * (size / 2 + 4) + kTileQueries * (kTileKeys + 1) + kTileQueries) * 4;
+  return kTileKeys * static_cast<int64_t>(sizeof(ListRow)) + 2 * (kCoreQueries + 2 * kTileKeys) * (size / 2 + 4) * 4;
 }
 
 // Of Tiles<size>.
@@ -94,6 +95,7 @@ constexpr int64_t bytes_of_tiles(int64_t size) {
 }
 
 // what every kernel may have is what the largest of these has
-static_assert(kCoreSearchBytes<128, kManyCoreTiles> <= bytes_of_tiles(256), "more shared memory than the driver is asked for");
+static_assert(kCoreSearchBytes<128, kManyCoreTiles> <= bytes_of_tiles(256), "more than the driver is asked for");
+static_assert(bytes_of_core_tiles(128) <= bytes_of_tiles(256), "more than the driver is asked for");
 
 }  // namespace longform::card

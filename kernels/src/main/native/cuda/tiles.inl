@@ -112,11 +112,11 @@ struct QueryTile {
   }
 };
 
-// queries (T, H, D)
-template <int DIM, typename Rows>
+// queries (T, H, D), ROWS of a tile
+template <int DIM, int ROWS, typename Rows>
 CARD void load_queries(const QueryTile &tile, const float *queries, int64_t heads, int64_t head_dim, Rows &target) {
   const int64_t count = tile.count();
-  for (int i = thread_of_block(); i < kTileQueries * DIM; i += kThreads) {
+  for (int i = thread_of_block(); i < ROWS * DIM; i += kThreads) {
     const int row = i / DIM, d = i % DIM;
     target.one(row, d, row < count && d < head_dim ? tile.query(queries, heads, head_dim, row)[d] : 0);
   }
@@ -124,7 +124,7 @@ CARD void load_queries(const QueryTile &tile, const float *queries, int64_t head
 template <int DIM>
 CARD void load_queries(const QueryTile &tile, const float *queries, int64_t heads, int64_t head_dim, float *target) {
   FloatRows<DIM> rows = {target};
-  load_queries<DIM>(tile, queries, heads, head_dim, rows);
+  load_queries<DIM, kTileQueries>(tile, queries, heads, head_dim, rows);
 }
 
 // Values, or keys that do not turn, of the rows of a tile; `offset` bytes from the first head's key.
