@@ -119,6 +119,12 @@ struct FragmentArgs {
   int64_t warps;
 };
 
+struct LoadsArgs {
+  const uint32_t *matrix; // (16, pitch)
+  uint32_t *loaded;       // (32, 8) what lanes get as words of a, of b, and of b from below
+  int64_t pitch;
+};
+
 struct MatmulArgs {
   const float *x;      // (T, I)
   const int8_t *codes; // as CodesArgs, of x
@@ -490,6 +496,7 @@ struct VotesSortArgs {
   K(matmul_cores_q8_0, MatmulArgs) K(matmul_cores_q4_0, MatmulArgs) K(matmul_cores_q5_0, MatmulArgs)          \
   K(matmul_cores_q4_k, MatmulArgs) K(matmul_cores_q5_k, MatmulArgs) K(matmul_cores_q6_k, MatmulArgs)          \
   K(mma_f16, FragmentArgs) K(mma_bf16, FragmentArgs) K(mma_s8, FragmentArgs) K(mma_s8_half, FragmentArgs)     \
+  K(mma_loads, LoadsArgs)                                                                                     \
   K(card_rows, RowsArgs) K(card_angles, AnglesArgs) K(card_turn, TurnArgs)                                    \
   K(card_angle_table, AngleTableArgs)                                                                         \
   K(card_chosen_rows, ChosenRowsArgs) K(card_near, NearArgs)                                                  \

@@ -226,8 +226,7 @@ struct RunningRows {
 
 // Values times their weights, added to what is there times `shrink`.
 template <int DIM>
-CARD void mix_by_cores(const CoreTiles<DIM> &tiles, const WarpRows &place, int head_dim, bool one_half,
-                       const WarpScores &weights, const float (&shrink)[2], WarpSums<DIM> &sums) {
+CARD void mix_by_cores(const CoreTiles<DIM> &tiles, int head_dim, bool one_half, const WarpScores &weights, const float (&shrink)[2], WarpSums<DIM> &sums) {
   constexpr int kPitch = CoreTiles<DIM>::kPitch, kSteps = kTileKeys / 16;
   // products of eight columns lie in lanes as words of rows do
   uint32_t p[2][kSteps][4];
@@ -241,13 +240,6 @@ CARD void mix_by_cores(const CoreTiles<DIM> &tiles, const WarpRows &place, int h
       p[1][step][i] = low.second | static_cast<uint32_t>(high.second) << 16;
     }
   }
-  // a column's two keys, which lie one below the other
-  const auto columns = [&](int piece, int step, int j, uint32_t (&b)[2]) {
-    const uint16_t *values = reinterpret_cast<const uint16_t *>(
-        tiles.values + (piece * kTileKeys + 16 * step + place.lane_two) * kPitch) + 8 * j + place.lane_row;
-    b[0] = values[0] | static_cast<uint32_t>(values[2 * kPitch]) << 16;
-    b[1] = values[16 * kPitch] | static_cast<uint32_t>(values[18 * kPitch]) << 16;
-  };
 #pragma unroll
   for (int j = 0; j < DIM / 8; j++) {
     if (8 * j >= head_dim) break;
@@ -255,11 +247,11 @@ CARD void mix_by_cores(const CoreTiles<DIM> &tiles, const WarpRows &place, int h
 #pragma unroll
     for (int step = 0; step < kSteps; step++) {
       uint32_t v[2];
-      columns(0, step, j, v);
+      load_below_of_warp(tiles.values + 16 * step * kPitch + 4 * j, kPitch, v);
       multiply_f16(part, p[0][step], v);
       multiply_f16(small, p[1][step], v);
       if (!one_half) {
-        columns(1, step, j, v);
+        load_below_of_warp(tiles.values + (kTileKeys + 16 * step) * kPitch + 4 * j, kPitch, v);
         multiply_f16(small, p[0][step], v);
       }
     }
@@ -316,7 +308,7 @@ struct AttendTile {
     multiply_by_cores<DIM>(tiles, place, head_dim, scores);
     find_logits(args, segment, tiles.rows, count, place, scores);
     running.exponentiate(scores, shrink);
-    mix_by_cores<DIM>(tiles, place, head_dim, args.layout.dtype == KERNELS_KV_F16, scores, shrink, sums);
+    mix_by_cores<DIM>(tiles, head_dim, args.layout.dtype == KERNELS_KV_F16, scores, shrink, sums);
   }
 
   CARD void alone(const CardSegment &segment, const ListPart &part, int64_t from, int64_t count, RunningRows &running,

@@ -207,6 +207,12 @@ const Fragment *show(const Fragment &fragment) {
   return shown + here.thread / kWarp * kWarp;
 }
 
+void require_matrix(const uint32_t *rows, int pitch) {
+  if (reinterpret_cast<uintptr_t>(rows) % 16 == 0 && pitch % 4 == 0) return;
+  fprintf(stderr, "Cannot load a matrix: its rows do not begin at multiples of 16 bytes.\n");
+  abort();
+}
+
 void run(void (*kernel)(const void *), const void *args, const int64_t *blocks, int64_t shared_bytes) {
   // several cards may be open
   static std::mutex one_at_a_time;

@@ -36,6 +36,10 @@ const Fragment *show(const Fragment &fragment);
 // (Fasi, Higham, Mikaitis and Pranesh, 2021), with at least as many bits; NVIDIA promises less.
 float add_cut(float sum, const double (&products)[8]);
 
+// Rows of four words that a warp may load together begin at multiples of 16 bytes. Ends the program with a sentence where
+// these do not.
+void require_matrix(const uint32_t *rows, int pitch);
+
 // c += a · b, the part of one lane of a warp that showed these (mma.h): of their numbers, or of signed bytes.
 void add_products(const Fragment *warp, int lane, float (&c)[4]);
 void add_products(const Fragment *warp, int lane, int (&c)[4]);

@@ -6,6 +6,10 @@
 //   b, 8 columns of eight words:   words t and t + 4 of column g
 //   c, 16 rows of 8 numbers:       numbers 2 t and 2 t + 1 of row g, the same of row g + 8
 //
+// load_*_of_warp bring them from shared memory: rows, or columns, of eight words that lie `pitch` words apart; and columns
+// of numbers of 16 bits of which two that follow each other lie in two rows, one below the other (16 rows of four words).
+// Each begins at a multiple of 16 bytes.
+//
 // All lanes of a warp call them together.
 #pragma once
 
@@ -36,6 +40,30 @@ CARD void multiply_s8_half(int (&c)[4], uint32_t low, uint32_t high, uint32_t b)
                : "r"(low), "r"(high), "r"(b));
 }
 
+CARD uint32_t shared_address(const uint32_t *words) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(words));
+}
+
+// A lane says where a row of four words begins, and gets words that others' rows have (ldmatrix of the PTX ISA).
+CARD void load_rows_of_warp(const uint32_t *rows, int pitch, uint32_t (&a)[4]) {
+  const int lane = thread_of_block() % kWarp;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(a[0]), "=r"(a[1]), "=r"(a[2]), "=r"(a[3])
+               : "r"(shared_address(rows + lane % 16 * pitch + lane / 16 * 4)));
+}
+CARD void load_columns_of_warp(const uint32_t *columns, int pitch, uint32_t (&b)[2]) {
+  const int lane = thread_of_block() % kWarp;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(b[0]), "=r"(b[1])
+               : "r"(shared_address(columns + lane % 8 * pitch + lane / 8 % 2 * 4)));
+}
+CARD void load_below_of_warp(const uint32_t *rows, int pitch, uint32_t (&b)[2]) {
+  const int lane = thread_of_block() % kWarp;
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
+               : "=r"(b[0]), "=r"(b[1])
+               : "r"(shared_address(rows + lane % 16 * pitch)));
+}
+
 #else
 
 template <typename ToFloat>
@@ -64,6 +92,29 @@ CARD void multiply_s8_half(int (&c)[4], uint32_t low, uint32_t high, uint32_t b)
   multiply_s8(c, {low, high, 0, 0}, {b, 0});
 }
 
+// Lanes take what they want themselves; the rows must be such that a card's could.
+CARD void load_rows_of_warp(const uint32_t *rows, int pitch, uint32_t (&a)[4]) {
+  emulation::require_matrix(rows, pitch);
+  const uint32_t *from = rows + thread_of_block() % kWarp / 4 * pitch + thread_of_block() % 4;
+  a[0] = from[0];
+  a[1] = from[8 * pitch];
+  a[2] = from[4];
+  a[3] = from[8 * pitch + 4];
+}
+CARD void load_columns_of_warp(const uint32_t *columns, int pitch, uint32_t (&b)[2]) {
+  emulation::require_matrix(columns, pitch);
+  const uint32_t *from = columns + thread_of_block() % kWarp / 4 * pitch + thread_of_block() % 4;
+  b[0] = from[0];
+  b[1] = from[4];
+}
+CARD void load_below_of_warp(const uint32_t *rows, int pitch, uint32_t (&b)[2]) {
+  emulation::require_matrix(rows, pitch);
+  const uint16_t *from =
+      reinterpret_cast<const uint16_t *>(rows + thread_of_block() % 4 * 2 * pitch) + thread_of_block() % kWarp / 4;
+  b[0] = from[0] | static_cast<uint32_t>(from[2 * pitch]) << 16;
+  b[1] = from[16 * pitch] | static_cast<uint32_t>(from[18 * pitch]) << 16;
+}
+
 #endif
 
 // A float32 number as two of float16, x = first + second / kSecondPiece to 2^-22 of x. The second one is made larger so
@@ -88,20 +139,6 @@ CARD HalfScale half_scale(float largest) {
   // both are to be ordinary numbers
   const uint32_t exponent = float_to_bits(largest) >> 23, bounded = exponent < 17 ? 17 : exponent;
   return {bits_to_float((268 - bounded) << 23), bits_to_float((bounded - 14) << 23)};
-}
-
-// A lane's part of 16 rows, or 8 columns, that lie `pitch` words apart.
-CARD void load_rows_of_warp(const uint32_t *rows, int pitch, uint32_t (&a)[4]) {
-  const uint32_t *from = rows + thread_of_block() % kWarp / 4 * pitch + thread_of_block() % 4;
-  a[0] = from[0];
-  a[1] = from[8 * pitch];
-  a[2] = from[4];
-  a[3] = from[8 * pitch + 4];
-}
-CARD void load_columns_of_warp(const uint32_t *columns, int pitch, uint32_t (&b)[2]) {
-  const uint32_t *from = columns + thread_of_block() % kWarp / 4 * pitch + thread_of_block() % 4;
-  b[0] = from[0];
-  b[1] = from[4];
 }
 
 // Eight of a row's numbers, zero beyond its end. Rows begin at even addresses.

@@ -30,6 +30,27 @@ struct MultiplyS8Half {
   }
 };
 
+// What each lane of the first warp gets of a matrix by load_rows_of_warp, load_columns_of_warp and load_below_of_warp.
+CARD_KERNEL(mma_loads, LoadsArgs) {
+  uint32_t *matrix = reinterpret_cast<uint32_t *>(shared_memory());
+  for (int64_t i = thread_of_block(); i < 16 * args.pitch; i += kThreads) matrix[i] = args.matrix[i];
+  block_barrier();
+  if (thread_of_block() >= kWarp) return;
+  const int pitch = static_cast<int>(args.pitch);
+  uint32_t a[4], b[2], below[2];
+  load_rows_of_warp(matrix, pitch, a);
+  load_columns_of_warp(matrix, pitch, b);
+  load_below_of_warp(matrix, pitch, below);
+  uint32_t *to = args.loaded + 8 * thread_of_block();
+#pragma unroll
+  for (int i = 0; i < 4; i++) to[i] = a[i];
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+    to[4 + i] = b[i];
+    to[6 + i] = below[i];
+  }
+}
+
 CARD_KERNEL(mma_f16, FragmentArgs) { multiply_fragments<float>(args, MultiplyF16()); }
 CARD_KERNEL(mma_bf16, FragmentArgs) { multiply_fragments<float>(args, MultiplyBF16()); }
 CARD_KERNEL(mma_s8, FragmentArgs) { multiply_fragments<int>(args, MultiplyS8()); }

@@ -17,6 +17,7 @@ using longform::card::Card;
 using longform::card::FragmentArgs;
 using longform::card::Grid;
 using longform::card::Kernel;
+using longform::card::LoadsArgs;
 using longform::test::end;
 using longform::test::expect;
 
@@ -154,6 +155,37 @@ void check(Card &card, const Shape &shape) {
   }
 }
 
+// The same loads as "ldmatrix" of the PTX ISA tells them, number by number.
+void check_loads(Card &card, int64_t pitch) {
+  std::vector<uint32_t> matrix(static_cast<size_t>(16 * pitch)), loaded(32 * 8);
+  for (uint32_t &word : matrix) word = static_cast<uint32_t>(draws());
+  uint32_t *from = static_cast<uint32_t *>(card.scratch(static_cast<int64_t>(matrix.size() * 4)));
+  uint32_t *to = static_cast<uint32_t *>(card.scratch(static_cast<int64_t>(loaded.size() * 4)));
+  card.upload(from, matrix.data(), static_cast<int64_t>(matrix.size() * 4));
+  const LoadsArgs args = {from, to, pitch};
+  Grid grid;
+  grid.shared_bytes = 16 * pitch * 4;
+  card.launch(Kernel::mma_loads, grid, &args);
+  card.download(loaded.data(), to, static_cast<int64_t>(loaded.size() * 4));
+  card.end();
+  // number c of a row
+  const auto half = [&](int row, int c) {
+    return matrix[static_cast<size_t>(row * pitch + c / 2)] >> c % 2 * 16 & 0xffff;
+  };
+  for (int lane = 0; lane < 32; lane++) {
+    const int group = lane / 4, two = lane % 4 * 2;
+    for (int i = 0; i < 8; i++) {
+      // numbers of a word follow each other in a row, or lie one below the other
+      const bool below = i >= 6;
+      const int row = i < 4 ? group + i % 2 * 8 : below ? two + (i - 6) * 8 : group;
+      const int column = i < 4 ? two + i / 2 * 8 : below ? group : two + (i - 4) * 8;
+      const uint32_t wanted = half(row, column) | (below ? half(row + 1, column) : half(row, column + 1)) << 16;
+      expect(loaded[static_cast<size_t>(8 * lane + i)] == wanted,
+             "lane " + std::to_string(lane) + " has another word " + std::to_string(i));
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -165,6 +197,9 @@ int main() {
   for (const Shape &shape : kShapes) {
     // three orders of lanes in the emulation
     for (int round = 0; round < 3; round++) check(*card, shape);
+  }
+  for (int64_t pitch : {8, 12, 20, 68}) {
+    for (int round = 0; round < 3; round++) check_loads(*card, pitch);
   }
   return end("mma");
 }
