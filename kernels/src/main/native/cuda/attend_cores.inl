@@ -3,8 +3,8 @@
 // the smallest is left out, 2^-22 of the others. Values of float16 are one such number, and bytes with their scales
 // exactly two.
 //
-// Each of the four warps has 16 of the block's 64 rows of queries. Products of a tile, and what is made of its values, stay in
-// the warp's registers: only queries, keys and values are shared (FlashAttention-2).
+// Each of the four warps has 16 of the block's 64 rows of queries. Products of a tile, and what is made of its values,
+// stay in the warp's registers: only queries, keys and values are shared (FlashAttention-2).
 //
 // What is too large for float16, or no number, has the block's threads do that tile as attend<DIM> does.
 
@@ -106,6 +106,7 @@ using WarpScores = float[kTileKeys / 8][4];
 template <int DIM>
 using WarpSums = float[DIM / 8][4];
 
+// Products of a warp's queries with a tile's keys.
 template <int DIM>
 CARD void multiply_by_cores(const CoreTiles<DIM> &tiles, const WarpRows &place, int head_dim, WarpScores &scores) {
   constexpr int kPitch = CoreTiles<DIM>::kPitch, kColumns = kTileKeys / 8;
@@ -226,7 +227,8 @@ struct RunningRows {
 
 // Values times their weights, added to what is there times `shrink`.
 template <int DIM>
-CARD void mix_by_cores(const CoreTiles<DIM> &tiles, int head_dim, bool one_half, const WarpScores &weights, const float (&shrink)[2], WarpSums<DIM> &sums) {
+CARD void mix_by_cores(const CoreTiles<DIM> &tiles, int head_dim, bool one_half, const WarpScores &weights,
+                       const float (&shrink)[2], WarpSums<DIM> &sums) {
   constexpr int kPitch = CoreTiles<DIM>::kPitch, kSteps = kTileKeys / 16;
   // products of eight columns lie in lanes as words of rows do
   uint32_t p[2][kSteps][4];
@@ -283,6 +285,7 @@ CARD void mix_alone(const CoreTiles<DIM> &tiles, const float *weights, int64_t c
   }
 }
 
+// What a block does with a tile of keys.
 template <int DIM>
 struct AttendTile {
   const AttendArgs &args;

@@ -2,8 +2,9 @@
 // are queries times the heads that share keys. With many rows each warp of a block has 32 of its own, and all read the
 // same keys; with few rows all warps have the same 16, and each a quarter of the keys of a tile.
 //
-// Rows are sums of two float16 numbers, times a power of two of the row; a warp has the first ones in its registers. Keys of float16
-// are one such number, and so are bytes, whose scales are multiplied with the sums of their 32 dimensions.
+// Rows are sums of two float16 numbers, times a power of two of the row; a warp has the first ones in its registers.
+// Keys of float16 are one such number, and so are bytes, whose scales are multiplied with the sums of their 32
+// dimensions.
 //
 // Keys are multiplied with the first of the two numbers, and with the second only where that may bring one among the
 // best: it adds no more than the sum of a row's second numbers, without their signs, times the largest of the tile's
