@@ -33,6 +33,8 @@ struct Case {
   float size = 1;        // of one key and one value
   int64_t spoiled = -1;  // a row that is no number
   int64_t near = 50;     // distances that are seen, beside the first 20 rows
+  bool keys_too = true;  // of that size, and no numbers
+  float query_size = 1;  // of one token's queries
 };
 
 // Rows of a cache, [head][key or value][row].
@@ -48,8 +50,10 @@ struct Cache {
     memory.resize(static_cast<size_t>(2 * test.kv_heads * rows * bytes));
     std::vector<float> row(static_cast<size_t>(dim));
     for (int64_t i = 0; i < 2 * test.kv_heads * rows; i++) {
-      const float size = i % rows == test.past / 2 ? test.size : 1;
-      for (float &x : row) x = i % rows == test.spoiled ? std::nanf("") : size * uniform();
+      const bool as_the_others = !test.keys_too && i / rows % 2 == 0;
+      const float size = i % rows == test.past / 2 && !as_the_others ? test.size : 1;
+      const bool spoiled = i % rows == test.spoiled && !as_the_others;
+      for (float &x : row) x = spoiled ? std::nanf("") : size * uniform();
       longform::kv::store_row(test.dtype, row.data(), dim, memory.data() + i * bytes);
     }
     run = {memory.data(), 0, 0, rows};
@@ -103,6 +107,7 @@ void compare(CardDevice &cores, CardDevice &ordinary, const Case &test) {
   const Cache cache(test);
   std::vector<float> queries(static_cast<size_t>(test.tokens * test.heads * test.dim)), sums, expected_sums;
   for (float &x : queries) x = 3 * uniform();
+  for (int64_t i = 0; i < test.heads * test.dim; i++) queries[static_cast<size_t>(i)] *= test.query_size;
   const std::vector<float> found = attend(cores, test, cache, queries, sums);
   const std::vector<float> expected = attend(ordinary, test, cache, queries, expected_sums);
   const std::string name = test.name + ": " + std::to_string(test.tokens) + " tokens after " +
@@ -145,6 +150,9 @@ int main() {
     compare(cores, ordinary, {"a large row", 20, 80, 4, 1, 64, dtype, 6e4f});
   }
   compare(cores, ordinary, {"a row too large for float16", 20, 80, 4, 1, 64, KERNELS_KV_Q8, 5e5f});
+  compare(cores, ordinary, {"values too large", 20, 80, 4, 1, 64, KERNELS_KV_Q8, 5e5f, -1, 50, false});
+  compare(cores, ordinary, {"queries too large", 20, 80, 4, 1, 64, KERNELS_KV_F16, 1, -1, 50, true, 1e6f});
+  compare(cores, ordinary, {"queries that are no numbers", 20, 80, 4, 1, 64, KERNELS_KV_F16, 1, -1, 50, true, NAN});
   expect(other_bits > 0, "tensor cores were never asked");
   return end("attention", ", " + std::to_string(other_bits) + " answers by tensor cores");
 }

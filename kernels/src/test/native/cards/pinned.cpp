@@ -13,6 +13,7 @@
 
 #include "checks.h"
 #include "cuda/card_device.h"
+#include "cuda/sizes.h"
 #include "kv_rows.h"
 #include "sketch.h"
 #include "watched_card.h"
@@ -272,13 +273,17 @@ Best best_keys(Document &document, const Asked &asked, const std::vector<float> 
 
 int64_t searches_of_copies = 0, scored_meanwhile = 0;
 
+bool served_by_cores(const Shape &shape, Units units) {
+  return units != Units::kOrdinary && shape.dtype != KERNELS_KV_F32 && shape.dim <= longform::card::kMostCoreDims;
+}
+
 void check_best_keys(Twins &twins, const Asked &asked, Units units) {
   const Shape &shape = twins.plain.shape;
   const std::vector<float> queries = numbers(asked.queries * shape.heads * shape.dim);
   const int64_t rows = asked.queries * (shape.heads / shape.kv_heads), count = asked.to - asked.from;
   const bool sorts = asked.k > 4 || asked.block_rows != 1;
-  const bool cores = !sorts && units != Units::kOrdinary && shape.dtype != KERNELS_KV_F32 && shape.dim <= 128;
-  const bool copies = rows > (cores ? 64 : 32);
+  const bool cores = !sorts && served_by_cores(shape, units);
+  const bool copies = rows > (cores ? longform::card::kManyCoreRows : longform::card::kTileQueries);
   Bus &bus = *twins.tiered.bus;
   const Best expected = best_keys(twins.plain, asked, queries, true);
   // what hides waits for what goes ahead, too, which the search has to do by itself
@@ -459,14 +464,21 @@ Attended attend(Document &document, const Plan &plan, const std::vector<float> &
   return answer;
 }
 
+// Blocks of attention for so many rows of queries.
+int64_t tiles_of_queries(const Shape &shape, Units units, int64_t rows) {
+  const bool cores = served_by_cores(shape, units) && rows >= longform::card::kLeastCoreQueries;
+  const int64_t at_once = cores ? longform::card::kCoreQueries : longform::card::kTileQueries;
+  return (rows + at_once - 1) / at_once;
+}
+
 // How often a key is read where all heads that share it read it together.
-bool several_read(const Shape &shape, const Plan &plan) {
+bool several_read(const Shape &shape, Units by, const Plan &plan) {
   int64_t units = shape.kv_heads;
   for (const Plan::Part &part : plan.parts) {
     const int64_t groups = static_cast<int64_t>(part.lists.size());
     if (groups == shape.heads || (!part.scales.empty() && groups < shape.heads)) units = shape.heads;
   }
-  const int64_t tiles = (plan.tokens * (shape.heads / units) + 31) / 32;
+  const int64_t rows = plan.tokens * (shape.heads / units), tiles = tiles_of_queries(shape, by, rows);
   bool several = plan.mass;
   for (const Plan::Part &part : plan.parts) {
     const int64_t lists = std::max(static_cast<int64_t>(part.lists.size()), shape.kv_heads);
@@ -477,10 +489,10 @@ bool several_read(const Shape &shape, const Plan &plan) {
 
 int64_t attentions_of_copies = 0, attentions_in_place = 0;
 
-void check_attention(Twins &twins, int64_t tokens) {
+void check_attention(Twins &twins, int64_t tokens, Units units) {
   const Shape &shape = twins.plain.shape;
   const Plan plan = plan_of(shape, tokens);
-  const bool copies = several_read(shape, plan);
+  const bool copies = several_read(shape, units, plan);
   const std::vector<float> queries = numbers(tokens * shape.heads * shape.dim);
   Bus &bus = *twins.tiered.bus;
   const Attended expected = attend(twins.plain, plan, queries, nullptr);
@@ -502,12 +514,12 @@ void check_attention(Twins &twins, int64_t tokens) {
 }
 
 // Rows that the card chose among candidates some of which are pinned.
-void check_spans(Twins &twins, int64_t tokens) {
+void check_spans(Twins &twins, int64_t tokens, Units units) {
   const Shape &shape = twins.plain.shape;
   const Asked asked = {tokens, 2, 7, shape.rows - 20};
   const std::vector<float> queries = numbers(tokens * shape.heads * shape.dim);
   const Plan plan = {{}, tokens, shape.rows, KERNELS_ROPE_HALF_SPLIT, false, false};
-  const bool copies = tokens * (shape.heads / shape.kv_heads) > 32;
+  const bool copies = tiles_of_queries(shape, units, tokens * (shape.heads / shape.kv_heads)) > 1;
   Attended answers[2];
   std::vector<int64_t> chosen_rows[2];
   for (Document *document : {&twins.plain, &twins.tiered}) {
@@ -619,7 +631,7 @@ void compare(const Shape &shape, Units units, int64_t near_rows) {
   Twins twins(shape, units, near_rows == 0 ? NearRoom::kUsualBytes : near_bytes);
   twins.same_pages("filled");
   const int64_t sharers = shape.heads / shape.kv_heads;
-  for (int64_t queries : {int64_t{1}, 32 / sharers, 34 / sharers, 66 / sharers}) {
+  for (int64_t queries : {int64_t{1}, 32 / sharers, 34 / sharers, 130 / sharers}) {
     const int64_t from = drawn(100), to = std::min(shape.rows, from + 1 + drawn(shape.rows - from));
     Asked asked = {queries, std::min<int64_t>(1 + drawn(4), to - from), from, to};
     check_best_keys(twins, asked, units);
@@ -631,10 +643,10 @@ void compare(const Shape &shape, Units units, int64_t near_rows) {
     check_best_keys(twins, asked, units);
   }
   check_sketched(twins, 1, 4);
-  for (int64_t tokens : {1, 7, 23}) {
-    check_attention(twins, tokens);
-    check_attention(twins, tokens);
-    check_spans(twins, tokens);
+  for (int64_t tokens : {1, 7, 40}) {
+    check_attention(twins, tokens, units);
+    check_attention(twins, tokens, units);
+    check_spans(twins, tokens, units);
   }
   check_key_scores(twins);
   check_stores_and_copies(twins);
@@ -645,11 +657,11 @@ void compare(const Shape &shape, Units units, int64_t near_rows) {
 void without_copies() {
   const Shape shape = {KERNELS_KV_F16, 64, 4, 2, 300};
   Twins twins(shape, Units::kTensorCores, NearRoom::kUsualBytes);
-  const std::vector<float> queries = numbers(50 * shape.heads * shape.dim);
-  const Asked asked = {50, 4, 0, 270};
+  const std::vector<float> queries = numbers(70 * shape.heads * shape.dim);
+  const Asked asked = {70, 4, 0, 270};
   const Best expected = best_keys(twins.plain, asked, queries, false);
-  Plan plan = plan_of(shape, 50);
-  while (plan.mass) plan = plan_of(shape, 50);
+  Plan plan = plan_of(shape, 70);
+  while (plan.mass) plan = plan_of(shape, 70);
   const Attended attended = attend(twins.plain, plan, queries, nullptr);
   Document &tiered = twins.tiered;
   for (bool full : {true, false}) {
