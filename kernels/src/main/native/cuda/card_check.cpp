@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "../kv_rows.h"
 #include "sizes.h"
 
 namespace longform::card {
@@ -88,22 +89,30 @@ struct Product {
   }
 };
 
-// Float32 rows, [head][key or value][row].
+// Rows of keys and values, [head][key or value][row], and queries: enough of them for tensor cores, where these serve.
 struct Cache {
   static constexpr int64_t kRows = 200, kKvHeads = 2, kHeads = 8, kTokens = 5;
   int64_t dim;
   Numbers numbers;
-  std::vector<float> memory, queries;
+  std::vector<float> queries;
+  std::vector<char> memory;
   kernels_kv_layout layout;
   kernels_run run;
 
-  explicit Cache(int64_t head_dim)
-      : dim(head_dim), memory(numbers.draw(2 * kKvHeads * kRows * dim)), queries(numbers.draw(kTokens * kHeads * dim)) {
-    layout = {KERNELS_KV_F32, kKvHeads, dim, 4 * dim, 4 * dim * kRows, 8 * dim * kRows};
-    run = {reinterpret_cast<const char *>(memory.data()), 0, 0, kRows};
+  Cache(int64_t dtype, int64_t head_dim) : dim(head_dim), queries(numbers.draw(kTokens * kHeads * dim)) {
+    const int64_t bytes = dtype == KERNELS_KV_F32   ? 4 * dim
+                          : dtype == KERNELS_KV_F16 ? 2 * dim
+                                                    : dim + (dim + 31) / 32 * 2;
+    layout = {dtype, kKvHeads, dim, bytes, bytes * kRows, 2 * bytes * kRows};
+    memory.resize(static_cast<size_t>(2 * kKvHeads * kRows * bytes));
+    for (int64_t i = 0; i < 2 * kKvHeads * kRows; i++) {
+      kv::store_row(dtype, numbers.draw(dim).data(), dim, memory.data() + i * bytes);
+    }
+    run = {memory.data(), 0, 0, kRows};
   }
 
-  std::vector<float> attend(kernels_device *device) const {
+  // Of the first tokens' queries, in the last rows.
+  std::vector<float> attend(kernels_device *device, int64_t tokens) const {
     std::vector<double> frequencies;
     for (int64_t i = 0; i < dim / 2; i++) {
       frequencies.push_back(std::pow(10000., -2. * static_cast<double>(i) / static_cast<double>(dim)));
@@ -118,13 +127,13 @@ struct Cache {
     segment.width = 150;
     segment.query_to = INT64_MAX;
     segment.logit_scale = 1;
-    std::vector<float> out(queries.size());
+    std::vector<float> out(static_cast<size_t>(tokens * kHeads * dim));
     kernels_attention call = {};
     call.queries = queries.data();
     call.out = out.data();
-    call.tokens = kTokens;
+    call.tokens = tokens;
     call.heads = kHeads;
-    call.first_row = kRows - kTokens;
+    call.first_row = kRows - tokens;
     call.scale = 0.3;
     call.frequencies = frequencies.data();
     call.pairs = dim / 2;
@@ -136,14 +145,15 @@ struct Cache {
     return out;
   }
 
-  std::vector<float> best_scores(kernels_device *device) const {
+  // Of the first tokens' queries.
+  std::vector<float> best_scores(kernels_device *device, int64_t tokens) const {
     constexpr int64_t kBest = 4;
-    std::vector<float> scores(static_cast<size_t>(kTokens * kHeads * kBest));
+    std::vector<float> scores(static_cast<size_t>(tokens * kHeads * kBest));
     std::vector<int64_t> rows(scores.size());
     int64_t rescored = 0;
     kernels_top_keys_request request = {};
     request.queries = queries.data();
-    request.query_count = kTokens;
+    request.query_count = tokens;
     request.heads = kHeads;
     request.layout = &layout;
     request.runs = &run;
@@ -265,10 +275,14 @@ void check_card(kernels_device *card, kernels_device *processor) {
       compare("matmul", product.by(card), product.by(processor));
     }
   }
-  for (int64_t dim : {64, 128}) {
-    const Cache cache(dim);
-    compare("attend", cache.attend(card), cache.attend(processor));
-    compare("top_keys", cache.best_scores(card), cache.best_scores(processor));
+  for (int64_t dtype : {KERNELS_KV_F32, KERNELS_KV_F16, KERNELS_KV_Q8}) {
+    for (int64_t dim : {64, 128}) {
+      const Cache cache(dtype, dim);
+      for (int64_t tokens : {int64_t{1}, Cache::kTokens}) {
+        compare("attend", cache.attend(card, tokens), cache.attend(processor, tokens));
+        compare("top_keys", cache.best_scores(card, tokens), cache.best_scores(processor, tokens));
+      }
+    }
   }
   check_copies(card);
   check_sketches(card, processor);
