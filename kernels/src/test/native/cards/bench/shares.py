@@ -104,8 +104,9 @@ def main(folder):
             decodes[work[4], depth] = rate
         else:
             prefills[depth] = (line.ms / tokens, roofline / tokens)
-        row(f"{work[1]} behind {depth:,} tokens, {work[4]}", "beside the roofline",
-            f"{rate:.1f} tokens/s; roofline {tokens / roofline * 1e3:.1f}: {100 * roofline / line.ms:.1f}%")
+        # of a model so small that its gigabytes are printed as none there is no roofline
+        beside = f"; roofline {tokens / roofline * 1e3:.1f}: {100 * roofline / line.ms:.1f}%" if roofline else ""
+        row(f"{work[1]} behind {depth:,} tokens, {work[4]}", "beside the roofline", f"{rate:.1f} tokens/s{beside}")
     full = decodes.get(("full", 131072))
     for (strategy, depth), rate in decodes.items():
         if strategy == "reattention" and full and depth >= 131072:
