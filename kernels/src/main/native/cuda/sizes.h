@@ -51,7 +51,7 @@ constexpr int kCoreQueries = 64;
 // same, of which a warp has so many times 16
 constexpr int kCoreKeys = 64;
 constexpr int kFewCoreRows = 16;
-constexpr int kFewCoreTiles = 1;
+constexpr int kFewCoreTiles = kFewCoreRows / 16;
 constexpr int kManyCoreRows = 128;
 constexpr int kManyCoreTiles = kManyCoreRows / 16 / (kThreads / kWarp);
 // words of KeyTurn<SIZE>, of which there are two: places, keys, scales, norms, and one for each warp

@@ -2,7 +2,6 @@ package org.longform.spark.job
 
 import org.apache.spark.sql.{Row, SparkSession}
 import org.longform.datasets.tasks.{CorpusGenerator, CorpusRequest}
-import org.longform.spark.LocalSession
 import org.scalatest.BeforeAndAfterAll
 
 import java.io.{ByteArrayOutputStream, PrintStream}
@@ -37,7 +36,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
   // -Dlongform.kills=20 for the full number
   private val kills = Integer.getInteger("longform.kills", 4).intValue
   private val documents = 20 + 10 * kills
-  private lazy val cluster = new StandaloneCluster(emptyFolder(), workers = 2, cores = 1)
+  private lazy val cluster = new StandaloneCluster(emptyFolder(), workers = 2, cores = 1, sparkConf)
 
   override def afterAll(): Unit = cluster.close()
 
@@ -74,7 +73,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
     val job = cluster.submit(
       "poison",
       faultyJob,
-      LocalSession.Interpreted + ("spark.task.maxFailures" -> "2"),
+      Map("spark.task.maxFailures" -> "2"),
       Seq(in.toString, output.toString, "100", "3", "pause_ms=200"): _*
     )
     val printed = cluster.finished("poison", job)
@@ -105,7 +104,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
     val job = cluster.submit(
       "killed",
       faultyJob,
-      LocalSession.Interpreted + ("spark.task.maxFailures" -> "2"),
+      Map("spark.task.maxFailures" -> "2"),
       Seq(in.toString, output.toString, "20", "1000", "pause_ms=250"): _*
     )
     var killed = 0
@@ -133,7 +132,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
       cluster.submit(
         name,
         faultyJob,
-        LocalSession.Interpreted,
+        Map.empty,
         Seq(in.toString, output.toString, "6", "3", "pause_ms=300"): _*
       )
     val first = job("first")
@@ -169,7 +168,7 @@ class FaultsSuite extends JobFixture with BeforeAndAfterAll {
     val job = cluster.submit(
       "long",
       "org.longform.spark.job.LongformJob",
-      LocalSession.Interpreted + ("spark.longform.checkpointTokens" -> "4000"),
+      Map("spark.longform.checkpointTokens" -> "4000"),
       arguments(output, "--fail-on-error"): _*
     )
     // the first one is complete, the document is not

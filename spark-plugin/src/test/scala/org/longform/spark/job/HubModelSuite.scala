@@ -110,12 +110,12 @@ class HubModelSuite extends JobFixture with BeforeAndAfterAll {
     val answers = folder.resolve("answers")
     val node = folder.resolve("node")
     val own = new LoopbackHub(BundledModels.localDirectory("longform-tiny"))
-    val cluster = new StandaloneCluster(folder, workers = 2, cores = 1)
+    val cluster = new StandaloneCluster(folder, workers = 2, cores = 1, LocalSession.Interpreted)
     try {
       val job = cluster.submit(
         "submit",
         "org.longform.spark.job.LongformJob",
-        LocalSession.Interpreted ++ Map(
+        Map(
           "spark.longform.hubEndpoint" -> own.endpoint,
           "spark.longform.modelCache" -> folder.resolve("driver").toString,
           "spark.executorEnv.HF_HUB_CACHE" -> node.toString

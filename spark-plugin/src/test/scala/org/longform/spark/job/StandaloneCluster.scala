@@ -15,8 +15,11 @@ import scala.util.Try
   *   for the installation, the logs and the workers' files
   * @param cores
   *   of each worker
+  * @param ofAll
+  *   settings of all its jobs
   */
-class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoCloseable {
+class StandaloneCluster(folder: Path, workers: Int, cores: Int, ofAll: Map[String, String] = Map.empty)
+    extends AutoCloseable {
   val minutes = 4L // on a machine with nothing else to do it takes less than one
 
   private val sparkHome = folder.resolve("spark")
@@ -154,7 +157,7 @@ class StandaloneCluster(folder: Path, workers: Int, cores: Int) extends AutoClos
       name,
       Seq("-Xmx1g", "org.apache.spark.deploy.SparkSubmit", "--master", url) ++
         Seq("--class", main, "--jars", libraries.values.mkString(",")) ++
-        (own ++ settings).toSeq.flatMap { case (key, value) =>
+        (own ++ ofAll ++ settings).toSeq.flatMap { case (key, value) =>
           Seq("--conf", s"$key=$value")
         } ++
         (app("spark-plugin").toString +: arguments): _*
