@@ -2,6 +2,7 @@
 // and by whole positions for the most part, so that they are computed once and not for each operation. For one thread at a time.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "card.h"
@@ -10,10 +11,12 @@ namespace longform::card {
 
 class AngleTable {
  public:
-  // What turns by more positions than fit has angles of its own.
-  static constexpr int64_t kMostBytes = int64_t{128} << 20;
+  // What turns by more positions than fit has angles of its own, in memory that is spared for operations: so a table may
+  // have as much as that on a large card.
+  static constexpr int64_t kLeastMost = int64_t{128} << 20;
+  static int64_t usual_bytes(const Card &card) { return std::max(kLeastMost, card.spared_bytes()); }
 
-  explicit AngleTable(Card &card, int64_t most_bytes = kMostBytes) : card_(card), most_bytes_(most_bytes) {}
+  AngleTable(Card &card, int64_t most_bytes) : card_(card), most_bytes_(most_bytes) {}
   AngleTable(const AngleTable &) = delete;
   AngleTable &operator=(const AngleTable &) = delete;
   // The card must be idle.

@@ -339,7 +339,7 @@ struct TopKeysArgs {
   const ListRow *rows;  // (items) candidates from `first` on
   KeyHalves halves;     // or these, of top_keys_halves_* and top_keys_cores_halves_*
   const float *norms;   // (G, count) or NULL
-  uint64_t *best;       // (H * Q, lists, slots); of whole_scores (G, tiles * 32, columns)
+  uint64_t *best;       // (H * Q, lists, slots); of whole_scores (key heads from first_unit on, tiles * 32, columns)
   int64_t query_count;
   int64_t heads;
   int64_t count; // candidates
@@ -350,6 +350,7 @@ struct TopKeysArgs {
   int64_t first_list;
   int64_t modulo;
   int64_t first_tile; // of query rows, whole_scores only
+  int64_t first_unit; // of key heads, whole_scores only
   int64_t columns;
   kernels_kv_layout layout;
 };

@@ -27,6 +27,7 @@ BlockPool::~BlockPool() {
 }
 
 void *BlockPool::take(int64_t bytes) {
+  bytes = std::max<int64_t>(bytes, 1);
   Slab &slab = slab_with_room(bytes);
   char *block = slab.free.back();
   if (lies_ == Lies::kOnCard) card_.zero(block, bytes);

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "angle_table.h"
@@ -24,10 +25,10 @@ enum class Units { kLibrary, kTensorCores, kOrdinary };
 class CardDevice {
  public:
   explicit CardDevice(std::unique_ptr<Card> card, Units units = Units::kLibrary,
-                      int64_t near_bytes = NearRoom::kUsualBytes, int64_t angle_bytes = AngleTable::kMostBytes)
+                      int64_t near_bytes = NearRoom::kUsualBytes, std::optional<int64_t> angle_bytes = {})
       : card_(std::move(card)), units_(units), blocks_(*card_),
         pinned_(*card_, Lies::kPinned), near_(*card_, near_bytes),
-        angles_(*card_, angle_bytes) {}
+        angles_(*card_, angle_bytes.value_or(AngleTable::usual_bytes(*card_))) {}
   ~CardDevice();
 
   // From now on tensor cores do what the library did. Before the device serves anybody.

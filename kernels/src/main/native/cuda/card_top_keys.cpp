@@ -11,8 +11,6 @@
 namespace longform::card {
 namespace {
 
-// Words of whole scores at once.
-constexpr int64_t kMostWords = int64_t{1} << 26;
 // Lists of the best of shares of the keys that are scored in pieces; more only if there are more pieces.
 constexpr int64_t kPieceLists = 64;
 // Blocks of ordinary units that a multiprocessor has at once; a guess.
@@ -191,51 +189,63 @@ struct TopKeys {
     operation.launch(Kernel::top_keys_merge, all, lists);
   }
 
-  // Any number of answers, of any blocks of rows: all scores, some tiles of queries at once, and sorted.
+  // Any number of answers, of any blocks of rows: all scores, some tiles of queries of some heads at once, and sorted.
   void by_sorting() {
     list_rows();
-    const int64_t kv_heads = request.layout->kv_heads, sharers = request.heads / kv_heads;
+    const int64_t kv_heads = request.layout->kv_heads;
     int64_t columns = 1;
     while (columns < count) columns *= 2;
     const int64_t tiles = query_tiles();
-    const int64_t at_once = std::max<int64_t>(1, std::min(tiles, kMostWords / (columns * kTileQueries * kv_heads)));
+    // half of what is left to operations on a full card, but one head's queries of one tile in any case
+    const int64_t bytes = columns * kTileQueries * static_cast<int64_t>(sizeof(uint64_t));
+    const int64_t room = operation.card().spared_bytes() / 2 / bytes;
+    const int64_t heads_at_once = std::max<int64_t>(1, std::min(kv_heads, room));
+    const int64_t at_once = std::max<int64_t>(1, std::min(tiles, room / kv_heads));
     args.columns = columns;
-    args.best = operation.scratch<uint64_t>(kv_heads * at_once * kTileQueries * columns);
+    args.best = operation.scratch<uint64_t>(heads_at_once * at_once * kTileQueries * columns);
     NearPieces pieces(operation, *request.layout, args.rows, count, at_once);
     for (int64_t first = 0; first < tiles; first += at_once) {
-      const int64_t here = std::min(at_once, tiles - first);
-      std::vector<int64_t> names;
-      for (int64_t g = 0; g < kv_heads; g++) {
-        for (int64_t m = first * kTileQueries; m < (first + here) * kTileQueries; m++) {
-          const int64_t query = m / sharers, sharer = m % sharers;
-          const int64_t head = args.modulo != 0 ? g + sharer * kv_heads : g * sharers + sharer;
-          names.push_back(query < request.query_count ? head * request.query_count + query : -1);
-        }
+      for (int64_t g = 0; g < kv_heads; g += heads_at_once) {
+        sort_scores(pieces, first, std::min(at_once, tiles - first), g, std::min(heads_at_once, kv_heads - g));
       }
-      Grid grid;
-      grid.x = here;
-      grid.y = kv_heads;
-      args.splits = grid.z = splits(pieces.rows(), kTileKeys, grid.x * grid.y, kOrdinaryBlocks);
-      grid.shared_bytes = tile_bytes(request.layout->head_dim);
-      args.first_tile = first;
-      for (int64_t piece = 0; piece < pieces.count(); piece++) {
-        pieces.turn_to(piece, args);
-        operation.launch(kernel_of_heads(Kernel::whole_scores_32, request.layout->head_dim), grid, args);
-      }
-      SortArgs sort = {};
-      sort.words = args.best;
-      sort.rows = rows;
-      sort.scores = scores;
-      sort.count = count;
-      sort.columns = columns;
-      sort.block_rows = request.block_rows;
-      sort.k = request.k;
-      sort.from = request.from;
-      sort.answers = operation.in(names.data(), static_cast<int64_t>(names.size()));
-      Grid all;
-      all.x = here * kTileQueries * kv_heads;
-      operation.launch(Kernel::top_keys_sort, all, sort);
     }
+  }
+
+  // Of some tiles of queries and some key heads.
+  void sort_scores(const NearPieces &pieces, int64_t first, int64_t tiles, int64_t first_head, int64_t heads) {
+    const int64_t kv_heads = request.layout->kv_heads, sharers = request.heads / kv_heads;
+    std::vector<int64_t> names;
+    for (int64_t g = first_head; g < first_head + heads; g++) {
+      for (int64_t m = first * kTileQueries; m < (first + tiles) * kTileQueries; m++) {
+        const int64_t query = m / sharers, sharer = m % sharers;
+        const int64_t head = args.modulo != 0 ? g + sharer * kv_heads : g * sharers + sharer;
+        names.push_back(query < request.query_count ? head * request.query_count + query : -1);
+      }
+    }
+    Grid grid;
+    grid.x = tiles;
+    grid.y = heads;
+    args.splits = grid.z = splits(pieces.rows(), kTileKeys, grid.x * grid.y, kOrdinaryBlocks);
+    grid.shared_bytes = tile_bytes(request.layout->head_dim);
+    args.first_tile = first;
+    args.first_unit = first_head;
+    for (int64_t piece = 0; piece < pieces.count(); piece++) {
+      pieces.turn_to(piece, args);
+      operation.launch(kernel_of_heads(Kernel::whole_scores_32, request.layout->head_dim), grid, args);
+    }
+    SortArgs sort = {};
+    sort.words = args.best;
+    sort.rows = rows;
+    sort.scores = scores;
+    sort.count = count;
+    sort.columns = args.columns;
+    sort.block_rows = request.block_rows;
+    sort.k = request.k;
+    sort.from = request.from;
+    sort.answers = operation.in(names.data(), static_cast<int64_t>(names.size()));
+    Grid all;
+    all.x = tiles * kTileQueries * heads;
+    operation.launch(Kernel::top_keys_sort, all, sort);
   }
 };
 

@@ -1,10 +1,17 @@
 #include "driver.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 
 #include "card.h"
 
 namespace longform::card {
+namespace {
+
+// of the numbers that CUDA has for itself, such as 12040
+std::string release(int version) { return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10); }
+
+}  // namespace
 
 Driver::Driver() {
   void *library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -20,8 +27,19 @@ Driver::Driver() {
   }
   LONGFORM_DRIVER(LONGFORM_FIND)
 #undef LONGFORM_FIND
+  // as nvidia-smi counts, by whose numbers Spark assigns them
+  setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID", 0);
   const CUresult result = cuInit(0);
-  if (result != CUDA_SUCCESS) missing = "the NVIDIA driver does not start (" + text(result) + ")";
+  // without a card cuDeviceGetCount has none
+  if (result != CUDA_SUCCESS && result != CUDA_ERROR_NO_DEVICE) {
+    missing = "the NVIDIA driver does not start (" + text(result) + ")";
+    return;
+  }
+  int version = 0;
+  if (cuDriverGetVersion(&version) == CUDA_SUCCESS && version / 1000 < CUDA_VERSION / 1000) {
+    missing = "the NVIDIA driver is too old: it knows CUDA " + release(version) + ", and the kernels are made by " +
+              release(CUDA_VERSION);
+  }
 }
 
 std::string Driver::text(CUresult result) const {

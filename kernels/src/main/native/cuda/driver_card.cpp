@@ -74,6 +74,8 @@ class DriverCard : public Card {
   explicit DriverCard(int32_t number) {
     const Driver &cuda = driver();
     check(cuda.cuDeviceGet(&device_, number), "it is opened");
+    // Never released: the process' end does that. A card that is opened again would wait for another context, and
+    // libraries that stay loaded would know the old one.
     check(cuda.cuDevicePrimaryCtxRetain(&context_, device_), "it is opened");
     current();
     check(cuda.cuStreamCreate(&stream_, CU_STREAM_NON_BLOCKING), "it is opened");
@@ -90,6 +92,9 @@ class DriverCard : public Card {
             "its kernels are loaded");
     }
     processors_ = attribute(device_, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    int64_t left = 0, all = 0;
+    free_bytes(&left, &all);
+    spared_bytes_ = std::max(kLeastSpared, all / 128);
   }
 
   ~DriverCard() override {
@@ -105,7 +110,6 @@ class DriverCard : public Card {
     for (CUevent event : {asked_, ahead_done_}) cuda.cuEventDestroy_v2(event);
     cuda.cuStreamDestroy_v2(ahead_);
     cuda.cuStreamDestroy_v2(stream_);
-    cuda.cuDevicePrimaryCtxRelease_v2(device_);
   }
 
   void *allocate(int64_t bytes) override {
@@ -127,7 +131,8 @@ class DriverCard : public Card {
     // for all threads, whatever card they turned to last
     const unsigned flags = CU_MEMHOSTALLOC_PORTABLE | CU_MEMHOSTALLOC_DEVICEMAP;
     const CUresult result = driver().cuMemHostAlloc(&memory, static_cast<size_t>(bytes), flags);
-    if (result == CUDA_ERROR_OUT_OF_MEMORY || result == CUDA_ERROR_OPERATING_SYSTEM) {
+    // why the system refuses has several names; a card that is lost answers nothing else, either
+    if (result != CUDA_SUCCESS && driver().cuStreamSynchronize(stream_) == CUDA_SUCCESS) {
       throw CardFull("the system has no room for " + std::to_string(bytes) + " bytes of pinned memory (" +
                      driver().text(result) + ")");
     }
@@ -222,7 +227,7 @@ class DriverCard : public Card {
   }
 
   int64_t processors() const override { return processors_; }
-  int64_t spared_bytes() const override { return int64_t{192} << 20; }
+  int64_t spared_bytes() const override { return spared_bytes_; }
 
   void free_bytes(int64_t *free_now, int64_t *all) const override {
     current();
@@ -234,6 +239,8 @@ class DriverCard : public Card {
 
  private:
   static constexpr int64_t kLeastBlock = int64_t{64} << 20;
+  // Full attention takes 536 bytes of scratch for each row: for a million rows on a card of 80 GB, whatever else it holds.
+  static constexpr int64_t kLeastSpared = int64_t{192} << 20;
 
   void launch(Kernel kernel, const Grid &grid, const void *args, CUstream stream) {
     current();
@@ -289,6 +296,7 @@ class DriverCard : public Card {
   std::unique_ptr<Staging> staging_;
   std::array<CUfunction, static_cast<size_t>(Kernel::kCount)> functions_ = {};
   int64_t processors_ = 1;
+  int64_t spared_bytes_ = kLeastSpared;
   Arena arena_;
   std::unique_ptr<Blas> blas_;
   bool blas_looked_for_ = false;

@@ -69,7 +69,7 @@ class IdleCard : public Card {
 
   // those of an H200
   int64_t processors() const override { return 132; }
-  int64_t spared_bytes() const override { return 0; }
+  int64_t spared_bytes() const override { return int64_t{1} << 30; }
   void free_bytes(int64_t *free, int64_t *all) const override { *free = *all = int64_t{1} << 40; }
 
  private:

@@ -223,14 +223,15 @@ CARD_KERNEL(top_keys_merge, BestArgs) {
   }
 }
 
-// Blocks: (query tile from first_tile on, key head, share of the keys); every word is written.
+// Blocks: (query tile from first_tile on, key head from first_unit on, share of the keys); every word is written.
 template <int DIM>
 CARD void whole_scores(const TopKeysArgs &args) {
   const Tiles<DIM> tiles = Tiles<DIM>::of_block();
   const int y = thread_of_block() / 8;
-  const QueryTile queries = asking(args, (args.first_tile + block_x()) * kTileQueries, block_y());
+  const int64_t unit = args.first_unit + block_y();
+  const QueryTile queries = asking(args, (args.first_tile + block_x()) * kTileQueries, unit);
   uint64_t *words = args.best + ((block_y() * blocks_x() + block_x()) * kTileQueries + 2 * y) * args.columns;
-  each_score<DIM, AllRows>(args, queries, block_y(), tiles,
+  each_score<DIM, AllRows>(args, queries, unit, tiles,
                            [&](int i, int64_t place, uint64_t word) { words[i * args.columns + place] = word; });
 }
 

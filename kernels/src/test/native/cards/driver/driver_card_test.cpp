@@ -1,6 +1,9 @@
 // How driver_card.cpp asks NVIDIA's driver, with a driver of the tests in its place: copies of any size find what the host gave
 // them though it changes at once, memory is taken and given back, and what fails is told. Kernels are not run here.
+#include <cuda.h>
 #include <dlfcn.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -95,8 +98,24 @@ void many_small_copies_without_waiting() {
   expect(fake().late_changes == 0, std::to_string(fake().late_changes) + " copies were overwritten before they were made");
 }
 
+// The host's memory for copies is not used anew because nothing was read.
+void nothing_is_read() {
+  const auto card = longform::card::open_card(0);
+  constexpr int64_t kBytes = 100000;
+  char *there = static_cast<char *>(card->allocate(kBytes));
+  const std::vector<char> first = drawn(kBytes, 5), second = drawn(kBytes, 6);
+  std::vector<char> found(kBytes);
+  card->upload(there, first.data(), kBytes);
+  card->download(found.data(), there, 0);
+  card->upload(there, second.data(), kBytes / 2);
+  card->download(found.data(), there, kBytes);
+  expect(std::equal(found.begin() + kBytes / 2, found.end(), first.begin() + kBytes / 2), "a download of nothing spoils a copy");
+  expect(fake().late_changes == 0, "copies are overwritten after a download of nothing");
+  card->release(there);
+}
+
 void without_pinned_memory() {
-  fake().refuses_pinned = 1;
+  fake().refuses_pinned = CUDA_ERROR_OUT_OF_MEMORY;
   {
     const auto card = longform::card::open_card(0);
     char *there = static_cast<char *>(card->allocate(10000));
@@ -157,14 +176,23 @@ void pinned_memory() {
         return "full: " + std::string(e.what());
       } catch (const NotHere &e) {
         return "not here: " + std::string(e.what());
+      } catch (const CardLost &e) {
+        return "lost: " + std::string(e.what());
       }
       return std::string("nothing");
     };
-    fake().refuses_pinned = 1;
-    const std::string refused = said();
-    fake().refuses_pinned = 0;
-    expect(refused == "full: the system has no room for 1000 bytes of pinned memory (CUDA_ERROR_OTHER: as the test wants)",
-           "what a system says that refuses pinned memory: " + refused);
+    for (CUresult why : {CUDA_ERROR_OUT_OF_MEMORY, CUDA_ERROR_INVALID_VALUE}) {
+      fake().refuses_pinned = why;
+      const std::string refused = said();
+      expect(refused ==
+                 "full: the system has no room for 1000 bytes of pinned memory (CUDA_ERROR_OTHER: as the test wants)",
+             "what a system says that refuses pinned memory: " + refused);
+    }
+    fake().is_lost = 1;
+    const std::string lost = said();
+    fake().is_lost = fake().refuses_pinned = 0;
+    expect(lost == "lost: the card fails while pinned memory is taken (CUDA_ERROR_OTHER: as the test wants)",
+           "what a lost card says that is asked for pinned memory: " + lost);
     fake().pins_elsewhere = 1;
     const std::string elsewhere = said();
     fake().pins_elsewhere = 0;
@@ -204,6 +232,11 @@ void memory() {
     card->release(half);
     const int64_t scratch = fake().used - before;
     expect(card->shrink() == scratch && fake().used == before, "scratch does not go back");
+    // what pages leave to operations
+    fake().limit = int64_t{80} << 30;
+    expect(longform::card::open_card(0)->spared_bytes() == (int64_t{80} << 30) / 128, "a large card spares too little");
+    fake().limit = int64_t{8} << 30;
+    expect(longform::card::open_card(0)->spared_bytes() == 192 * kMega, "a small card spares too little");
     // a card with little room still has what an operation needs
     fake().limit = before + 2 * kMega;
     card->scratch(kMega);
@@ -232,19 +265,57 @@ void ahead() {
   expect(calls == expected && asked != done, "calls of two streams: " + calls + ", not " + expected);
 }
 
+// What a process says whose driver is another one: it is asked once.
+std::string missing_in_a_process(int32_t cuda, bool has_card) {
+  int ends[2];
+  if (pipe(ends) != 0) return "no pipe";
+  const pid_t child = fork();
+  if (child == 0) {
+    fake().cuda = cuda;
+    fake().has_no_card = has_card ? 0 : 1;
+    const std::string said = longform::card::card_missing(0);
+    const ssize_t written = write(ends[1], said.data(), said.size());
+    _exit(written == static_cast<ssize_t>(said.size()) ? 0 : 1);
+  }
+  close(ends[1]);
+  std::string said;
+  char some[256];
+  for (ssize_t count; (count = read(ends[0], some, sizeof some)) > 0;) said.append(some, static_cast<size_t>(count));
+  close(ends[0]);
+  int status = 1;
+  waitpid(child, &status, 0);
+  return status == 0 ? said : "the process ended with " + std::to_string(status);
+}
+
+void other_drivers() {
+  const std::string old = missing_in_a_process(CUDA_VERSION - 1000, true);
+  const auto release = [](int cuda) { return std::to_string(cuda / 1000) + "." + std::to_string(cuda % 1000 / 10); };
+  expect(old == "the NVIDIA driver is too old: it knows CUDA " + release(CUDA_VERSION - 1000) +
+                    ", and the kernels are made by " + release(CUDA_VERSION),
+         "what an old driver says: " + old);
+  // an older release of the same version runs them, and so does what is newer
+  for (int cuda : {CUDA_VERSION / 1000 * 1000, CUDA_VERSION + 1000}) {
+    const std::string said = missing_in_a_process(cuda, true);
+    expect(said.empty(), "a driver of CUDA " + release(cuda) + " says: " + said);
+  }
+  const std::string none = missing_in_a_process(CUDA_VERSION, false);
+  expect(none == "the NVIDIA driver has no card for this process (see CUDA_VISIBLE_DEVICES)",
+         "what a driver without a card says: " + none);
+}
+
 void failures() {
   const auto card = longform::card::open_card(0);
   const int64_t launches = fake().launches;
   card->launch(longform::card::Kernel::card_add, {}, nullptr);
   expect(fake().launches == launches + 1, "a kernel is not launched");
-  fake().fails_launches = 1;
+  fake().is_lost = 1;
   std::string said;
   try {
     card->launch(longform::card::Kernel::card_add, {}, nullptr);
   } catch (const CardLost &e) {
     said = e.what();
   }
-  fake().fails_launches = 0;
+  fake().is_lost = 0;
   expect(said == "the card fails while it launches card_add (CUDA_ERROR_LAUNCH_FAILED: as the test wants)",
          "what a lost card says: " + said);
 }
@@ -252,12 +323,14 @@ void failures() {
 }  // namespace
 
 int main() {
+  other_drivers();
   expect(longform::card::card_count() == 1, "cards of the driver");
   expect(longform::card::card_name(0) == "a driver of tests", "the name of a card");
   expect(longform::card::card_missing(0).empty(), "a card that is there is missing");
   expect(longform::card::card_missing(1) == "there are 1 cards, counted from 0", longform::card::card_missing(1));
   copies_of_any_size();
   many_small_copies_without_waiting();
+  nothing_is_read();
   pinned_memory();
   without_pinned_memory();
   memory();

@@ -13,7 +13,12 @@
 
 namespace {
 
-FakeDriver state = {int64_t{1} << 30, 0, 0, 0, 0, 0, 0, 0, 0, 0, {}};
+FakeDriver state = [] {
+  FakeDriver first = {};
+  first.limit = int64_t{1} << 30;
+  first.cuda = CUDA_VERSION;
+  return first;
+}();
 std::map<uintptr_t, size_t> memory, pinned;
 std::map<uintptr_t, unsigned> pinned_flags;
 std::deque<std::function<void()>> stream;
@@ -59,7 +64,8 @@ extern "C" {
 
 FakeDriver *fake_driver() { return &state; }
 
-CUresult CUDAAPI cuInit(unsigned) { return CUDA_SUCCESS; }
+CUresult CUDAAPI cuInit(unsigned) { return state.has_no_card != 0 ? CUDA_ERROR_NO_DEVICE : CUDA_SUCCESS; }
+CUresult CUDAAPI cuDriverGetVersion(int *version) { return *version = state.cuda, CUDA_SUCCESS; }
 CUresult CUDAAPI cuGetErrorName(CUresult result, const char **name) {
   *name = result == CUDA_ERROR_LAUNCH_FAILED ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_OTHER";
   return CUDA_SUCCESS;
@@ -68,7 +74,7 @@ CUresult CUDAAPI cuGetErrorString(CUresult, const char **text) {
   *text = "as the test wants";
   return CUDA_SUCCESS;
 }
-CUresult CUDAAPI cuDeviceGetCount(int *count) { return *count = 1, CUDA_SUCCESS; }
+CUresult CUDAAPI cuDeviceGetCount(int *count) { return *count = state.has_no_card != 0 ? 0 : 1, CUDA_SUCCESS; }
 CUresult CUDAAPI cuDeviceGet(CUdevice *device, int number) { return *device = number, CUDA_SUCCESS; }
 CUresult CUDAAPI cuDeviceGetName(char *name, int length, CUdevice) {
   strncpy(name, "a driver of tests", static_cast<size_t>(length));
@@ -79,7 +85,6 @@ CUresult CUDAAPI cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice) {
   *context = reinterpret_cast<CUcontext>(&state);
   return CUDA_SUCCESS;
 }
-CUresult CUDAAPI cuDevicePrimaryCtxRelease(CUdevice) { return CUDA_SUCCESS; }
 CUresult CUDAAPI cuCtxSetCurrent(CUcontext context) {
   return context == reinterpret_cast<CUcontext>(&state) ? CUDA_SUCCESS : CUDA_ERROR_INVALID_CONTEXT;
 }
@@ -91,7 +96,7 @@ CUresult CUDAAPI cuLaunchKernel(CUfunction, unsigned, unsigned, unsigned, unsign
                                 CUstream on, void **, void **) {
   state.launches++;
   note('L', on, nullptr);
-  return state.fails_launches != 0 ? CUDA_ERROR_LAUNCH_FAILED : CUDA_SUCCESS;
+  return state.is_lost != 0 ? CUDA_ERROR_LAUNCH_FAILED : CUDA_SUCCESS;
 }
 
 CUresult CUDAAPI cuMemAlloc(CUdeviceptr *address, size_t bytes) {
@@ -117,7 +122,7 @@ CUresult CUDAAPI cuMemGetInfo(size_t *free, size_t *all) {
   return CUDA_SUCCESS;
 }
 CUresult CUDAAPI cuMemHostAlloc(void **address, size_t bytes, unsigned flags) {
-  if (state.refuses_pinned != 0) return CUDA_ERROR_OUT_OF_MEMORY;
+  if (state.refuses_pinned != 0) return static_cast<CUresult>(state.refuses_pinned);
   *address = ::operator new(bytes);
   pinned[reinterpret_cast<uintptr_t>(*address)] = bytes;
   pinned_flags[reinterpret_cast<uintptr_t>(*address)] = flags;
@@ -185,6 +190,7 @@ CUresult CUDAAPI cuStreamWaitEvent(CUstream on, CUevent event, unsigned) {
   return CUDA_SUCCESS;
 }
 CUresult CUDAAPI cuStreamSynchronize(CUstream) {
+  if (state.is_lost != 0) return CUDA_ERROR_LAUNCH_FAILED;
   state.waits++;
   work(asked);
   return CUDA_SUCCESS;

@@ -5,9 +5,11 @@
 
 struct FakeDriver {
   int64_t limit;          // bytes of the card
-  int32_t refuses_pinned; // whether there is no pinned memory
+  int32_t cuda;           // of the driver, such as 13000
+  int32_t has_no_card;
+  int32_t refuses_pinned; // what the driver says instead of giving pinned memory, or 0
   int32_t pins_elsewhere; // whether the card has other addresses for pinned memory than the host
-  int32_t fails_launches;
+  int32_t is_lost;        // launches fail, and so does all that waits
 
   // written by the driver
   int64_t used;         // bytes of the card
