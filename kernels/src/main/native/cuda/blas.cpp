@@ -1,6 +1,7 @@
 #include "blas.h"
 
 #include <dlfcn.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <array>
@@ -221,9 +222,14 @@ std::unique_ptr<Blas> blas_of(const FindFunction &find) {
   return std::make_unique<CublasLt>(functions, handle);
 }
 
+std::vector<std::string> blas_files(const char *given) {
+  if (given != nullptr) return *given == '\0' ? std::vector<std::string>{} : std::vector<std::string>{given};
+  return {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so", "/usr/local/cuda/lib64/libcublasLt.so"};
+}
+
 std::unique_ptr<Blas> find_blas() {
-  for (const char *name : {"libcublasLt.so.13", "libcublasLt.so.12", "libcublasLt.so"}) {
-    void *file = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  for (const std::string &name : blas_files(getenv(kBlasVariable))) {
+    void *file = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (file == nullptr) continue;
     std::unique_ptr<Blas> blas = blas_of([file](const char *function) { return dlsym(file, function); });
     // it stays for as long as the process: the next card finds it loaded

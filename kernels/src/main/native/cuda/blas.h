@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "gemm.h"
 
@@ -28,6 +30,10 @@ using FindFunction = std::function<void *(const char *name)>;
 
 // nullptr if a function is missing, or the library is too old or does not start.
 std::unique_ptr<Blas> blas_of(const FindFunction &find);
+// Which file it is, for those whose loader does not know it; empty: none.
+constexpr const char *kBlasVariable = "LONGFORM_CUBLASLT";
+// Files to look for, in this order; given: what the variable says, or nullptr.
+std::vector<std::string> blas_files(const char *given);
 // That of this machine: the newest that starts, or nullptr.
 std::unique_ptr<Blas> find_blas();
 

@@ -401,6 +401,12 @@ int main() {
   looked_up_once();
   workspace();
   refusals();
+  using Files = std::vector<std::string>;
+  expect(longform::card::blas_files("/opt/here/libcublasLt.so.13") == Files{"/opt/here/libcublasLt.so.13"},
+         "another library than the one that was named");
+  expect(longform::card::blas_files("").empty(), "a library is looked for that is not wanted");
+  const Files usual = longform::card::blas_files(nullptr);
+  expect(usual.size() > 2 && usual.front() == "libcublasLt.so.13", "the newest does not come first");
   // where there is none that is an answer, too
   const std::unique_ptr<Blas> here = longform::card::find_blas();
   return end("blas", here == nullptr ? "; no cuBLASLt here" : "; cuBLASLt is here");

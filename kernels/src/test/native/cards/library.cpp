@@ -103,7 +103,7 @@ void who_multiplies() {
   for (int64_t dtype : {KERNELS_F32, KERNELS_F16, KERNELS_BF16, KERNELS_Q8_0}) {
     for (int64_t tokens : {int64_t{1}, int64_t{9}, least - 1, least, least + 1}) {
       for (Units units : {Units::kLibrary, Units::kTensorCores, Units::kOrdinary}) {
-        const Question question = {dtype, tokens, 64, 9};
+        const Question question = {dtype, tokens, 64, 16};
         Watched watched(units);
         question.by(watched.device);
         const bool halves = dtype == KERNELS_F16 || dtype == KERNELS_BF16;
@@ -145,7 +145,7 @@ void not_done() {
 // Weights on the card that begin anywhere an element may.
 void at_odd_addresses() {
   for (int64_t dtype : {KERNELS_F16, KERNELS_BF16}) {
-    const Question question = {dtype, 65, 64, 7};
+    const Question question = {dtype, 65, 64, 8};
     CardDevice cores(longform::card::open_card(0), Units::kTensorCores);
     const std::vector<float> expected = question.by(cores);
     for (int64_t skipped : {0, 1, 4, 8, 64}) {
@@ -181,18 +181,18 @@ void in_parts() {
     expect(watched.card->most_scratch_seen <= most, wide.name() + ": too much scratch");
 
     const int64_t inner = kLibraryBytes / (pieces * 2 * kLeastLibraryTokens) / 32 * 32;
-    const Question deep = {dtype, kLeastLibraryTokens + 37, inner, 2};
+    const Question deep = {dtype, kLeastLibraryTokens + 37, inner, 8};
     Watched deeper;
-    const std::vector<uint16_t> other = weights(dtype, 3, inner);
-    std::vector<float> first(static_cast<size_t>(deep.tokens * 2), 1e30f), second(static_cast<size_t>(deep.tokens * 3));
-    const kernels_product both[] = {{deep.weight.data(), first.data(), 2, dtype},
-                                    {other.data(), second.data(), 3, dtype}};
+    const std::vector<uint16_t> other = weights(dtype, 16, inner);
+    std::vector<float> first(static_cast<size_t>(deep.tokens * 8), 1e30f), second(static_cast<size_t>(deep.tokens * 16));
+    const kernels_product both[] = {{deep.weight.data(), first.data(), 8, dtype},
+                                    {other.data(), second.data(), 16, dtype}};
     deeper.device.matmul(deep.x.data(), deep.tokens, inner, both, 2);
     // sums of so many are cut more often
     check(deep, first, ", first", 1e-5);
     Question of_other = deep;
     of_other.weight = other;
-    of_other.outer = 3;
+    of_other.outer = 16;
     check(of_other, second, ", second", 1e-5);
     expect(deeper.card->multiplied == 4, deep.name() + ": " + std::to_string(deeper.card->multiplied) + " parts");
   }

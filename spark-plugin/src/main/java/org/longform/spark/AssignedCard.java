@@ -25,10 +25,14 @@ final class AssignedCard {
   /**
    * @param address as the discovery script named it
    * @param visible addresses that the driver shows to this process, with commas; it counts them
-   *     anew
+   *     anew; a single one is the first, also where it has another name (UUID) there
    */
   static String number(String address, Optional<String> visible) {
     List<String> shown = List.of(visible.orElse("").split(",", -1));
+    boolean single = shown.size() == 1 && !shown.get(0).isBlank();
+    if (single) {
+      return "0";
+    }
     return shown.contains(address) ? Integer.toString(shown.indexOf(address)) : address;
   }
 }

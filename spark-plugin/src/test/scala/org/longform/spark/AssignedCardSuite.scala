@@ -19,6 +19,7 @@ class AssignedCardSuite extends AnyFunSuite {
     assert(number("3", "1,3") == "1")
     assert(number("0", "0") == "0")
     assert(number("GPU-5f", "GPU-3a,GPU-5f") == "1")
+    assert(number("2", "GPU-5f") == "0")
   }
 
   test("without NVIDIA's tool the discovery script says what is missing") {
