@@ -504,6 +504,8 @@ struct VotesSortArgs {
   K(attend_32, AttendArgs) K(attend_64, AttendArgs) K(attend_96, AttendArgs) K(attend_128, AttendArgs)        \
   K(attend_256, AttendArgs) K(attend_merge, MergeArgs)                                                        \
   K(attend_cores_64, AttendArgs) K(attend_cores_128, AttendArgs)                                              \
+  K(attend_few_4_64, AttendArgs) K(attend_few_4_128, AttendArgs) K(attend_few_4_256, AttendArgs)              \
+  K(attend_few_8_64, AttendArgs) K(attend_few_8_128, AttendArgs) K(attend_few_8_256, AttendArgs)              \
   K(mass_32, MassArgs) K(mass_64, MassArgs) K(mass_96, MassArgs) K(mass_128, MassArgs) K(mass_256, MassArgs)  \
   K(value_norms, NormArgs)                                                                                    \
   K(top_keys_32, TopKeysArgs) K(top_keys_64, TopKeysArgs) K(top_keys_96, TopKeysArgs)                         \

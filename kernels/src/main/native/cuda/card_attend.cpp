@@ -320,9 +320,10 @@ struct Attend {
       }
       most = std::max(most, tiles);
     }
-    // enough blocks for all multiprocessors, but of several tiles each
-    const int64_t blocks = query_tiles() * args.units;
-    const int64_t wanted = blocks_of(4 * operation.card().processors(), blocks);
+    // enough blocks for all multiprocessors (of few queries as many as run at once), but of several tiles each
+    const int64_t blocks = query_tiles() * args.units, processors = operation.card().processors();
+    const int64_t wanted = by_few() ? few_attend_blocks(few_rows(), few_size()) * processors / blocks
+                                    : blocks_of(4 * processors, blocks);
     args.splits = std::max<int64_t>(1, std::min(wanted, most / 4));
   }
 
@@ -361,6 +362,22 @@ struct Attend {
            call.tokens * (call.heads / args.units) >= kLeastCoreQueries;
   }
 
+  // Whether there are so few queries that each warp takes keys of its own.
+  bool by_few() const {
+    return units != Units::kOrdinary && call.tokens * (call.heads / args.units) <= kMostFewAttendRows;
+  }
+
+  // Of the kernel that does it then.
+  int64_t few_rows() const { return call.tokens * (call.heads / args.units) <= 4 ? 4 : 8; }
+  int64_t few_size() const { return head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : 256; }
+
+  void launch_few(Grid grid) {
+    grid.shared_bytes = bytes_of_few_attend(few_rows(), few_size());
+    const Kernel first = few_rows() == 4 ? Kernel::attend_few_4_64 : Kernel::attend_few_8_64;
+    const int64_t size = few_size() == 64 ? 0 : few_size() == 128 ? 1 : 2;
+    operation.launch(static_cast<Kernel>(static_cast<int64_t>(first) + size), grid, args);
+  }
+
   void run() {
     if (NearRows::wanted(operation, reads())) bring_near();
     const int64_t answers = call.tokens * call.heads;
@@ -375,6 +392,8 @@ struct Attend {
     if (by_cores()) {
       grid.shared_bytes = bytes_of_core_tiles(head_dim <= 64 ? 64 : 128);
       operation.launch(head_dim <= 64 ? Kernel::attend_cores_64 : Kernel::attend_cores_128, grid, args);
+    } else if (by_few()) {
+      launch_few(grid);
     } else {
       grid.shared_bytes = tile_bytes(head_dim);
       operation.launch(kernel_of_heads(Kernel::attend_32, head_dim), grid, args);

@@ -15,6 +15,7 @@
 #include "mma.inl"
 #include "tiles.inl"
 #include "attend.inl"
+#include "attend_few.inl"
 #include "near.inl"
 #include "attend_cores.inl"
 #include "attend_mass.inl"

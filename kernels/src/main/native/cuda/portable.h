@@ -49,6 +49,8 @@ CARD int from_lane(int value, int mask) { return __shfl_xor_sync(0xffffffffu, va
 CARD uint32_t from_lane(uint32_t value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 CARD double from_lane(double value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 CARD uint64_t from_lane(uint64_t value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
+// What a lane of the warp has, by its number. All lanes call it.
+CARD float of_lane(float value, int lane) { return __shfl_sync(0xffffffffu, value, lane); }
 
 // Changes a word of the card's memory that other threads of any block change, too; answers what it was.
 CARD uint32_t atomic_add(uint32_t *word, uint32_t more) { return atomicAdd(word, more); }
@@ -131,6 +133,8 @@ CARD Value from_lane(Value value, int mask) {
   memcpy(&value, &word, sizeof(value));
   return value;
 }
+
+CARD float of_lane(float value, int lane) { return from_lane(value, thread_of_block() % kWarp ^ lane); }
 
 // one thread runs at a time, up to where it waits
 CARD uint32_t atomic_add(uint32_t *word, uint32_t more) {

@@ -47,6 +47,16 @@ constexpr int64_t kLeastCoreQueries = 16;
 // rows of queries of a block
 constexpr int kCoreQueries = 64;
 
+// rows of queries of attend_few_*
+constexpr int64_t kMostFewAttendRows = 8;
+// so many blocks at once have room on a multiprocessor
+constexpr int few_attend_blocks(int64_t rows, int64_t size) {
+  if (size <= 64) return 4;
+  return size <= 128 && rows <= 4 ? 3 : 2;
+}
+// what each warp has found: values, the largest logit, and the sum of exponentials
+constexpr int64_t bytes_of_few_attend(int64_t rows, int64_t size) { return kThreads / kWarp * rows * (size + 2) * 4; }
+
 // of top_keys_cores_*: keys of a tile, and rows of queries of a block with few or many of them; with few all warps have the
 // same, of which a warp has so many times 16
 constexpr int kCoreKeys = 64;
@@ -97,5 +107,6 @@ constexpr int64_t bytes_of_tiles(int64_t size) {
 // what every kernel may have is what the largest of these has
 static_assert(kCoreSearchBytes<128, kManyCoreTiles> <= bytes_of_tiles(256), "more than the driver is asked for");
 static_assert(bytes_of_core_tiles(128) <= bytes_of_tiles(256), "more than the driver is asked for");
+static_assert(bytes_of_few_attend(kMostFewAttendRows, 256) <= bytes_of_tiles(256), "more than the driver is asked for");
 
 }  // namespace longform::card

@@ -1,4 +1,5 @@
-// Attention of many queries by tensor cores against the same by ordinary units, which attend_test compares with loops
+// Attention of many queries by tensor cores, and of few by warps that share the keys, against the same by tiles of ordinary
+// units, which attend_test compares with loops
 // in float64: awkward numbers of tokens, heads that share keys, two lists of keys, keys and values too large for
 // float16, and rows that are no number where nobody sees them.
 #include <algorithm>
@@ -13,6 +14,7 @@
 
 #include "checks.h"
 #include "cuda/card_device.h"
+#include "cuda/sizes.h"
 #include "kv_rows.h"
 
 namespace {
@@ -22,7 +24,7 @@ using longform::card::Units;
 using longform::test::end;
 using longform::test::expect;
 
-int64_t other_bits = 0; // answers that are not those of ordinary units, bit for bit: tensor cores made them
+int64_t other_bits = 0; // answers that are not those of tiles of ordinary units, bit for bit: others made them
 
 std::mt19937 draws(29);
 float uniform() { return std::uniform_real_distribution<float>(-1, 1)(draws); }
@@ -45,7 +47,7 @@ struct Cache {
 
   explicit Cache(const Case &test) {
     const int64_t rows = test.past + test.tokens, dim = test.dim;
-    const int64_t bytes = test.dtype == KERNELS_KV_F16 ? 2 * dim : dim + (dim + 31) / 32 * 2;
+    const int64_t bytes = test.dtype == KERNELS_KV_Q8 ? dim + (dim + 31) / 32 * 2 : dim * (test.dtype == KERNELS_KV_F16 ? 2 : 4);
     layout = {test.dtype, test.kv_heads, dim, bytes, rows * bytes, 2 * rows * bytes};
     memory.resize(static_cast<size_t>(2 * test.kv_heads * rows * bytes));
     std::vector<float> row(static_cast<size_t>(dim));
@@ -130,6 +132,27 @@ void compare(CardDevice &cores, CardDevice &ordinary, const Case &test) {
   }
 }
 
+// As many rows of queries for a list of keys as a step of decode has, and fewer and more keys than its warps take at once.
+void few_rows(CardDevice &few, CardDevice &ordinary) {
+  const int64_t heads[][2] = {{2, 2}, {4, 2}, {6, 2}, {4, 1}, {5, 1}, {8, 1}}, pasts[] = {0, 3, 31, 130, 300};
+  int64_t turn = 0;
+  for (int64_t dtype : {KERNELS_KV_F32, KERNELS_KV_F16, KERNELS_KV_Q8}) {
+    for (int64_t dim : {6, 33, 64, 66, 80, 128, 130, 200, 256}) {
+      for (const auto &of : heads) {
+        for (int64_t tokens : {1, 2, 3}) {
+          if (tokens * (of[0] / of[1]) <= longform::card::kMostFewAttendRows) {
+            compare(few, ordinary, {"few rows", tokens, pasts[turn++ % 5], of[0], of[1], dim, dtype});
+          }
+        }
+      }
+    }
+    compare(few, ordinary, {"few rows, one nobody sees", 1, 180, 4, 1, 64, dtype, 1, 25});
+    compare(few, ordinary, {"few rows, one that some see", 4, 80, 4, 2, 64, dtype, 1, 81, 2});
+    compare(few, ordinary, {"few rows, a large one", 1, 80, 4, 1, 128, dtype, 6e4f});
+  }
+  compare(few, ordinary, {"few queries that are no numbers", 2, 80, 4, 1, 64, KERNELS_KV_F16, 1, -1, 50, true, NAN});
+}
+
 }  // namespace
 
 int main() {
@@ -153,6 +176,9 @@ int main() {
   compare(cores, ordinary, {"values too large", 20, 80, 4, 1, 64, KERNELS_KV_Q8, 5e5f, -1, 50, false});
   compare(cores, ordinary, {"queries too large", 20, 80, 4, 1, 64, KERNELS_KV_F16, 1, -1, 50, true, 1e6f});
   compare(cores, ordinary, {"queries that are no numbers", 20, 80, 4, 1, 64, KERNELS_KV_F16, 1, -1, 50, true, NAN});
-  expect(other_bits > 0, "tensor cores were never asked");
-  return end("attention", ", " + std::to_string(other_bits) + " answers by tensor cores");
+  expect(other_bits > 40, "tensor cores were seldom asked");
+  const int64_t by_cores = other_bits;
+  few_rows(cores, ordinary);
+  expect(other_bits - by_cores > 200, "warps had keys of their own " + std::to_string(other_bits - by_cores) + " times");
+  return end("attention", ", " + std::to_string(by_cores) + " answers by tensor cores");
 }
