@@ -21,6 +21,7 @@ namespace {
 
 using longform::card::CardDevice;
 using longform::card::Units;
+using longform::test::check;
 using longform::test::end;
 using longform::test::expect;
 
@@ -120,15 +121,18 @@ void compare(CardDevice &cores, CardDevice &ordinary, const Case &test) {
   for (size_t i = 0; i < found.size(); i++) {
     const float most = 2e-5f * std::fmax(1.f, std::fabs(expected[i]));
     const bool held = std::isnan(expected[i]) ? std::isnan(found[i]) : std::fabs(found[i] - expected[i]) <= most;
-    expect(held, name + ", [" + std::to_string(i) + "] is " + std::to_string(found[i]) + ", expected " +
-                     std::to_string(expected[i]));
+    check(held, [&] {
+      return name + ", [" + std::to_string(i) + "] is " + std::to_string(found[i]) + ", expected " + std::to_string(expected[i]);
+    });
   }
   for (size_t i = 0; i < sums.size(); i++) {
     const float most = 2e-5f * std::fmax(1.f, std::fabs(expected_sums[i]));
     const bool held =
         std::isnan(expected_sums[i]) ? std::isnan(sums[i]) : std::fabs(sums[i] - expected_sums[i]) <= most;
-    expect(held, name + ", log-sum-exp [" + std::to_string(i) + "] is " + std::to_string(sums[i]) + ", expected " +
-                     std::to_string(expected_sums[i]));
+    check(held, [&] {
+      return name + ", log-sum-exp [" + std::to_string(i) + "] is " + std::to_string(sums[i]) + ", expected " +
+             std::to_string(expected_sums[i]);
+    });
   }
 }
 

@@ -19,6 +19,13 @@ inline void expect(bool held, const std::string &what) {
   if (!held) fail(what);
 }
 
+// The same of many checks: what is to be said of one that failed is put together only then.
+template <typename What>
+void check(bool held, const What &what) {
+  checks++;
+  if (!held) fail(what());
+}
+
 // The last line of a test, and what its main answers: a test that looked at nothing has failed.
 inline int end(const std::string &name, const std::string &more = "") {
   std::printf("%s: %lld checks, %lld failed%s\n", name.c_str(), static_cast<long long>(checks.load()),

@@ -20,17 +20,12 @@ namespace {
 using longform::SketchLayout;
 using longform::card::CardDevice;
 using longform::card::Units;
+using longform::test::check;
 using longform::test::end;
 using longform::test::expect;
 using longform::test::number;
 
 constexpr int64_t kPage = KERNELS_SKETCH_ROWS;
-
-// What is to be said of a check that failed is put together only then.
-template <typename What>
-void check(bool held, const What &what) {
-  expect(held, held ? std::string() : what());
-}
 
 int64_t scored = 0, pairs = 0; // of all searches with sketches
 

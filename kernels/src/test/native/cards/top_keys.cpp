@@ -18,14 +18,9 @@ namespace {
 
 using longform::card::CardDevice;
 using longform::card::Units;
+using longform::test::check;
 using longform::test::end;
 using longform::test::expect;
-
-// An answer has many checks: what is to be said of one that failed is put together only then.
-template <typename What>
-void check(bool held, const What &what) {
-  expect(held, held ? std::string() : what());
-}
 
 int64_t by_cores = 0;   // answers that are not those of ordinary units, bit for bit: tensor cores made them
 double worst_error = 0; // of a score of theirs, in 2^-24 of what its products sum up to without their signs

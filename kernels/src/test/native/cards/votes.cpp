@@ -132,8 +132,10 @@ void ask(const Case &c, const Cache &cache, int64_t order, int64_t limit, std::v
   expected.resize(most);
   expected.resize(tokens.size(), -7);
   for (size_t i = 0; i < tokens.size(); i++) {
-    expect(tokens[i] == expected[i], describe(c, order, limit) + ": place " + std::to_string(i) + " is " +
-                                         std::to_string(tokens[i]) + ", not " + std::to_string(expected[i]));
+    longform::test::check(tokens[i] == expected[i], [&] {
+      return describe(c, order, limit) + ": place " + std::to_string(i) + " is " + std::to_string(tokens[i]) + ", not " +
+             std::to_string(expected[i]);
+    });
   }
 }
 

@@ -55,8 +55,13 @@ object ChildProcesses {
     )
     .toSeq
 
-  /** Most of what these processes do is start. */
-  val quickStart: Seq[String] = Seq("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+  /** Most of what these processes do is start, with classes that the JVM of the tests has verified. */
+  val quickStart: Seq[String] = Seq(
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:+UnlockDiagnosticVMOptions",
+    "-XX:-BytecodeVerificationRemote"
+  )
 
   def classPath: Seq[String] = System.getProperty("java.class.path").split(File.pathSeparator).toSeq
 }
