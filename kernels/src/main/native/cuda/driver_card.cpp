@@ -239,7 +239,8 @@ class DriverCard : public Card {
 
  private:
   static constexpr int64_t kLeastBlock = int64_t{64} << 20;
-  // Full attention takes 536 bytes of scratch for each row: for a million rows on a card of 80 GB, whatever else it holds.
+  // Or a 128th of a larger card: full attention takes 536 bytes of scratch for each row, so that 80 GB leave enough for a
+  // million rows, whatever else they hold.
   static constexpr int64_t kLeastSpared = int64_t{192} << 20;
 
   void launch(Kernel kernel, const Grid &grid, const void *args, CUstream stream) {
