@@ -327,9 +327,9 @@ struct Attend {
     args.splits = std::max<int64_t>(1, std::min(wanted, most / 4));
   }
 
-  int64_t query_tiles() const {
-    return blocks_of(call.tokens * (call.heads / args.units), by_cores() ? kCoreQueries : kTileQueries);
-  }
+  // Of a list of keys.
+  int64_t query_rows() const { return call.tokens * (call.heads / args.units); }
+  int64_t query_tiles() const { return blocks_of(query_rows(), by_cores() ? kCoreQueries : kTileQueries); }
 
   // How often keys are read, at most.
   int64_t reads() const {
@@ -359,16 +359,14 @@ struct Attend {
   // Whether there are queries for most of a tile, and keys and values that float16 numbers stand for.
   bool by_cores() const {
     return units != Units::kOrdinary && call.layout->dtype != KERNELS_KV_F32 && head_dim <= kMostCoreDims &&
-           call.tokens * (call.heads / args.units) >= kLeastCoreQueries;
+           query_rows() >= kLeastCoreQueries;
   }
 
   // Whether there are so few queries that each warp takes keys of its own.
-  bool by_few() const {
-    return units != Units::kOrdinary && call.tokens * (call.heads / args.units) <= kMostFewAttendRows;
-  }
+  bool by_few() const { return units != Units::kOrdinary && query_rows() <= kMostFewAttendRows; }
 
   // Of the kernel that does it then.
-  int64_t few_rows() const { return call.tokens * (call.heads / args.units) <= 4 ? 4 : 8; }
+  int64_t few_rows() const { return query_rows() <= 4 ? 4 : 8; }
   int64_t few_size() const { return head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : 256; }
 
   void launch_few(Grid grid) {
